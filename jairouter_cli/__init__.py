@@ -1,0 +1,1 @@
+"""JAiRouter: an AI gateway for people who run their own models."""

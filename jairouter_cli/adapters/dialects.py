@@ -1,0 +1,35 @@
+"""The dialects that differ from OpenAI's in small things only, as rows of one table (contract 5.6).
+
+Bodies pass through untouched for all of them: each serves the OpenAI API itself today, and what upstream rewrote
+(dropping fields, adding `do_sample`) is what its users complained of.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from jairouter_cli.config.model import Dialect
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a dialect wants to be spoken to."""
+
+    bearer: bool = True
+    """A client's `Authorization` gets the `Bearer ` that it lacks."""
+
+    def authorization(self, value: bytes) -> bytes:
+        """Return a client's `Authorization` as this dialect wants it."""
+        if not self.bearer or b" " in value.strip():
+            return value
+        return b"Bearer " + value.strip()
+
+
+MANNERS: Final[Mapping[Dialect, Manner]] = {
+    Dialect.NORMAL: Manner(bearer=False),
+    Dialect.GPUSTACK: Manner(),
+    Dialect.OLLAMA: Manner(),
+    Dialect.VLLM: Manner(),
+    Dialect.XINFERENCE: Manner(),
+    Dialect.LOCALAI: Manner(),
+}

@@ -1,0 +1,56 @@
+"""The command `jairouter`: its subcommands, and the one place that turns errors into words and exit codes."""
+
+import sys
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from jairouter_cli.cli import config, health, init, instances, mock, output, serve
+from jairouter_cli.cli.options import ConfigOption, Globals
+from jairouter_cli.errors import JAIRouterError
+
+app = typer.Typer(
+    name="jairouter",
+    help="An AI gateway for people who run their own models: one OpenAI-compatible port in front of all of them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(init.init)
+app.command("serve")(serve.serve)
+app.command("health")(health.health)
+app.add_typer(instances.app, name="instances")
+app.add_typer(config.app, name="config")
+app.command("mock")(mock.mock)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"jairouter {metadata.version('jairouter')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    config: ConfigOption = None,
+    version: Annotated[  # noqa: FBT002, ARG001 - typer's way of a flag
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=lambda value: _version(wanted=value), is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before the subcommand."""
+    ctx.obj = Globals(config)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except JAIRouterError as error:
+        output.fail(error)
+        sys.exit(error.exit_code)

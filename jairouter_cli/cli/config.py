@@ -1,0 +1,77 @@
+"""`jairouter config`: where the configuration is, what it says, whether it is good."""
+
+import io
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jairouter_cli.cli import options, output
+from jairouter_cli.cli.options import ConfigOption, JsonOption
+from jairouter_cli.config import paths
+from jairouter_cli.config.model import Config
+from jairouter_cli.config.store import Store
+from jairouter_cli.config.view import as_yaml, plain
+
+app = typer.Typer(help="Find, show and check the configuration.", no_args_is_help=True)
+
+
+@app.command("path")
+def path(ctx: typer.Context, *, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Print which configuration file is used."""
+    file = paths.find(options.named(ctx, config), os.environ, Path.cwd())
+    output.show({"path": str(file)}, as_json=as_json, text=lambda: str(file))
+
+
+@app.command("show")
+def show(
+    ctx: typer.Context,
+    *,
+    secrets: Annotated[bool, typer.Option("--secrets", help="Show keys and headers, too.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the configuration in force, with its defaults and with variables filled in."""
+    loaded = options.read(ctx, config)
+    data = plain(loaded.config, reveal=secrets)
+    if as_json:
+        output.print_json(data)
+    else:
+        sys.stdout.write(_yaml(as_yaml(loaded.config, reveal=secrets)))
+
+
+def _yaml(data: Any) -> str:
+    from ruamel.yaml import YAML  # noqa: PLC0415 - loaded already with the document, named where it is used
+
+    stream = io.StringIO()
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.width = 4096
+    yaml.dump(data, stream)
+    return stream.getvalue()
+
+
+@app.command("validate")
+def validate(
+    ctx: typer.Context,
+    file: Annotated[
+        Path | None, typer.Argument(help="The file; by default the one in use.", show_default=False)
+    ] = None,
+    *,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a configuration file; exit code 2 if it cannot be used."""
+    loaded = Store(file).read() if file else options.store(ctx, config).read()
+    options.tell(loaded.file, loaded.notices)
+    counts = _counts(loaded.config)
+    data = {"file": str(loaded.file), "valid": True, **counts, "notices": [n.message for n in loaded.notices]}
+    text = f"{loaded.file} is valid: {counts['services']} services, {counts['instances']} instances"
+    output.show(data, as_json=as_json, text=lambda: text)
+
+
+def _counts(config: Config) -> dict[str, int]:
+    services = config.model.services
+    return {"services": len(services), "instances": sum(len(service.instances) for service in services.values())}

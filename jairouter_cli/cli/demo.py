@@ -1,0 +1,48 @@
+"""What `serve --demo` serves: a pretend model server and a configuration in front of it, both gone afterwards."""
+
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from jairouter_cli.cli.listening import bindable
+from jairouter_cli.errors import ServeError
+
+_START_S: Final = 20.0  # on a slow machine it takes two
+
+
+@contextmanager
+def demo() -> Iterator[Path]:
+    """Run the pretend model server for as long as the context lasts; yield a configuration file that uses it."""
+    port = bindable("127.0.0.1", 0)
+    with tempfile.TemporaryDirectory(prefix="jairouter-demo-") as folder:
+        file = Path(folder) / "jairouter.yaml"
+        text = resources.files("jairouter_cli.cli").joinpath("demo.yaml").read_text("utf-8")
+        file.write_text(text.replace("@MOCK@", f"http://127.0.0.1:{port}"), "utf-8")
+        command = [sys.executable, "-m", "jairouter_cli.mock", "--host", "127.0.0.1", "--port", str(port)]
+        backend = subprocess.Popen(command)  # noqa: S603 - our own program
+        try:
+            _await_port(port)
+            yield file
+        finally:
+            backend.terminate()
+            backend.wait()
+
+
+def _await_port(port: int) -> None:
+    """Wait until the pretend model server listens. Raises `ServeError` if it does not begin to."""
+    end = time.monotonic() + _START_S
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise ServeError(message=f"the pretend model server did not start within {_START_S:g} s")

@@ -1,0 +1,33 @@
+"""`jairouter init`: writes a configuration file to start from."""
+
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jairouter_cli.cli import options, output
+from jairouter_cli.cli.options import ConfigOption, JsonOption
+from jairouter_cli.config import paths
+from jairouter_cli.config.store import Store
+
+
+def init(
+    ctx: typer.Context,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a commented configuration file, ./jairouter.yaml unless --config names another."""
+    file = paths.default_target(options.named(ctx, config), os.environ, Path.cwd())
+    Store(file).create(template(), force=force)
+    output.show({"path": str(file)}, as_json=as_json, text=lambda: str(file))
+    if not as_json:
+        output.say("next: jairouter instances add chat MODEL BASE_URL, then: jairouter serve")
+
+
+def template() -> str:
+    """Return the text of the file that `init` writes."""
+    return resources.files("jairouter_cli.config").joinpath("template.yaml").read_text("utf-8")

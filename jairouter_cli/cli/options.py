@@ -1,0 +1,90 @@
+"""The options that several commands share, and how the configuration file is found from them."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jairouter_cli.cli import output
+from jairouter_cli.config import paths
+from jairouter_cli.config.model import SERVICE_SPELLINGS, ServiceType
+from jairouter_cli.config.parse import Notice
+from jairouter_cli.config.spelling import service_type
+from jairouter_cli.config.store import Applied, Loaded, Store
+from jairouter_cli.errors import UsageError
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="The configuration file.", show_default=False, metavar="FILE"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Globals:
+    """What was given before the subcommand."""
+
+    config: Path | None = None
+
+
+def named(ctx: typer.Context, config: Path | None) -> Path | None:
+    """Return the file that --config names, behind the subcommand or before it."""
+    before = ctx.find_object(Globals)
+    return config or (before.config if before else None)
+
+
+def store(ctx: typer.Context, config: Path | None) -> Store:
+    """Open the configuration file: --config, JAIROUTER_CONFIG, ./jairouter.yaml, user's, site's.
+
+    Raises `ConfigNotFound`.
+    """
+    return Store(paths.find(named(ctx, config), os.environ, Path.cwd()))
+
+
+def read(ctx: typer.Context, config: Path | None) -> Loaded:
+    """Read the configuration file and say what was noticed about it. Raises `ConfigError`, `StoreError`."""
+    loaded = store(ctx, config).read()
+    tell(loaded.file, loaded.notices)
+    return loaded
+
+
+def tell(file: Path, notices: tuple[Notice, ...]) -> None:
+    """Say what was noticed about a file."""
+    for notice in notices:
+        place = f"{file}:{notice.line}" if notice.line else str(file)
+        output.warn(f"{place}: {notice.message}")
+
+
+def parse_service(text: str) -> ServiceType:
+    """Return the service that a word on the command line names, in any of its spellings. Raises `UsageError`."""
+    service = service_type(text)
+    if service is None:
+        raise UsageError(message=f"there is no service '{text}'", hint="the services are " + ", ".join(ServiceType))
+    return service
+
+
+def complete_service(incomplete: str) -> list[str]:
+    """Return the services that a word may become."""
+    names = [*ServiceType, *SERVICE_SPELLINGS] if incomplete else list(ServiceType)
+    return [str(name) for name in names if str(name).startswith(incomplete)]
+
+
+ServiceArgument = Annotated[
+    str,
+    typer.Argument(help=f"The service: {', '.join(ServiceType)}.", autocompletion=complete_service, metavar="SERVICE"),
+]
+
+
+def report(applied: Applied, *, as_json: bool) -> None:
+    """Say what an edit did: its summary, or as JSON with the file."""
+    tell(applied.file, applied.notices)
+    change = applied.change
+    data = {
+        "file": str(applied.file),
+        "summary": change.summary,
+        "service": change.service,
+        "instance": change.instance,
+    }
+    output.show(data, as_json=as_json, text=lambda: change.summary)

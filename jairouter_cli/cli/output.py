@@ -1,0 +1,66 @@
+"""What the command line prints: data to stdout, talk to stderr."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from jairouter_cli.errors import JAIRouterError
+
+_WIDE = 10_000  # columns of a table that goes to a file or a pipe: lines are never folded there
+
+
+def show(data: Any, *, as_json: bool, text: Callable[[], RenderableType]) -> None:
+    """Print a command's result: as JSON, or as `text` renders it."""
+    if as_json:
+        print_json(data)
+    else:
+        stdout().print(text(), soft_wrap=not sys.stdout.isatty())
+
+
+def print_json(data: Any) -> None:
+    """Print one JSON document, indented, in the characters it is written in."""
+    sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def stdout() -> Console:
+    """Return a console for data; colours and widths only where a person looks (`NO_COLOR` is respected)."""
+    return Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else _WIDE)
+
+
+def stderr() -> Console:
+    """Return a console for talk."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """Return a table without lines, which reads well and splits well."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold", no_wrap=not sys.stdout.isatty())
+    for row in rows:
+        made.add_row(*(cell if isinstance(cell, Text) else str(cell) for cell in row))
+    return made
+
+
+def say(message: str) -> None:
+    """Tell the user something that is not data."""
+    stderr().print(message)
+
+
+def warn(message: str) -> None:
+    """Tell the user of something that may need their attention."""
+    stderr().print(Text.assemble(("warning: ", "bold yellow"), message))
+
+
+def fail(error: JAIRouterError) -> None:
+    """Tell the user what went wrong and what to do."""
+    console = stderr()
+    console.print(Text.assemble(("error: ", "bold red"), str(error)))
+    if error.hint:
+        console.print(Text.assemble(("\nhint: ", "bold cyan"), error.hint))

@@ -1,0 +1,139 @@
+"""`jairouter serve`: starts the gateway and says, on one screen, where it is and what to try."""
+
+import ipaddress
+import os
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from jairouter_cli.cli import options, output
+from jairouter_cli.cli.health import base_url
+from jairouter_cli.cli.options import ConfigOption, JsonOption
+from jairouter_cli.config import paths
+from jairouter_cli.config.model import Config, Server
+from jairouter_cli.config.store import Loaded, Store
+from jairouter_cli.errors import ConfigNotFound, UsageError
+
+_SHOWN_INSTANCES = 12  # of a service; the screen stays one screen
+
+
+def serve(
+    ctx: typer.Context,
+    *,
+    config: ConfigOption = None,
+    host: Annotated[str | None, typer.Option(help="The address to listen on, over server.host.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="The port, over server.port; 0 takes a free one.", min=0, max=65535)
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve, over server.workers.", min=1)] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Serve pretend models; needs no configuration.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Start the gateway."""
+    from jairouter_cli.cli.listening import bindable  # noqa: PLC0415 - sockets are of no use to other commands
+
+    with ExitStack() as stack:
+        loaded = Store(_file(ctx, config, stack, demo=demo)).read()
+        options.tell(loaded.file, loaded.notices)
+        server = _overridden(loaded.config.server, host, port, workers)
+        address = bindable(server.host, server.port)
+        url = base_url(Server(host=server.host, port=address))
+        _warn_if_open(server.host)
+        _run(loaded, server, address, partial(_announce, loaded, server, url, as_json=as_json, demo=demo))
+
+
+def _file(ctx: typer.Context, config: Path | None, stack: ExitStack, *, demo: bool) -> Path:
+    named = options.named(ctx, config)
+    if demo:
+        if named is not None:
+            raise UsageError(message="--demo brings its own configuration", hint="leave out --demo or --config")
+        from jairouter_cli.cli.demo import demo as run_demo  # noqa: PLC0415 - only the demo needs it
+
+        return stack.enter_context(run_demo())
+    try:
+        return paths.find(named, os.environ, Path.cwd())
+    except ConfigNotFound as error:
+        error.hint = "make one with `jairouter init`, or look around first with `jairouter serve --demo`"
+        raise
+
+
+def _overridden(server: Server, host: str | None, port: int | None, workers: int | None) -> Server:
+    """Return the settings with what the command line says in place of the file's."""
+    return Server(
+        host=host or server.host,
+        port=server.port if port is None else port,
+        workers=workers or server.workers,
+        locale=server.locale,
+        max_body_size=server.max_body_size,
+    )
+
+
+def _warn_if_open(host: str) -> None:
+    try:
+        is_loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = host == "localhost"
+    if not is_loopback:
+        output.warn(
+            f"listening on {host} without authentication: whoever reaches the port can use the backends and their keys"
+        )
+
+
+def _run(loaded: Loaded, server: Server, port: int, announce: partial[None]) -> None:
+    from jairouter_cli.web.server import run  # noqa: PLC0415 - heavy: it brings Litestar and Granian along
+
+    run(loaded.file, server.host, port, server.workers, announce)
+
+
+def _announce(loaded: Loaded, server: Server, url: str, *, as_json: bool, demo: bool) -> None:
+    services = {
+        kind.value: [instance.id for instance in service.instances]
+        for kind, service in loaded.config.model.services.items()
+    }
+    data = {"url": url, "config": str(loaded.file), "pid": os.getpid(), "workers": server.workers, "services": services}
+    if as_json:
+        output.print_json(data)
+    else:
+        output.stderr().print(_screen(loaded, url, demo=demo))
+
+
+def _screen(loaded: Loaded, url: str, *, demo: bool) -> RenderableType:
+    lines: list[RenderableType] = [
+        Text.assemble(("JAiRouter", "bold"), " listens on ", (f"{url}/v1", "bold green")),
+        f"  config   {loaded.file}",
+        f"  health   {url}/actuator/health",
+        f"  API docs {url}/docs",
+        "",
+        *_services(loaded.config),
+        "",
+        Text("try:", style="bold"),
+        f"  {_example(loaded.config, url)}",
+    ]
+    if not demo:
+        lines.append("  jairouter instances add chat MODEL BASE_URL   (in another terminal; no restart needed)")
+    return Group(*lines)
+
+
+def _services(config: Config) -> list[str]:
+    if not any(service.instances for service in config.model.services.values()):
+        return ["  no instances yet: nothing can be answered before one is added"]
+    lines = []
+    for kind, service in config.model.services.items():
+        shown = service.instances[:_SHOWN_INSTANCES]
+        lines += [f"  {kind.value:<9} {one.id}{'' if one.enabled else '  (disabled)'}" for one in shown]
+        if hidden := len(service.instances) - len(shown):
+            lines.append(f"  {'':<9} and {hidden} more")
+    return lines
+
+
+def _example(config: Config, url: str) -> str:
+    chat = next((s for kind, s in config.model.services.items() if kind == "chat" and s.instances), None)
+    if chat is None:
+        return f"curl {url}/v1/models"
+    body = f'{{"model":"{chat.instances[0].name}","messages":[{{"role":"user","content":"Hello"}}]}}'
+    return f"curl {url}/v1/chat/completions -H 'Content-Type: application/json' -d '{body}'"

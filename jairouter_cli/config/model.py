@@ -1,0 +1,310 @@
+"""What a configuration is: frozen structs that mirror the key tree of the YAML file (contract 4.3).
+
+A field's YAML key is its name in kebab-case, without the unit suffix (`timeout_s` is `timeout`); camelCase and
+snake_case are read too. `Annotated` carries the rest: other accepted keys (`Alias`), units, ranges.
+Must not live here: reading, checking across fields, files; see `parse`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct, field
+
+
+class ServiceType(StrEnum):
+    """The seven service types; the value is the name in the YAML file, the API, labels and lists."""
+
+    CHAT = "chat"
+    EMBEDDING = "embedding"
+    RERANK = "rerank"
+    TTS = "tts"
+    STT = "stt"
+    IMG_GEN = "imgGen"
+    IMG_EDIT = "imgEdit"
+
+
+# Every spelling that upstream's code or documents use for a service (contract 4.3), in the form of `spelling.squash`.
+SERVICE_SPELLINGS: Final[dict[str, ServiceType]] = {
+    "chat": ServiceType.CHAT,
+    "embedding": ServiceType.EMBEDDING,
+    "embeddings": ServiceType.EMBEDDING,
+    "rerank": ServiceType.RERANK,
+    "tts": ServiceType.TTS,
+    "texttospeech": ServiceType.TTS,
+    "text2speech": ServiceType.TTS,
+    "stt": ServiceType.STT,
+    "speechtotext": ServiceType.STT,
+    "speech2text": ServiceType.STT,
+    "imggen": ServiceType.IMG_GEN,
+    "image": ServiceType.IMG_GEN,
+    "imagegen": ServiceType.IMG_GEN,
+    "imagegeneration": ServiceType.IMG_GEN,
+    "imgedit": ServiceType.IMG_EDIT,
+    "imageedit": ServiceType.IMG_EDIT,
+    "imageediting": ServiceType.IMG_EDIT,
+}
+
+DEFAULT_PATHS: Final[dict[ServiceType, str]] = {
+    ServiceType.CHAT: "/v1/chat/completions",
+    ServiceType.EMBEDDING: "/v1/embeddings",
+    ServiceType.RERANK: "/v1/rerank",
+    ServiceType.TTS: "/v1/audio/speech",
+    ServiceType.STT: "/v1/audio/transcriptions",
+    ServiceType.IMG_GEN: "/v1/images/generations",
+    ServiceType.IMG_EDIT: "/v1/images/edits",
+}
+
+
+class Locale(StrEnum):
+    """The languages of messages that clients of the gateway read."""
+
+    ZH = "zh"
+    EN = "en"
+
+
+class Dialect(StrEnum):
+    """What an instance speaks: the values of `adapter`."""
+
+    NORMAL = "normal"
+    GPUSTACK = "gpustack"
+    OLLAMA = "ollama"
+    VLLM = "vllm"
+    XINFERENCE = "xinference"
+    LOCALAI = "localai"
+
+
+class Balancing(StrEnum):
+    """The values of `load-balance.type`."""
+
+    RANDOM = "random"
+    ROUND_ROBIN = "round-robin"
+    LEAST_CONNECTIONS = "least-connections"
+    IP_HASH = "ip-hash"
+
+
+class HashAlgorithm(StrEnum):
+    """The values of `load-balance.hash-algorithm`."""
+
+    MD5 = "md5"
+    SHA1 = "sha1"
+    SHA256 = "sha256"
+
+
+class Limiting(StrEnum):
+    """The values of `rate-limit.algorithm`."""
+
+    TOKEN_BUCKET = "token-bucket"  # noqa: S105 - no password
+    LEAKY_BUCKET = "leaky-bucket"
+    SLIDING_WINDOW = "sliding-window"
+    WARM_UP = "warm-up"
+
+
+class LimitScope(StrEnum):
+    """The values of `rate-limit.scope`."""
+
+    SERVICE = "service"
+    MODEL = "model"
+    CLIENT_IP = "client-ip"
+    INSTANCE = "instance"
+
+
+class FallbackStrategy(StrEnum):
+    """The values of `fallback.strategy`."""
+
+    DEFAULT = "default"
+    CACHE = "cache"
+    NONE = "none"
+
+
+class Secret(Struct, frozen=True):
+    """A value that is never shown unless asked for: its `str` and `repr` are a mask."""
+
+    value: str
+
+    def __str__(self) -> str:
+        return "******"
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Other keys under which a field is read; a dotted one is looked up in a nested mapping."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The unit of a duration that is written as a plain number, in seconds."""
+
+    seconds: float
+
+
+class Bytes(int):
+    """A size; `10MB`, `512KB` or a plain number of bytes in the file."""
+
+
+class Url(str):
+    """An absolute http(s) URL with a host, without query, fragment, credentials or trailing slash."""
+
+    __slots__ = ()
+
+
+class UrlPath(str):
+    """The path of an endpoint, beginning with `/`."""
+
+    __slots__ = ()
+
+
+MILLISECONDS = Unit(0.001)
+SECONDS = Unit(1.0)
+
+Positive = Annotated[int, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=0)]
+Millis = Annotated[float, Meta(gt=0), MILLISECONDS]
+Seconds = Annotated[float, Meta(gt=0), SECONDS]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class RateLimit(Struct, frozen=True, kw_only=True):
+    """`rate-limit`: how many requests are let through (contract 5.2)."""
+
+    enabled: bool = False
+    algorithm: Annotated[Limiting, Alias(("type",))] = Limiting.TOKEN_BUCKET
+    capacity: Positive = 100
+    rate: Annotated[Positive, Alias(("refill-rate", "leak-rate"))] = 10
+    scope: LimitScope = LimitScope.SERVICE
+    key: str | None = None
+    client_ip_enable: bool = False
+    window_size_s: Seconds = 60.0
+    max_requests: Positive = 100
+    warm_up_period_s: Seconds = 300.0
+    cold_factor: Annotated[float, Meta(ge=1)] = 3.0
+
+
+class CircuitBreaker(Struct, frozen=True, kw_only=True):
+    """`circuit-breaker`: when an instance is left alone for a while (contract 5.3)."""
+
+    enabled: bool = False
+    failure_threshold: Positive = 5
+    timeout_s: Annotated[Millis, Alias(("recovery-timeout",))] = 60.0
+    success_threshold: Positive = 2
+
+
+class Fallback(Struct, frozen=True, kw_only=True):
+    """`fallback`: what is answered when no instance can (contract 5.4)."""
+
+    enabled: bool = False
+    strategy: Annotated[FallbackStrategy, Alias(("type",))] = FallbackStrategy.DEFAULT
+    cache_size: Annotated[Positive, Alias(("cache.size",))] = 100
+    cache_ttl_s: Annotated[Millis, Alias(("ttl", "cache.ttl"))] = 300.0
+    response: str | None = None
+    message: str | None = None
+
+
+class HealthCheck(Struct, frozen=True, kw_only=True):
+    """`load-balance.health-check`: how instances are probed."""
+
+    enabled: bool = True
+    interval_s: Millis = 30.0
+    timeout_s: Millis = 5.0
+    failure_threshold: Positive = 3
+    success_threshold: Positive = 2
+
+
+class LoadBalance(Struct, frozen=True, kw_only=True):
+    """`load-balance`: how an instance is chosen; a plain string stands for `type`."""
+
+    type: Balancing = Balancing.RANDOM
+    hash_algorithm: HashAlgorithm = HashAlgorithm.MD5
+    health_check: HealthCheck = HealthCheck()
+
+
+class Instance(Struct, frozen=True, kw_only=True):
+    """One endpoint of a backend that serves one model."""
+
+    name: Text
+    base_url: Url
+    path: UrlPath | None = None
+    weight: Positive = 1
+    enabled: bool = True
+    adapter: Dialect | None = None
+    api_key: Secret | None = None
+    headers: dict[str, Secret] = field(default_factory=dict)
+    timeout_s: Millis | None = None
+    max_retries: Count | None = None
+    rate_limit: RateLimit | None = None
+    circuit_breaker: CircuitBreaker | None = None
+    priority: int = 0
+
+    @property
+    def id(self) -> str:
+        """`name@base-url`: how lists, logs and commands name the instance (contract 0.3)."""
+        return f"{self.name}@{self.base_url}"
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """The instances of one service type and what holds for all of them."""
+
+    instances: tuple[Instance, ...] = ()
+    adapter: Dialect | None = None
+    load_balance: Annotated[LoadBalance | None, Alias(("load-balancer",))] = None
+    rate_limit: RateLimit | None = None
+    circuit_breaker: CircuitBreaker | None = None
+    fallback: Fallback | None = None
+    timeout_s: Millis | None = None
+    max_retries: Count | None = None
+
+
+class ModelSection(Struct, frozen=True, kw_only=True):
+    """`model`: the services, and what holds for all of them."""
+
+    adapter: Dialect = Dialect.NORMAL
+    load_balance: Annotated[LoadBalance, Alias(("load-balancer", "services.load-balance"))] = LoadBalance()
+    rate_limit: RateLimit | None = None
+    circuit_breaker: CircuitBreaker | None = None
+    fallback: Fallback | None = None
+    max_retries: Count = 2
+    services: dict[ServiceType, Service] = field(default_factory=dict)
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    """`server`: where the gateway listens and how it speaks; read at start, except `locale` and `max-body-size`."""
+
+    host: Annotated[Text, Alias(("address",))] = "127.0.0.1"
+    port: Port = 8080
+    workers: Positive = 1
+    locale: Locale = Locale.ZH
+    max_body_size: Bytes = Bytes(64 * 1024 * 1024)
+
+
+class ConnectionPool(Struct, frozen=True, kw_only=True):
+    """`webclient.connection-pool`: connections kept to one backend."""
+
+    max_connections: Positive = 500
+    max_idle_time_s: Millis = 20.0
+    pending_acquire_timeout_s: Millis = 45.0
+
+
+class WebClient(Struct, frozen=True, kw_only=True):
+    """`webclient`: how backends are called.
+
+    `read_timeout_s` bounds the silence before an answer and between its pieces, not its whole length; the default is
+    generous because a large model may take minutes over its first token.
+    """
+
+    connection_timeout_s: Annotated[Millis, Alias(("connect-timeout",))] = 10.0
+    read_timeout_s: Millis = 300.0
+    write_timeout_s: Millis = 30.0
+    connection_pool: ConnectionPool = ConnectionPool()
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """A whole configuration file."""
+
+    server: Server = Server()
+    model: ModelSection = ModelSection()
+    webclient: Annotated[WebClient, Alias(("web-client",))] = WebClient()

@@ -1,0 +1,321 @@
+"""The one judge: a document becomes a `Config`, or all that is wrong with it is said, with line and path.
+
+The walk is driven by the structs of `model`; there is no second list of keys. What is accepted beyond the letter
+(spellings, aliases, placeholders) is decided here and in `scalars`, so that CLI, API and hand edits agree.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from jairouter_cli.config import scalars
+from jairouter_cli.config.document import Document
+from jairouter_cli.config.model import Alias, Config, Secret, Service, ServiceType, Unit
+from jairouter_cli.config.spelling import find_key, kebab, service_type, squash
+from jairouter_cli.errors import ConfigInvalid, Problem
+
+Path = tuple[str | int, ...]
+
+# Sections of upstream's file that belong to its framework, or to parts that this version does not have.
+FOREIGN_SECTIONS: Final = frozenset(
+    {"spring", "springdoc", "management", "logging", "monitoring", "store", "info", "debug", "jairouter"}
+)
+# Read and checked, so that a file is ready for them, but without effect in this version.
+NOT_ENFORCED: Final = frozenset({"rate_limit", "circuit_breaker", "fallback", "priority"})
+
+_FOUND_LENGTH = 60  # characters of a wrong value that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something worth saying about a file that is usable; `line` is 0 where it concerns several."""
+
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A usable configuration and what was noticed while reading it."""
+
+    config: Config
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """One field of a struct as the walk needs it."""
+
+    name: str
+    key: str
+    kind: Any
+    aliases: tuple[str, ...] = ()
+    unit: Unit | None = None
+    bounds: msgspec.Meta | None = None
+    required: bool = False
+
+
+def parse(document: Document, environ: Mapping[str, str] | None = None) -> Parsed:
+    """Read the whole document; `environ` fills its placeholders (the process's own by default).
+
+    Raises `ConfigInvalid` with every problem found.
+    """
+    walk = _Walk(document, os.environ if environ is None else environ)
+    config = walk.struct(Config, document.root, ())
+    walk.check_instances(config)
+    if walk.problems:
+        raise ConfigInvalid(document.file, sorted(walk.problems, key=lambda problem: problem.line))
+    return Parsed(config, tuple(walk.notices()))
+
+
+@cache
+def _fields(struct: type[msgspec.Struct]) -> tuple[_Field, ...]:
+    hints = get_type_hints(struct, include_extras=True)
+    required = {f.name for f in msgspec.structs.fields(struct) if f.required}
+    return tuple(_describe(name, hint, required=name in required) for name, hint in hints.items())
+
+
+def _describe(name: str, hint: Any, *, required: bool) -> _Field:
+    kind, extras = _unwrap(hint)
+    aliases = next((extra.keys for extra in extras if isinstance(extra, Alias)), ())
+    unit = next((extra for extra in extras if isinstance(extra, Unit)), None)
+    bounds = next((extra for extra in extras if isinstance(extra, msgspec.Meta)), None)
+    return _Field(name, kebab(name), kind, aliases, unit, bounds, required)
+
+
+def _unwrap(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Strip `Annotated` and `| None` off a type; return it with the annotations."""
+    if get_origin(hint) is Annotated:
+        inner, *extras = get_args(hint)
+        kind, more = _unwrap(inner)
+        return kind, (*extras, *more)
+    if get_origin(hint) is UnionType or type(hint) is UnionType or NoneType in get_args(hint):
+        (inner,) = (arg for arg in get_args(hint) if arg is not NoneType)
+        return _unwrap(inner)
+    return hint, ()
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One reading of one document; collects what it meets on its way."""
+
+    document: Document
+    environ: Mapping[str, str]
+    problems: list[Problem] = field(default_factory=list)
+    consumed: set[Path] = field(default_factory=set)
+    foreign: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+    not_enforced: list[str] = field(default_factory=list)
+    remarks: list[Notice] = field(default_factory=list)
+
+    # --- the walk ---
+
+    def struct(self, struct: type[msgspec.Struct], node: Any, path: Path) -> Any:
+        """Read a mapping into `struct`; where it is unusable, note why and return None."""
+        if not isinstance(node, Mapping):
+            return self._wrong(path, "a mapping", node)
+        fields = _fields(struct)
+        values = {}
+        for spec in fields:
+            value = self._field(spec, node, path)
+            if value is not None:
+                values[spec.name] = value
+        self._unknown_keys(struct, fields, node, path)
+        if any(spec.required and spec.name not in values for spec in fields):
+            return None
+        return struct(**values)
+
+    def _field(self, spec: _Field, node: Mapping[Any, Any], path: Path) -> Any:
+        found = list(self._spelled(spec, node, path))
+        if not found:
+            if spec.required:
+                self._problem(path, f"a value for {spec.key}")
+            return None
+        at, value = found[0]
+        for other, _ in found[1:]:
+            self._problem((*path, *other), f"one spelling of {spec.key}", f"it at line {self._line((*path, *at))} too")
+        if value is None:
+            if spec.required:
+                self._wrong((*path, *at), f"a value for {spec.key}", None)
+            return None
+        if spec.name in NOT_ENFORCED:
+            self.not_enforced.append(self._dotted((*path, *at)))
+        return self._value(spec, value, (*path, *at))
+
+    def _spelled(self, spec: _Field, node: Mapping[Any, Any], path: Path) -> Iterator[tuple[tuple[str, ...], Any]]:
+        """Find a field under all its names; yield the keys as written and the value."""
+        wanted = {squash(spec.key), *(squash(alias) for alias in spec.aliases if "." not in alias)}
+        for key, value in node.items():
+            if isinstance(key, str) and squash(key) in wanted:
+                yield (key,), value
+        for alias in spec.aliases:
+            outer, dot, inner = alias.partition(".")
+            key = find_key(node, outer) if dot else None
+            if key is None or not isinstance(node[key], Mapping):
+                continue
+            inner_key = find_key(node[key], inner)
+            if inner_key is not None:
+                self.consumed.add((*path, key, inner_key))
+                yield (key, inner_key), node[key][inner_key]
+
+    def _value(self, spec: _Field, value: Any, path: Path) -> Any:
+        kind, origin = spec.kind, get_origin(spec.kind)
+        if origin is tuple:
+            return self._list(get_args(kind)[0], value, path)
+        if origin is dict:
+            return self._services(value, path) if get_args(kind)[0] is ServiceType else self._headers(value, path)
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind is not Secret:
+            if isinstance(value, str) and any(f.name == "type" for f in _fields(kind)):
+                value = {"type": value}  # `load-balance: random` stands for `load-balance: {type: random}`
+            return self.struct(kind, value, path)
+        return self._scalar(spec, value, path)
+
+    def _list(self, struct: type[msgspec.Struct], node: Any, path: Path) -> Any:
+        if not isinstance(node, Sequence) or isinstance(node, str):
+            return self._wrong(path, "a list", node)
+        items = (self.struct(struct, item, (*path, index)) for index, item in enumerate(node))
+        return tuple(item for item in items if item is not None)
+
+    def _services(self, node: Any, path: Path) -> Any:
+        if not isinstance(node, Mapping):
+            return self._wrong(path, "a mapping of services", node)
+        services: dict[ServiceType, Service] = {}
+        for key, value in node.items():
+            at = (*path, key)
+            if at in self.consumed:
+                continue
+            kind = service_type(str(key))
+            if kind is None:
+                self._problem(at, "one of the services " + ", ".join(ServiceType), f"'{key}'")
+            elif kind in services:
+                self._problem(at, f"each service once; {kind} stands above in another spelling")
+            else:
+                service = self.struct(Service, value, at) if value is not None else Service()
+                services[kind] = service or Service()
+        return services
+
+    def _headers(self, node: Any, path: Path) -> Any:
+        if not isinstance(node, Mapping):
+            return self._wrong(path, "a mapping of header names to values", node)
+        spec = _Field("header", "header", Secret)
+        headers = {}
+        for key, value in node.items():
+            at = (*path, key)
+            if not isinstance(key, str) or not scalars.HEADER_NAME.fullmatch(key):
+                self._wrong(at, "a header name", key)
+            elif isinstance(secret := self._scalar(spec, value, at), Secret):
+                headers[str(key)] = secret
+        return headers
+
+    def _scalar(self, spec: _Field, value: Any, path: Path) -> object:
+        shown = "a value" if spec.kind is Secret else value
+        if not isinstance(value, str | int | float):
+            return self._wrong(path, "a single value", value)
+        try:
+            if isinstance(value, str):
+                value = scalars.expand(value, self.environ)
+            read = _convert(spec, value)
+        except scalars.Unset as unset:
+            return self._problem(
+                path, f"the environment variable {unset} to be set, or a default: ${{{unset}:default}}"
+            )
+        except scalars.Expected as expected:
+            return self._wrong(path, str(expected), shown)
+        wanted = _out_of_bounds(spec, read)
+        return self._wrong(path, wanted, shown) if wanted else read
+
+    # --- what is noted on the way ---
+
+    def _unknown_keys(self, struct: type, fields: tuple[_Field, ...], node: Mapping[Any, Any], path: Path) -> None:
+        known = {squash(spec.key): spec.key for spec in fields}
+        known |= {squash(alias.split(".")[0]): alias.split(".")[0] for spec in fields for alias in spec.aliases}
+        for key in node:
+            if squash(str(key)) in known or (*path, key) in self.consumed:
+                continue
+            close = difflib.get_close_matches(squash(str(key)), known, 1, cutoff=0.75)
+            at = (*path, key)
+            if struct is Config and squash(str(key)) in FOREIGN_SECTIONS:
+                self.foreign.append(str(key))
+            elif close:
+                text = f"{self._dotted(at)} is not a key of this program; did you mean {known[close[0]]}?"
+                self.remarks.append(Notice(self._line(at), text))
+            else:
+                self.unused.append(self._dotted(at))
+
+    def check_instances(self, config: Config | None) -> None:
+        """Remark instances that stand twice, which the shipped file of upstream has."""
+        for kind, service in config.model.services.items() if config else ():
+            ids = [instance.id for instance in service.instances]
+            for twice in sorted({name for name in ids if ids.count(name) > 1}):
+                self.remarks.append(Notice(0, f"service {kind} has {ids.count(twice)} instances with the id {twice}"))
+
+    def notices(self) -> Iterator[Notice]:
+        """Yield what was noticed, grouped so that each kind is said once."""
+        yield from self.remarks
+        if self.foreign:
+            yield Notice(0, f"sections that this program does not use: {', '.join(self.foreign)}")
+        if self.unused:
+            yield Notice(0, f"keys that this program does not use: {', '.join(self.unused)}")
+        if self.not_enforced:
+            listed = ", ".join(self.not_enforced)
+            yield Notice(0, f"checked, but not enforced by this version: {listed}")
+
+    def _wrong(self, path: Path, expected: str, found: Any) -> Any:
+        """Note a wrong value; return None, which stands for it in what is read."""
+        return self._problem(path, expected, _shown(found))
+
+    def _problem(self, path: Path, expected: str, found: str = "") -> Any:
+        self.problems.append(Problem(self._dotted(path), self._line(path), expected, found))
+
+    def _line(self, path: Path) -> int:
+        return self.document.line(path)
+
+    @staticmethod
+    def _dotted(path: Path) -> str:
+        text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+        return text.removeprefix(".") or "the file"
+
+
+def _convert(spec: _Field, value: scalars.Scalar) -> object:
+    if spec.unit is not None:
+        return scalars.read_duration(value, spec.unit)
+    if issubclass(spec.kind, StrEnum):
+        return scalars.read_choice(value, spec.kind)
+    return scalars.READERS[spec.kind](value)
+
+
+def _out_of_bounds(spec: _Field, value: Any) -> str:
+    """Return a phrase for the range that `value` misses, or nothing."""
+    bounds = spec.bounds
+    if bounds is None:
+        return ""
+    if bounds.min_length is not None and len(value) < bounds.min_length:
+        return "text that is not empty"
+    noun = "a duration" if spec.unit else "a number"
+    if bounds.gt is not None and not value > bounds.gt:
+        return f"{noun} greater than {bounds.gt}"
+    if bounds.ge is not None and not value >= bounds.ge:
+        return f"{noun} of at least {bounds.ge}"
+    if bounds.le is not None and not value <= bounds.le:
+        return f"{noun} of at most {bounds.le}"
+    return ""
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        text = f"'{value}'" if value != "a value" else value
+        return text if len(text) <= _FOUND_LENGTH else text[:_FOUND_LENGTH] + "…'"
+    return "a list" if isinstance(value, Sequence) else str(value)

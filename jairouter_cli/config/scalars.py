@@ -1,0 +1,179 @@
+"""Single values: text from the file to a value of the model's type.
+
+Each reader takes the plain value that YAML gave (str, int, float or bool) and returns the converted one; it raises
+`Expected` with a phrase for what it would have taken. Ranges are checked by `parse`, which knows the field.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Final
+from urllib.parse import urlsplit
+
+from jairouter_cli.config.model import Bytes, Secret, Unit, Url, UrlPath
+from jairouter_cli.config.spelling import squash
+
+Scalar = str | int | float | bool
+
+_UNITS_S: Final = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZES: Final = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}  # as in Spring's DataSize: powers of 1024
+_ISO_DURATION: Final = re.compile(r"PT(?:(?P<h>[\d.]+)H)?(?:(?P<m>[\d.]+)M)?(?:(?P<s>[\d.]+)S)?", re.IGNORECASE)
+HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, 5.6.2
+_TRUE: Final = frozenset({"true", "yes", "on"})
+_FALSE: Final = frozenset({"false", "no", "off"})
+
+
+class Expected(Exception):
+    """A value was not what the reader takes; the argument is the phrase for what it would have taken."""
+
+
+class Unset(Exception):
+    """A placeholder names an environment variable that is not set and has no default; the argument is its name."""
+
+
+def expand(text: str, environ: Mapping[str, str]) -> str:
+    """Replace each `${NAME}` or `${NAME:default}` in `text`; a default may hold placeholders itself.
+
+    What a variable contains is taken as it is, never expanded again. Raises `Unset`.
+    """
+    start = text.find("${")
+    if start < 0:
+        return text
+    end = _closing(text, start + 2)
+    name, has_default, default = text[start + 2 : end].partition(":")
+    value = environ.get(name.strip())
+    if value is None:
+        if not has_default:
+            raise Unset(name.strip())
+        value = expand(default, environ)
+    return text[:start] + value + expand(text[end + 1 :], environ)
+
+
+def _closing(text: str, start: int) -> int:
+    """Return the index of the `}` that closes a placeholder whose inside begins at `start`."""
+    depth, at = 1, start
+    while at < len(text):
+        if text.startswith("${", at):
+            depth, at = depth + 1, at + 1
+        elif text[at] == "}":
+            depth -= 1
+            if not depth:
+                return at
+        at += 1
+    raise Expected("a closing } for ${")
+
+
+def read_text(value: Scalar) -> str:
+    """Read text; a whole number is taken for its digits, other YAML types want quotes."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(int(value))
+    raise Expected("text (put it in quotes)")
+
+
+def read_bool(value: Scalar) -> bool:
+    """Read `true` or `false`; `yes`, `no`, `on`, `off` are taken too."""
+    if isinstance(value, bool):
+        return value
+    word = str(value).lower()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    raise Expected("true or false")
+
+
+def read_int(value: Scalar) -> int:
+    """Read a whole number, also from text (a placeholder yields text)."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value.strip()):
+        return int(value)
+    raise Expected("a whole number")
+
+
+def read_float(value: Scalar) -> float:
+    """Read a number, also from text."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?", value.strip()):
+        return float(value)
+    raise Expected("a number")
+
+
+def read_duration(value: Scalar, unit: Unit) -> float:
+    """Read a duration in seconds from `10s`, `500ms`, `PT1M30S` or a plain number of `unit`s."""
+    text = str(value).strip()
+    if isinstance(value, bool):
+        raise Expected("a duration like 10s, 500ms or PT10S")
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)", text):
+        number, name = float(match[1]), match[2].lower()
+        if not name:
+            return number * unit.seconds
+        if name in _UNITS_S:
+            return number * _UNITS_S[name]
+    elif (match := _ISO_DURATION.fullmatch(text)) and any(match.groups()):
+        return sum(float(amount) * _UNITS_S[name] for name, amount in match.groupdict().items() if amount)
+    raise Expected("a duration like 10s, 500ms or PT10S")
+
+
+def read_size(value: Scalar) -> Bytes:
+    """Read a size in bytes from `10MB`, `512KB` or a plain number."""
+    if match := re.fullmatch(r"(\d+)\s*([a-zA-Z]*)", str(value).strip()):
+        factor = _SIZES.get(match[2].upper())
+        if factor is not None:
+            return Bytes(int(match[1]) * factor)
+    raise Expected("a size like 10MB or 512KB")
+
+
+def read_url(value: Scalar) -> Url:
+    """Read an absolute http(s) URL; a trailing slash is dropped."""
+    text = read_text(value).strip()
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise Expected("an http:// or https:// URL with a valid host and port") from None
+    if parts.scheme not in {"http", "https"} or not host or re.search(r"[\s\x00-\x1f]", text):
+        raise Expected("an http:// or https:// URL with a host, like http://10.0.0.7:8000")
+    if parts.username is not None or parts.password is not None:
+        raise Expected("a URL without user and password (use api-key or headers)")
+    if parts.query or parts.fragment:
+        raise Expected("a URL without query and fragment (the endpoint's path goes into path)")
+    return Url(text.rstrip("/"))
+
+
+def read_path(value: Scalar) -> UrlPath:
+    """Read a URL path, which begins with a slash."""
+    text = read_text(value).strip()
+    if not re.fullmatch(r"/[^\s#]*", text):
+        raise Expected("a path that begins with /, like /v1/chat/completions")
+    return UrlPath(text)
+
+
+def read_secret(value: Scalar) -> Secret:
+    """Read a value that will be masked; it may not hold line breaks, for it becomes a header."""
+    text = read_text(value)
+    if re.search(r"[\r\n\x00]", text):
+        raise Expected("text without line breaks")
+    return Secret(text)
+
+
+def read_choice(value: Scalar, choices: type[StrEnum]) -> StrEnum:
+    """Read a member of an enumeration in any spelling."""
+    form = squash(str(value))
+    for choice in choices:
+        if squash(choice.value) == form:
+            return choice
+    raise Expected("one of " + ", ".join(choice.value for choice in choices))
+
+
+READERS: Final[Mapping[type, Callable[[Scalar], object]]] = {
+    str: read_text,
+    bool: read_bool,
+    int: read_int,
+    float: read_float,
+    Bytes: read_size,
+    Url: read_url,
+    UrlPath: read_path,
+    Secret: read_secret,
+}

@@ -1,0 +1,53 @@
+"""A configuration as plain data: for JSON in camelCase, for YAML in kebab-case, secrets masked unless asked for."""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from jairouter_cli.config.model import Bytes, Instance, Secret, ServiceType
+from jairouter_cli.config.spelling import camel, kebab
+
+Naming = Callable[[str], str]
+
+
+def plain(value: Any, *, naming: Naming = camel, reveal: bool = False) -> Any:
+    """Return `value` as mappings, lists and scalars; members that are None are left out, durations are `30s`."""
+    if isinstance(value, Secret):
+        return value.value if reveal else str(value)
+    if isinstance(value, msgspec.Struct):
+        return _struct(value, naming=naming, reveal=reveal)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item, naming=naming, reveal=reveal) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item, naming=naming, reveal=reveal) for item in value]
+    if isinstance(value, StrEnum | Bytes):
+        return value.value if isinstance(value, StrEnum) else int(value)
+    return str(value) if isinstance(value, str) else value
+
+
+def _struct(value: msgspec.Struct, *, naming: Naming, reveal: bool) -> dict[str, Any]:
+    members = {}
+    for name in value.__struct_fields__:
+        member = getattr(value, name)
+        if member is None:
+            continue
+        is_duration = name.endswith("_s") and isinstance(member, int | float)
+        members[naming(name)] = duration(member) if is_duration else plain(member, naming=naming, reveal=reveal)
+    return members
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as it is written in the file: `30s`, `500ms`."""
+    return f"{seconds:g}s" if seconds >= 1 else f"{seconds * 1000:g}ms"
+
+
+def as_yaml(value: Any, *, reveal: bool = False) -> Any:
+    """Return `value` with the keys of the YAML file."""
+    return plain(value, naming=kebab, reveal=reveal)
+
+
+def instance_view(service: ServiceType, instance: Instance, *, reveal: bool = False) -> dict[str, Any]:
+    """Return an instance as lists show it: with its service and its id."""
+    return {"service": service.value, "id": instance.id, **plain(instance, reveal=reveal)}

@@ -1,0 +1,390 @@
+"""Every error a user can meet, in one tree.
+
+Lives here: the classes, and per class its HTTP status, `type`/`code`, exit code and texts.
+Must not live here: anything that catches. Two places catch the root: `cli/app.py` and `web/errors.py`.
+
+    JAIRouterError
+    ├── UsageError                  the command line was misused
+    ├── ConfigError                 the configuration cannot be used as it is
+    │   ├── ConfigNotFound
+    │   ├── ConfigSyntaxError
+    │   └── ConfigInvalid
+    ├── StoreError                  the configuration file could not be read or written
+    │   ├── ConfigUnreadable
+    │   ├── ConfigUnwritable
+    │   ├── ConfigLocked
+    │   └── ConfigExists
+    ├── EditError                   an edit does not fit the configuration it was made for
+    │   ├── EditImpossible
+    │   ├── InstanceNotFound
+    │   ├── InstanceAmbiguous
+    │   └── InstanceExists
+    ├── ServeError                  the server could not be started
+    ├── Unreachable                 no gateway answered
+    └── RequestError                what a client of the gateway is told
+        ├── InvalidRequest
+        │   ├── MissingParameter
+        │   ├── InvalidParameter
+        │   ├── PayloadTooLarge
+        │   └── UnsupportedMediaType
+        ├── NotFound
+        │   ├── ModelNotFound
+        │   └── RouteNotFound
+        ├── MethodNotAllowed
+        ├── ServiceUnavailable
+        ├── UpstreamError
+        │   └── UpstreamTruncated
+        ├── UpstreamTimeout
+        └── InternalError
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class JAIRouterError(Exception):
+    """The root. `texts` holds one `str.format` template per language, filled with the constructor's keywords.
+
+    `hint` is a sentence that says what to do next; it is shown by the CLI under the error.
+    """
+
+    exit_code: ClassVar[int] = 1
+    texts: ClassVar[Mapping[str, str]] = {"en": "{message}"}
+    default_hint: ClassVar[str | None] = None
+
+    def __init__(self, *, hint: str | None = None, **params: object) -> None:
+        self.params = params
+        self.hint = hint or self.default_hint
+        super().__init__(self.message())
+
+    def message(self, locale: str = "en") -> str:
+        """Return the text in `locale` (`en`, `zh`), in English where the class has no other."""
+        return self.texts.get(locale, self.texts["en"]).format(**self.params)
+
+
+class UsageError(JAIRouterError):
+    """The command line was misused. Keyword: `message`."""
+
+    exit_code = 2
+
+
+# --- configuration -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a configuration file.
+
+    `path` is dotted (`model.services.chat.instances[0].weight`); `line` counts from 1 and is 0 where there is none.
+    """
+
+    path: str
+    line: int
+    expected: str
+    found: str = ""
+
+    def __str__(self) -> str:
+        found = f", found {self.found}" if self.found else ""
+        return f"{self.path}: expected {self.expected}{found}"
+
+
+class ConfigError(JAIRouterError):
+    """The configuration cannot be used as it is; `problems` lists what is wrong with `file`, as far as it was read."""
+
+    exit_code = 2
+    file: str = ""
+    problems: tuple[Problem, ...] = ()
+
+
+class ConfigNotFound(ConfigError):
+    """No configuration file was found. Keyword: `searched`, the places in order, one a line."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "no configuration file found; looked at:\n{searched}"}
+    default_hint = "make one with `jairouter init`, or name one with --config FILE"
+
+
+class ConfigSyntaxError(ConfigError):
+    """The file is not YAML. Keywords: `file`, `line`, `problem`."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "{file}:{line}: not valid YAML: {problem}"}
+
+    def __init__(self, *, file: str, line: int, problem: str, hint: str | None = None) -> None:
+        self.file = file
+        self.problems = (Problem("", line, "valid YAML", problem),)
+        super().__init__(file=file, line=line, problem=problem, hint=hint)
+
+
+class ConfigInvalid(ConfigError):
+    """The file is YAML, but some of its values are wrong; all of them are listed."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "{listing}"}
+
+    def __init__(self, file: str, problems: Sequence[Problem], hint: str | None = None) -> None:
+        self.file = file
+        self.problems = tuple(problems)
+        super().__init__(listing="\n".join(f"{file}:{p.line}: {p}" for p in self.problems), hint=hint)
+
+
+class StoreError(JAIRouterError):
+    """The configuration file could not be read or written. Keywords: `file`, `reason`."""
+
+
+class ConfigUnreadable(StoreError):
+    """The file exists and cannot be read."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "cannot read {file}: {reason}"}
+
+
+class ConfigUnwritable(StoreError):
+    """The file could not be replaced; it is as it was before."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "cannot write {file}: {reason}; the file was left as it was"}
+    default_hint = "check the permissions and the free space of the file's folder"
+
+
+class ConfigLocked(StoreError):
+    """Another process held the lock for too long. Keywords: `file`, `waited_s`."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "another process is editing {file} (waited {waited_s:g} s)"}
+    default_hint = "try again when it has finished"
+
+
+class ConfigExists(StoreError):
+    """A file stands where a new one was to be written. Keyword: `file`."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "{file} exists already"}
+    default_hint = "use --force to replace it, or --config FILE to write another"
+
+
+class EditError(JAIRouterError):
+    """An edit does not fit the configuration it was made for."""
+
+    exit_code = 2
+
+
+class EditImpossible(EditError):
+    """The file is written in a way that an edit cannot be spliced into. Keyword: `file`."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "{file} is written in a way that this edit does not fit into"}
+    default_hint = "make the edit by hand, then run `jairouter config validate`"
+
+
+class InstanceNotFound(EditError):
+    """No such instance. Keywords: `service`, `instance`, `candidates` (a phrase)."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "no instance '{instance}' in service {service}; {candidates}"}
+
+
+class InstanceAmbiguous(EditError):
+    """The name fits several instances. Keywords: `service`, `instance`, `candidates` (a phrase)."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "'{instance}' fits several instances of {service}; {candidates}"}
+    default_hint = "give the whole id of the one you mean"
+
+
+class InstanceExists(EditError):
+    """The instance is there already. Keywords: `service`, `instance`."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "service {service} has an instance '{instance}' already"}
+    default_hint = "remove it first, or edit it in the file"
+
+
+# --- running -------------------------------------------------------------------------------------------------------
+
+
+class ServeError(JAIRouterError):
+    """The server could not be started. Keyword: `message`."""
+
+
+class Unreachable(JAIRouterError):
+    """No gateway answered. Keywords: `url`, `reason`."""
+
+    exit_code = 3
+    texts: ClassVar[Mapping[str, str]] = {"en": "no gateway answers at {url}: {reason}"}
+    default_hint = "start it with `jairouter serve`, or name another with --url"
+
+
+# --- what a client of the gateway is told ----------------------------------------------------------------------------
+
+
+class RequestError(JAIRouterError):
+    """What a client of the gateway is told (contract 1.10).
+
+    `type` doubles as `code`; `reason` is the finer, stable name given in `details.reason`. `param` names the
+    request's field at fault. `details` joins the error object's `details`. `retry_after_s` becomes `Retry-After`.
+    """
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "internal_error"
+    reason: ClassVar[str] = "internal_error"
+    texts: ClassVar[Mapping[str, str]] = {"en": "{message}", "zh": "{message}"}
+
+    def __init__(
+        self,
+        *,
+        param: str | None = None,
+        details: Mapping[str, object] | None = None,
+        retry_after_s: float | None = None,
+        hint: str | None = None,
+        **params: object,
+    ) -> None:
+        self.param = param
+        self.details = dict(details or {})
+        self.retry_after_s = retry_after_s
+        super().__init__(hint=hint, **params)
+
+
+class InvalidRequest(RequestError):
+    """The body is not what the endpoint takes. Keyword: `problem`."""
+
+    status = 400
+    type = "invalid_request"
+    reason = "malformed_body"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "The request body is malformed: {problem}",
+        "zh": "请求体格式错误: {problem}",
+    }
+
+
+class MissingParameter(InvalidRequest):
+    """A field that the gateway needs is absent or empty. Keyword: `name`."""
+
+    reason = "missing_parameter"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "The parameter '{name}' is required",
+        "zh": "缺少必需参数: {name}",
+    }
+
+    def __init__(self, name: str) -> None:
+        super().__init__(param=name, name=name)
+
+
+class InvalidParameter(InvalidRequest):
+    """A field has the wrong type. Keywords: `name`, `problem`."""
+
+    reason = "invalid_parameter"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "The parameter '{name}' is invalid: {problem}",
+        "zh": "参数 {name} 无效: {problem}",
+    }
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(param=name, name=name, problem=problem)
+
+
+class PayloadTooLarge(InvalidRequest):
+    """The body is over the limit. Keywords: `limit_bytes`, `setting`."""
+
+    status = 413
+    reason = "payload_too_large"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "The request body is over the limit of {limit_bytes} bytes ({setting})",
+        "zh": "请求体超过 {limit_bytes} 字节的上限 ({setting})",
+    }
+
+
+class UnsupportedMediaType(InvalidRequest):
+    """The content type is not one the endpoint takes. Keywords: `expected`, `found`."""
+
+    status = 415
+    reason = "unsupported_media_type"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "This endpoint takes {expected}, not '{found}'",
+        "zh": "该接口需要 {expected}, 而不是 '{found}'",
+    }
+
+
+class NotFound(RequestError):
+    """What was asked for does not exist."""
+
+    status = 404
+    type = "not_found"
+    reason = "not_found"
+
+
+class ModelNotFound(NotFound):
+    """No enabled instance of the service has that model name. Keywords: `model`, `service`."""
+
+    reason = "model_not_found"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "No instances found for model '{model}' in service type '{service}'",
+        "zh": "服务类型 '{service}' 中没有模型 '{model}' 的可用实例",
+    }
+
+
+class RouteNotFound(NotFound):
+    """The gateway has no such path. Keywords: `method`, `path`."""
+
+    reason = "route_not_found"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "No such path: {method} {path}",
+        "zh": "路径不存在: {method} {path}",
+    }
+
+
+class MethodNotAllowed(RequestError):
+    """The path exists, for other methods. Keywords: `method`, `path`, `allowed`."""
+
+    status = 405
+    type = "invalid_request"
+    reason = "method_not_allowed"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "{path} takes {allowed}, not {method}",
+        "zh": "{path} 只接受 {allowed}, 不接受 {method}",
+    }
+
+
+class ServiceUnavailable(RequestError):
+    """No instance of the model could be reached. Keyword: `model`."""
+
+    status = 503
+    type = "service_unavailable"
+    reason = "no_reachable_instance"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "No instance of model '{model}' can be reached",
+        "zh": "模型 '{model}' 的所有实例均不可用",
+    }
+
+
+class UpstreamError(RequestError):
+    """The backend answered with something that is not HTTP, or broke off before answering. Keyword: `model`."""
+
+    status = 502
+    type = "upstream_error"
+    reason = "upstream_broken_answer"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "The backend of model '{model}' broke off before it answered",
+        "zh": "模型 '{model}' 的后端在应答前中断",
+    }
+
+
+class UpstreamTruncated(UpstreamError):
+    """The backend's answer ended before it was complete. Keyword: `model`."""
+
+    reason = "upstream_truncated"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "The answer of model '{model}' was cut off by the backend",
+        "zh": "模型 '{model}' 的应答被后端中断",
+    }
+
+
+class UpstreamTimeout(RequestError):
+    """The backend was too slow. Keywords: `model`, `timeout` (which of the named timeouts), `seconds`."""
+
+    status = 504
+    type = "upstream_timeout"
+    reason = "upstream_timeout"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "The backend of model '{model}' did not answer in time ({timeout} timeout, {seconds:g} s)",
+        "zh": "模型 '{model}' 的后端应答超时 ({timeout}, {seconds:g} 秒)",
+    }
+
+
+class InternalError(RequestError):
+    """A bug in the gateway; the log has the traceback under the request's id."""
+
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "Internal error of the gateway",
+        "zh": "网关内部错误",
+    }

@@ -1,0 +1,244 @@
+"""One call's journey: pool, attempts, exchange, reply.
+
+Up to the first byte of an answer a failure leads to the next instance; with the answer in hand the lease goes over to
+the `Reply`, whose holder settles it. Errors are raised as `RequestError`s; nothing here knows of ASGI.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from jairouter_cli.adapters.dialects import MANNERS
+from jairouter_cli.config.model import HealthCheck
+from jairouter_cli.errors import RequestError, ServiceUnavailable, UpstreamError, UpstreamTimeout, UpstreamTruncated
+from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.gateway.upstream.exchange import Exchange, FailureKind, Headers, UpstreamFailure, UpstreamRequest
+from jairouter_cli.observe.events import Attempt, Completed
+from jairouter_cli.routing.attempts import Plan, plan
+from jairouter_cli.routing.call import Call, Outcome, Target
+from jairouter_cli.routing.health import State
+from jairouter_cli.routing.ledger import Lease
+
+# Answers that another instance may better: the backend, or a proxy before it, could not serve (contract 1.9).
+RETRYABLE_STATUSES: Final = frozenset({502, 503, 504})
+
+# Meant for one connection, not for the message (RFC 9110, 7.6.1); `host` and `content-length` are made anew.
+HOP_BY_HOP: Final = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+_NOT_FORWARDED: Final = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
+_NOT_REACHED: Final = frozenset({FailureKind.UNREACHABLE, FailureKind.CONNECT_TIMEOUT})
+# A backend that is slow has the request already: a second copy elsewhere would double the load and the wait.
+_NOT_RETRIED: Final = frozenset({FailureKind.RESPONSE_TIMEOUT})
+
+CLIENT_LEFT: Final = 499  # nginx's number for it; never sent, only recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A client's request, as it will be forwarded. `tail` is the endpoint's path behind the version segment."""
+
+    call: Call
+    tail: str
+    is_main: bool
+    query: bytes
+    headers: Headers
+    body: bytes
+    request_id: str
+
+
+class Reply:
+    """A backend's answer on its way to the client. Whoever holds it calls `settle` once, at the end.
+
+    `lease` is None for an answer that was the best of several failures: its lease has ended already.
+    """
+
+    __slots__ = ("_journey", "_lease", "exchange")
+
+    def __init__(self, journey: "Journey", exchange: Exchange, lease: Lease | None) -> None:
+        self._journey = journey
+        self._lease = lease
+        self.exchange = exchange
+
+    @property
+    def request_id(self) -> str:
+        """The id under which the request is logged."""
+        return self._journey.inbound.request_id
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body. Raises `UpstreamTruncated` or `UpstreamTimeout` if it ends before it is complete."""
+        try:
+            async for chunk in self.exchange.chunks():
+                yield chunk
+        except UpstreamFailure as failure:
+            raise self._journey.cut_off(failure) from failure
+
+    async def settle(self, outcome: Outcome) -> None:
+        """End the lease, report the call and let the connection go."""
+        if self._lease is not None:
+            self._lease.settle(outcome)
+        status = CLIENT_LEFT if outcome is Outcome.LEFT else self.exchange.status
+        self._journey.report(status, _ENDINGS[outcome])
+        await self.exchange.aclose()
+
+
+_ENDINGS: Final = {Outcome.OK: "ok", Outcome.FAILED: "truncated", Outcome.LEFT: "left"}
+
+
+async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
+    """Find an instance that answers.
+
+    When every attempt failed, and one of them with an answer, the last answer is the reply. Cancelling it is how a
+    client leaves. Raises `ModelNotFound`, `ServiceUnavailable`, `UpstreamError`, `UpstreamTimeout`.
+    """
+    journey = Journey(gateway, inbound, gateway.clock())
+    try:
+        return await journey.travel()
+    except RequestError as error:
+        journey.report(error.status, "failed")
+        raise
+    except BaseException:
+        journey.report(CLIENT_LEFT, "left")
+        raise
+
+
+@dataclass(slots=True)
+class Journey:
+    """The attempts of one call, and what is to be told of them."""
+
+    gateway: Gateway
+    inbound: Inbound
+    started: float
+    attempts: list[Attempt] = field(default_factory=list)
+    failures: list[UpstreamFailure] = field(default_factory=list)
+
+    async def travel(self) -> Reply:
+        """Try instance after instance. Raises a `RequestError`."""
+        gateway, call = self.gateway, self.inbound.call
+        pool = gateway.table.pool(call.service, call.model)
+        attempts = plan(pool, gateway.ledger, call, gateway.rng)
+        first = next(attempts)
+        lease: Lease | None = first
+        answer: Exchange | None = None
+        target = first.target
+        while lease is not None:
+            target = lease.target
+            try:
+                exchange = await self._attempt(lease)
+            except UpstreamFailure as failure:
+                self.failures.append(failure)
+                if failure.kind in _NOT_RETRIED:
+                    lease.settle(Outcome.FAILED)
+                    break
+            except BaseException:
+                lease.settle(Outcome.LEFT)
+                await _discard(answer)
+                raise
+            else:
+                await _discard(answer)
+                if exchange.status not in RETRYABLE_STATUSES:
+                    return Reply(self, exchange, lease)
+                answer = exchange
+            lease = _next(attempts)
+        if answer is not None:
+            return Reply(self, answer, None)
+        raise self._error(target, self.failures[-1])
+
+    async def _attempt(self, lease: Lease) -> Exchange:
+        target, health = lease.target, lease.live.health
+        try:
+            exchange = await self.gateway.upstream.send(_outbound(self.inbound, target))
+        except UpstreamFailure as failure:
+            self.attempts.append(Attempt(target.id, None, str(failure)))
+            if failure.kind in _NOT_REACHED:
+                health.saw(self._health_check, ok=False, at=self.gateway.wall_clock(), reason=failure.kind.value)
+            raise
+        self.attempts.append(Attempt(target.id, exchange.status))
+        if health.state is not State.UP:
+            health.saw(self._health_check, ok=True, at=self.gateway.wall_clock())
+        return exchange
+
+    @property
+    def _health_check(self) -> HealthCheck:
+        return self.gateway.table.config.model.load_balance.health_check
+
+    def cut_off(self, failure: UpstreamFailure) -> RequestError:
+        """Return what the client is told when an answer breaks off in its midst."""
+        last = self.attempts[-1]
+        self.attempts[-1] = Attempt(last.instance, last.status, str(failure))
+        model = self.inbound.call.model
+        if failure.kind is FailureKind.IDLE_TIMEOUT:
+            return UpstreamTimeout(model=model, timeout="idle", seconds=failure.after_s)
+        return UpstreamTruncated(model=model)
+
+    def _error(self, target: Target, failure: UpstreamFailure) -> RequestError:
+        """Return what the client is told when no instance answered: counts, never addresses."""
+        counts = Counter(failure.kind.value for failure in self.failures)
+        details = {"attempts": len(self.attempts), "failures": dict(counts)}
+        model = self.inbound.call.model
+        if failure.kind is FailureKind.CONNECT_TIMEOUT:
+            seconds = target.timeouts.connect_s
+            return UpstreamTimeout(model=model, timeout="connect", seconds=seconds, details=details)
+        if failure.kind is FailureKind.RESPONSE_TIMEOUT:
+            seconds = target.timeouts.silence_s
+            return UpstreamTimeout(model=model, timeout="response", seconds=seconds, details=details)
+        error = UpstreamError if failure.kind is FailureKind.BROKEN else ServiceUnavailable
+        return error(model=model, details=details)
+
+    def report(self, status: int, ended: str) -> None:
+        """Tell the sinks how the call ended."""
+        duration_s = self.gateway.clock() - self.started
+        inbound = self.inbound
+        self.gateway.report(
+            Completed(inbound.call, inbound.request_id, status, ended, tuple(self.attempts), duration_s)
+        )
+
+
+def _next(attempts: Plan) -> Lease | None:
+    """Tell the plan that its lease failed; return the next one, if there is another."""
+    try:
+        return attempts.send(Outcome.FAILED)
+    except StopIteration:
+        return None
+
+
+async def _discard(answer: Exchange | None) -> None:
+    if answer is not None:
+        await answer.aclose()
+
+
+def _outbound(inbound: Inbound, target: Target) -> UpstreamRequest:
+    path = target.path if inbound.is_main else target.prefix + inbound.tail
+    if inbound.query:
+        path = f"{path}{'&' if '?' in path else '?'}{inbound.query.decode('latin-1')}"
+    return UpstreamRequest(
+        "POST", target.origin, path, _outbound_headers(inbound.headers, target), inbound.body, target.timeouts
+    )
+
+
+def _outbound_headers(headers: Headers, target: Target) -> Headers:
+    """Return the client's headers without those of its own connection, and with the instance's own in their place."""
+    dropped = _NOT_FORWARDED | {name for name, _ in target.headers} | _named_by_connection(headers)
+    manner = MANNERS[target.dialect]
+    kept = [
+        (name, manner.authorization(value) if name == b"authorization" else value)
+        for name, value in headers
+        if name not in dropped
+    ]
+    return [*kept, *target.headers]
+
+
+def _named_by_connection(headers: Headers) -> set[bytes]:
+    values = [value for name, value in headers if name == b"connection"]
+    return {token.strip().lower() for value in values for token in value.split(b",")}

@@ -1,0 +1,57 @@
+"""The gateway of one worker: the table in force, the live state, and what calls the backends.
+
+A reload is `swap`: requests under way keep the table they took.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from jairouter_cli.config.model import Config
+from jairouter_cli.errors import JAIRouterError
+from jairouter_cli.gateway.upstream.exchange import Upstream
+from jairouter_cli.observe.events import Completed, Sink
+from jairouter_cli.routing.ledger import Ledger
+from jairouter_cli.routing.table import Table, compile_table
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An edit of the file that could not be taken over; the configuration before it stays in force."""
+
+    error: JAIRouterError
+    at: float
+    """Wall clock."""
+
+
+@dataclass(slots=True)
+class Gateway:
+    """What a worker holds. One per process; everything in it has one owner, the event loop."""
+
+    table: Table
+    upstream: Upstream
+    sinks: Sequence[Sink] = ()
+    ledger: Ledger = field(default_factory=Ledger)
+    rng: Random = field(default_factory=Random)
+    clock: Callable[[], float] = time.monotonic
+    wall_clock: Callable[[], float] = time.time
+    rejection: Rejection | None = None
+
+    def __post_init__(self) -> None:
+        self.ledger.reconcile(self.table.targets)
+
+    def swap(self, config: Config) -> None:
+        """Put a new configuration into force, for all requests that begin from now on."""
+        table = compile_table(config)
+        self.ledger.reconcile(table.targets)
+        self.table, self.rejection = table, None
+
+    def reject(self, error: JAIRouterError) -> None:
+        """Note that the file cannot be used as it is now; what is in force stays."""
+        self.rejection = Rejection(error, self.wall_clock())
+
+    def report(self, event: Completed) -> None:
+        """Tell every sink."""
+        for sink in self.sinks:
+            sink(event)

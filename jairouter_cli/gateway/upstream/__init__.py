@@ -1,0 +1,1 @@
+"""Sending one request to one backend: the role (`exchange`) and what plays it."""

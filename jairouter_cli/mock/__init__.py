@@ -1,0 +1,1 @@
+"""A pretend model server. May import `errors`, Litestar and the server; it knows nothing of the gateway."""

@@ -1,0 +1,33 @@
+"""The events that the gateway reports. A sink is any callable that takes one and returns at once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jairouter_cli.routing.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at one instance; `failure` says why it did not answer, or is empty."""
+
+    instance: str
+    status: int | None
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A call has ended.
+
+    `status` is what the client was told, 499 if it left first. `ended` is `ok`, `failed`, `truncated` or `left`.
+    """
+
+    call: Call
+    request_id: str
+    status: int
+    ended: str
+    attempts: tuple[Attempt, ...]
+    duration_s: float
+
+
+Sink = Callable[[Completed], None]

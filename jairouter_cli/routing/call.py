@@ -1,0 +1,63 @@
+"""The vocabulary of routing: what is asked (`Call`), who may answer (`Target`), how it ended (`Outcome`)."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from urllib.parse import urlsplit
+
+from jairouter_cli.config.model import Dialect, ServiceType
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of a client, as far as routing needs to know it."""
+
+    service: ServiceType
+    model: str
+    client_ip: str = ""
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long to wait for a backend, in seconds; `silence_s` is before its answer and between pieces of it."""
+
+    connect_s: float
+    silence_s: float
+    write_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One instance, ready to be called: everything that a request to it needs, worked out beforehand.
+
+    `key` names its live state: the service, the instance's id, and its ordinal among equals. `origin` is scheme and
+    authority; `path` is that of the service's main endpoint; `prefix` is where the others begin, up to and with `/v1`.
+    """
+
+    key: tuple[ServiceType, str, int]
+    id: str
+    origin: str
+    prefix: str
+    path: str
+    weight: int
+    dialect: Dialect
+    timeouts: Timeouts
+    max_retries: int
+    headers: tuple[tuple[bytes, bytes], ...] = field(repr=False)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port, the port by scheme where the URL has none."""
+        parts = urlsplit(self.origin)
+        return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+class Outcome(Enum):
+    """How an attempt ended, seen from the instance."""
+
+    OK = "ok"
+    """It answered, whatever the status: client errors are not the instance's fault."""
+    FAILED = "failed"
+    """It could not be reached, broke off, was too slow, or answered 502, 503 or 504."""
+    LEFT = "left"
+    """The client went away; nobody's failure."""

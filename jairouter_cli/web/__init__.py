@@ -1,0 +1,1 @@
+"""Surface: the Litestar application. May import everything but `cli`."""

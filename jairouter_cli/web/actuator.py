@@ -1,0 +1,115 @@
+"""`/actuator/*` in Spring Boot's conventions (contract 3)."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from litestar import MediaType, Request, Response, get
+
+from jairouter_cli.errors import ConfigError, JAIRouterError
+from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.routing.call import Target
+from jairouter_cli.routing.health import State
+
+ACTUATOR_JSON: Final = "application/vnd.spring-boot.actuator.v3+json"
+# Most severe first (contract 3.4); a status that is not listed counts for nothing.
+SEVERITY: Final = ("DOWN", "OUT_OF_SERVICE", "UP", "UNKNOWN")
+STATUS_CODES: Final[Mapping[str, int]] = {"DOWN": 503, "OUT_OF_SERVICE": 503}
+
+Node = dict[str, Any]
+
+
+def actuator_routes(gateway: Gateway) -> list[Any]:
+    """Return the actuator's routes."""
+
+    @get("/actuator/health", summary="Whether the gateway and the instances behind it are up")
+    async def health(request: Request[Any, Any, Any]) -> Response[Node]:
+        """503 when DOWN, else 200."""
+        return _answer(request, health_node(gateway))
+
+    return [health]
+
+
+def _answer(request: Request[Any, Any, Any], node: Node) -> Response[Node]:
+    plain = request.headers.get("accept", "").split(",")[0].strip() == MediaType.JSON
+    return Response(
+        node,
+        status_code=STATUS_CODES.get(node["status"], 200),
+        media_type=MediaType.JSON if plain else ACTUATOR_JSON,
+    )
+
+
+def health_node(gateway: Gateway) -> Node:
+    """Return the health of the whole, with its components."""
+    components = {
+        "config": _config_node(gateway),
+        "modelRouter": _router_node(gateway),
+        "ping": {"status": "UP"},
+    }
+    return {"status": worst(node["status"] for node in components.values()), "components": components}
+
+
+def worst(statuses: Any) -> str:
+    """Return the most severe of some statuses, UNKNOWN where there are none."""
+    return min(statuses, key=SEVERITY.index, default="UNKNOWN")
+
+
+def _config_node(gateway: Gateway) -> Node:
+    """UP even when the file was spoilt: what is in force serves on, and a load balancer must not take us out."""
+    if gateway.rejection is None:
+        return {"status": "UP"}
+    rejection = gateway.rejection
+    details = {"rejectedAt": _iso(rejection.at), "error": str(rejection.error), **_place(rejection.error)}
+    return {"status": "UP", "details": details}
+
+
+def _place(error: JAIRouterError) -> Node:
+    if not isinstance(error, ConfigError) or not error.problems:
+        return {}
+    return {"file": error.file, "line": error.problems[0].line}
+
+
+def _router_node(gateway: Gateway) -> Node:
+    """DOWN when no service can be served, UNKNOWN when none is configured (contract 3.4)."""
+    services = _services(gateway)
+    usable = {name: any(i["status"] != State.DOWN for i in node["instances"]) for name, node in services.items()}
+    status = (State.UP if any(usable.values()) else State.DOWN) if services else State.UNKNOWN
+    instances = [instance for node in services.values() for instance in node["instances"]]
+    details = {
+        "totalInstances": len(instances),
+        "activeInstances": sum(instance["status"] != State.DOWN for instance in instances),
+        "servicesWithoutInstance": [name for name, is_usable in usable.items() if not is_usable],
+        "services": services,
+    }
+    return {"status": status.value, "details": details}
+
+
+def _services(gateway: Gateway) -> Node:
+    by_service: dict[str, list[Node]] = defaultdict(list)
+    for service in gateway.table.config.model.services:
+        by_service[service.value] = []
+    for (service, _), pool in gateway.table.pools.items():
+        by_service[service.value] += [_instance(gateway, target, pool.model) for target in pool.targets]
+    return {
+        name: {
+            "totalInstances": len(instances),
+            "healthyInstances": sum(instance["status"] != State.DOWN for instance in instances),
+            "instances": instances,
+        }
+        for name, instances in by_service.items()
+    }
+
+
+def _instance(gateway: Gateway, target: Target, model: str) -> Node:
+    health = gateway.ledger.live(target).health
+    node = {"id": target.id, "model": model, "url": target.id.removeprefix(model + "@"), "status": health.state.value}
+    if health.at is not None:
+        node["lastCheck"] = _iso(health.at)
+    if health.reason:
+        node["error"] = health.reason
+    return node
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,122 @@
+"""Errors as clients of `/v1` read them (contract 1.10, form A), and the place that catches what Litestar raises."""
+
+import logging
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import Send
+
+from jairouter_cli.config.model import Locale
+from jairouter_cli.errors import (
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    RequestError,
+    RouteNotFound,
+)
+
+logger: Final = logging.getLogger("jairouter")
+
+_LANGUAGE: Final = re.compile(
+    r"\s*([a-zA-Z]{1,8})(?:-[a-zA-Z0-9-]+)?\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?))?\s*(?:,|$)"
+)
+
+_SPOKEN: Final = {locale.value: locale for locale in Locale}
+
+ErrorObject = dict[str, dict[str, object]]
+
+
+def negotiate(accept_language: str | None, default: Locale) -> Locale:
+    """Return the language that the client wants most of those we speak, else `default` (RFC 9110, 12.5.4)."""
+    best, best_quality = default, 0.0
+    for language, quality in _LANGUAGE.findall(accept_language or ""):
+        weight = float(quality or 1)
+        spoken = _SPOKEN.get(language.lower())
+        if spoken is not None and weight > best_quality:
+            best, best_quality = spoken, weight
+    return best
+
+
+def error_object(error: RequestError, locale: Locale) -> ErrorObject:
+    """Return the body of an error. `details.source` tells it from an error of a backend, which passes unchanged."""
+    body: dict[str, object] = {"message": error.message(locale), "type": error.type, "code": error.type}
+    if error.param is not None:
+        body["param"] = error.param
+    body["details"] = {"source": "gateway", "reason": error.reason, **error.details}
+    return {"error": body}
+
+
+def error_headers(error: RequestError) -> dict[str, str]:
+    """Return the headers that an error carries beside its body's."""
+    headers = {}
+    if error.retry_after_s is not None:
+        headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
+    if isinstance(error, MethodNotAllowed):
+        headers["allow"] = str(error.params["allowed"])
+    return headers
+
+
+async def send_error(send: Send, error: RequestError, locale: Locale, request_id: str) -> None:
+    """Answer with an error, outside Litestar's machinery."""
+    body = msgspec.json.encode(error_object(error, locale))
+    headers = {
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        "x-request-id": request_id,
+        **error_headers(error),
+    }
+    await send(
+        {
+            "type": "http.response.start",
+            "status": error.status,
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
+    """Return the first value of a header of an ASGI scope."""
+    return next((value.decode("latin-1") for key, value in headers if key == name), None)
+
+
+def answer_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[object]:
+    """Turn what Litestar raises (no such path, wrong method, bad parameter) into our form.
+
+    Under `/actuator` an unknown path is 404 without a body, as in Spring Boot (contract 3.2).
+    """
+    if request.url.path.startswith("/actuator"):
+        return Response(b"", status_code=error.status_code, headers=error.headers, media_type="text/plain")
+    return answer_request_error(request, _ours(request, error))
+
+
+def answer_request_error(request: Request[Any, Any, Any], error: RequestError) -> Response[object]:
+    """Answer a typed handler's request with an error."""
+    default: Locale = request.app.state.gateway.table.config.server.locale
+    locale = negotiate(request.headers.get("accept-language"), default)
+    return Response(error_object(error, locale), status_code=error.status, headers=error_headers(error))
+
+
+def answer_bug(request: Request[Any, Any, Any], error: Exception) -> Response[object]:
+    """Answer what nobody foresaw: the log gets the traceback, the client gets none."""
+    logger.error("bug while answering %s %s", request.method, request.url.path, exc_info=error)
+    return answer_request_error(request, InternalError())
+
+
+def _ours(request: Request[Any, Any, Any], error: HTTPException) -> RequestError:
+    method, path = request.method, request.url.path
+    not_found, not_allowed = 404, 405
+    if error.status_code == not_found:
+        return RouteNotFound(method=method, path=path)
+    if error.status_code == not_allowed:
+        return MethodNotAllowed(method=method, path=path, allowed=_allowed(error.headers))
+    return InvalidRequest(problem=error.detail)
+
+
+def _allowed(headers: Mapping[str, str] | None) -> str:
+    return (headers or {}).get("allow", "another method")

@@ -1,0 +1,80 @@
+"""Finding what the gateway must know of a body (`model`, `stream`) without rebuilding it."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+
+from jairouter_cli.errors import InvalidParameter, InvalidRequest, MissingParameter, UnsupportedMediaType
+
+_FIELD: Final = re.compile(r" - at `\$\.(\w+)")
+_MAX_FIELD_BYTES: Final = 4096  # a model's name is short; more is an upload sent under the wrong name
+
+
+class _Fields(msgspec.Struct):
+    """The only members that are looked at; all others are skipped over, unread."""
+
+    model: str | None = None
+    stream: bool | None = None
+
+
+_decoder: Final = msgspec.json.Decoder(_Fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """What was found in a body."""
+
+    model: str
+    stream: bool = False
+
+
+def peek_json(body: bytes) -> Peeked:
+    """Find `model` and `stream` in a JSON object. Raises `InvalidRequest` and its kin."""
+    if not body:
+        raise InvalidRequest(problem="the body is empty, a JSON object is expected")
+    try:
+        fields = _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise _wrong_type(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequest(problem=str(error)) from None
+    if not fields.model or fields.model.isspace():
+        raise MissingParameter("model")
+    return Peeked(fields.model, bool(fields.stream))
+
+
+def _wrong_type(text: str) -> InvalidRequest:
+    if match := _FIELD.search(text):
+        return InvalidParameter(match[1], text[: match.start()])
+    return InvalidRequest(problem=text)
+
+
+def peek_multipart(body: bytes, content_type: str) -> Peeked:
+    """Find `model` among the parts of a form. Raises `InvalidRequest` and its kin."""
+    kind, options = parse_options_header(content_type)
+    if kind != "multipart/form-data" or not options.get("boundary"):
+        raise UnsupportedMediaType(expected="multipart/form-data with a boundary", found=content_type)
+    try:
+        model = _form_field(body, options["boundary"], "model")
+    except MultipartError as error:
+        raise InvalidRequest(problem=f"not a valid multipart form: {error}") from None
+    if not model or model.isspace():
+        raise MissingParameter("model")
+    return Peeked(model)
+
+
+def _form_field(body: bytes, boundary: str, name: str) -> str | None:
+    """Return the first field of that name. Every part is walked, so that a broken form is refused here."""
+    found: bytearray | None = None
+    inside = False
+    with PushMultipartParser(boundary, content_length=len(body)) as parser:
+        for event in parser.parse(body):
+            if isinstance(event, MultipartSegment):
+                inside = event.name == name and not event.filename and found is None
+                found = bytearray() if inside else found
+            elif event is not None and inside and found is not None and len(found) < _MAX_FIELD_BYTES:
+                found += event
+    return None if found is None else found.decode("utf-8", "replace")

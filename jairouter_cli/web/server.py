@@ -1,0 +1,48 @@
+"""The application under Granian: settings that differ from its defaults, each with its reason."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.log import LogLevels
+from granian.server import Server
+
+from jairouter_cli.web.app import create
+
+# Connections, not requests, and Granian's default of 1024 shared by the workers is one busy chat front end.
+_CONNECTIONS: Final = 65535
+_BACKLOG: Final = 4096
+_DRAIN_S: Final = 30  # how long streams may go on after SIGTERM
+
+_LOGGING: Final[Mapping[str, Any]] = {
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+    "loggers": {
+        "jairouter": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "_granian": {"handlers": ["stderr"], "propagate": False},
+    },
+}
+
+
+def run(file: Path, host: str, port: int, workers: int, announce: Callable[[], None]) -> None:
+    """Serve until SIGINT or SIGTERM; `announce` is called once when the port is open."""
+    server = Server(
+        "jairouter",
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        workers=workers,
+        loop=Loops.uvloop,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=_BACKLOG,
+        backpressure=_CONNECTIONS,
+        log_level=LogLevels.warning,
+        log_dictconfig=dict(_LOGGING),
+        respawn_failed_workers=True,
+        workers_kill_timeout=_DRAIN_S,
+    )
+    server.on_startup(announce)
+    server.serve(target_loader=partial(create, file), wrap_loader=False)

@@ -1,0 +1,321 @@
+"""One contract for whatever sends requests to backends, against a server that misbehaves in every way we know."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+
+from jairouter_cli.config.model import ConnectionPool
+from jairouter_cli.gateway.upstream.exchange import FailureKind, Upstream, UpstreamFailure, UpstreamRequest
+from jairouter_cli.gateway.upstream.http1 import Http1Upstream
+from jairouter_cli.gateway.upstream.httpx_transport import HttpxUpstream
+from jairouter_cli.routing.call import Timeouts
+from tests.backend import Backend, Behaviour, Received, Wire, answer, backend, raw
+
+POOL = ConnectionPool()
+TIMEOUTS = Timeouts(connect_s=5, silence_s=5, write_s=5)
+BODY = b'{"model": "m"}'
+
+Make = Callable[[ConnectionPool], Upstream]
+
+
+@pytest.fixture(params=[Http1Upstream, HttpxUpstream])
+def make(request: pytest.FixtureRequest) -> Make:
+    """Both players of the role."""
+    made: Make = request.param
+    return made
+
+
+@pytest.fixture(scope="module")
+def behind() -> Iterator[Backend]:
+    """One server for all of them; each test tells it what to do."""
+    with backend(answer(b"{}")) as running:
+        yield running
+
+
+def request(behind: Backend, body: bytes = BODY, timeouts: Timeouts = TIMEOUTS, origin: str = "") -> UpstreamRequest:
+    """Return a request to the server."""
+    headers = [(b"content-type", b"application/json"), (b"x-odd", "é".encode("latin-1"))]
+    return UpstreamRequest("POST", origin or behind.url, "/v1/x?y=%20", headers, body, timeouts)
+
+
+def run(make: Make, work: Callable[[Upstream], Awaitable[object]], pool: ConnectionPool = POOL) -> object:
+    """Do something with an upstream, inside a loop of its own."""
+
+    async def scenario() -> object:
+        upstream = make(pool)
+        try:
+            return await work(upstream)
+        finally:
+            await upstream.aclose()
+
+    return asyncio.run(scenario())
+
+
+async def fetch(upstream: Upstream, sent: UpstreamRequest) -> tuple[int, dict[bytes, bytes], bytes]:
+    """Send a request and read the whole answer."""
+    exchange = await upstream.send(sent)
+    try:
+        body = b"".join([chunk async for chunk in exchange.chunks()])
+    finally:
+        await exchange.aclose()
+    return exchange.status, dict(exchange.headers), body
+
+
+def ask(make: Make, behind: Backend, behave: Behaviour, timeouts: Timeouts = TIMEOUTS) -> tuple[int, bytes]:
+    """Have the server behave, ask it once, return status and body."""
+    behind.behave = behave
+
+    async def work(upstream: Upstream) -> tuple[int, bytes]:
+        status, _, body = await fetch(upstream, request(behind, timeouts=timeouts))
+        return status, body
+
+    found = run(make, work)
+    assert isinstance(found, tuple)
+    return found
+
+
+def test_a_request_arrives_as_it_was_given(make: Make, behind: Backend) -> None:
+    """Line, host, headers in order, length, body; nothing of the client's own."""
+    ask(make, behind, answer(b"{}"))
+    received = behind.requests[-1]
+    assert received.line == "POST /v1/x?y=%20 HTTP/1.1"
+    assert [(name.lower(), value) for name, value in received.headers] == [
+        ("host", f"127.0.0.1:{behind.port}"),
+        ("content-type", "application/json"),
+        ("x-odd", "é"),
+        ("content-length", str(len(BODY))),
+    ]
+    assert received.body == BODY
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+GOOD = {
+    "length": (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, b"hello"),
+    "empty": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, b""),
+    "no content": (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
+    "chunked": (CHUNKED + b"3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", 200, b"hello"),
+    "chunk extensions": (CHUNKED + b"5;a=b\r\nhello\r\n0;c\r\n\r\n", 200, b"hello"),
+    "trailers": (CHUNKED + b"5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n", 200, b"hello"),
+    "interim": (
+        b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        200,
+        b"ok",
+    ),
+    "continue": (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Made\r\nContent-Length: 2\r\n\r\nok", 201, b"ok"),
+    "no reason": (b"HTTP/1.1 404\r\nContent-Length: 2\r\n\r\nno", 404, b"no"),
+    "no spaces": (b"HTTP/1.1 200 OK\r\nContent-Length:2\r\n\r\nok", 200, b"ok"),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("split", [1, 7, 10_000])
+def test_every_framing_in_any_pieces(make: Make, behind: Backend, name: str, split: int) -> None:
+    """However the bytes are cut into segments, the answer is the same."""
+    data, status, body = GOOD[name]
+    pieces = [data[at : at + split] for at in range(0, len(data), split)]
+    assert ask(make, behind, raw(*pieces, then="wait")) == (status, body)
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"]
+)
+def test_a_body_may_end_with_the_connection(make: Make, behind: Backend, head: bytes) -> None:
+    """HTTP/1.0 and `Connection: close` without a length: the end of the connection is the end of the body."""
+    assert ask(make, behind, raw(head, b"hel", b"lo")) == (200, b"hello")
+
+
+BROKEN = {
+    "closed before an answer": b"",
+    "not HTTP": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "half a head": b"HTTP/1.1 200 OK\r\nContent-",
+    "short body": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello",
+    "no last chunk": CHUNKED + b"5\r\nhello\r\n",
+    "half a chunk": CHUNKED + b"64\r\nhello",
+    "bad chunk size": CHUNKED + b"xyz\r\nhello\r\n0\r\n\r\n",
+    "endless head": b"HTTP/1.1 200 OK\r\n" + b"X-A: %b\r\n" % (b"a" * 1000) * 200 + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("end", ["fin", "rst"])
+def test_what_is_no_whole_answer_fails(make: Make, behind: Backend, name: str, end: str) -> None:
+    """Never an answer that looks complete."""
+    with pytest.raises(UpstreamFailure) as caught:
+        ask(make, behind, raw(BROKEN[name], then=end))
+    assert caught.value.kind is FailureKind.BROKEN
+
+
+def test_a_port_where_nobody_listens(make: Make, behind: Backend) -> None:
+    """Refused is `UNREACHABLE`; so is a name that does not exist."""
+    for origin in ("http://127.0.0.1:1", "http://nothing.invalid"):
+        with pytest.raises(UpstreamFailure) as caught:
+            run(make, lambda upstream, to=origin: fetch(upstream, request(behind, origin=to)))  # type: ignore[misc]
+        assert caught.value.kind is FailureKind.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("pieces", "kind"),
+    [
+        ((), FailureKind.RESPONSE_TIMEOUT),
+        ((b"HTTP/1.1 200 OK\r\n",), FailureKind.RESPONSE_TIMEOUT),
+        ((CHUNKED, b"5\r\nhello\r\n"), FailureKind.IDLE_TIMEOUT),
+    ],
+)
+def test_silence_is_a_timeout(make: Make, behind: Backend, pieces: tuple[bytes, ...], kind: FailureKind) -> None:
+    """Before the head and between pieces; the failure tells which."""
+    with pytest.raises(UpstreamFailure) as caught:
+        ask(make, behind, raw(*pieces, then="wait"), Timeouts(5, 0.2, 5))
+    assert caught.value.kind is kind
+
+
+def test_pieces_that_keep_coming_are_no_silence(make: Make, behind: Backend) -> None:
+    """The timeout is for silence, not for the whole."""
+
+    async def drip(_: Received, wire: Wire) -> None:
+        await wire.send(CHUNKED)
+        for _number in range(10):
+            await asyncio.sleep(0.06)
+            await wire.send(b"1\r\nx\r\n")
+        await wire.send(b"0\r\n\r\n")
+
+    assert ask(make, behind, drip, Timeouts(5, 0.4, 5)) == (200, b"x" * 10)
+
+
+def test_a_connection_is_kept_and_used_again(make: Make, behind: Backend) -> None:
+    """Ten requests in a row, one connection; ten at once, ten connections."""
+    behind.behave = answer(b"{}")
+    before = behind.connections
+
+    async def in_a_row(upstream: Upstream) -> None:
+        for _ in range(10):
+            await fetch(upstream, request(behind))
+
+    run(make, in_a_row)
+    assert behind.connections - before == 1
+
+
+def test_an_answer_that_was_not_read_costs_its_connection(make: Make, behind: Backend) -> None:
+    """Closing early closes the socket; the next request gets another and its own answer."""
+    behind.behave = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"x", then="wait")
+
+    async def work(upstream: Upstream) -> bytes:
+        exchange = await upstream.send(request(behind))
+        await exchange.aclose()
+        await asyncio.to_thread(behind.requests[-1].gone.wait, 5)
+        behind.behave = answer(b"mine")
+        return (await fetch(upstream, request(behind)))[2]
+
+    assert run(make, work) == b"mine"
+    assert behind.requests[-2].gone.is_set()
+
+
+def test_cancelling_closes_the_connection_at_once(make: Make, behind: Backend) -> None:
+    """While waiting for the head, and in the midst of the body."""
+    for pieces in ((), (CHUNKED, b"1\r\nx\r\n")):
+        behind.behave = raw(*pieces, then="wait")
+        count = len(behind.requests)
+
+        async def work(upstream: Upstream, count: int = count) -> None:
+            task = asyncio.create_task(fetch(upstream, request(behind)))
+            await asyncio.to_thread(behind.wait_for, count + 1)
+            await asyncio.sleep(0.05)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert await asyncio.to_thread(behind.requests[-1].gone.wait, 5)
+
+        run(make, work)
+
+
+def test_a_kept_connection_that_went_stale_costs_nothing(behind: Backend) -> None:
+    """The backend closes after each answer without saying so: every request is answered all the same.
+
+    httpx fails such a request when the close is noticed too late.
+    """
+
+    async def close_after(_: Received, wire: Wire) -> None:
+        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        wire.writer.close()
+
+    behind.behave = close_after
+
+    async def work(upstream: Upstream) -> list[bytes]:
+        return [(await fetch(upstream, request(behind)))[2] for _ in range(20)]
+
+    assert run(Http1Upstream, work) == [b"ok"] * 20
+
+
+def test_what_nobody_asked_for_is_not_taken_for_the_next_answer(behind: Backend) -> None:
+    """Bytes behind an answer, at once or later, end the connection's use."""
+    for later in (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged", b"garbage"):
+        behind.behave = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + later, then="wait")
+
+        async def work(upstream: Upstream) -> tuple[bytes, bytes]:
+            first = (await fetch(upstream, request(behind)))[2]
+            behind.behave = answer(b"mine")
+            return first, (await fetch(upstream, request(behind)))[2]
+
+        assert run(Http1Upstream, work) == (b"ok", b"mine")
+
+
+def test_a_large_upload_and_a_large_answer(make: Make, behind: Backend) -> None:
+    """Thirty megabytes each way, whole."""
+    body = bytes(range(256)) * 120_000
+    behind.behave = answer(body)
+    found = run(make, lambda upstream: fetch(upstream, request(behind, body=body)))
+    assert isinstance(found, tuple)
+    assert (found[0], found[2] == body, behind.requests[-1].body == body) == (200, True, True)
+
+
+def test_a_reader_that_is_slow_makes_the_backend_wait(behind: Backend) -> None:
+    """The gateway holds a bounded part of an answer, whatever its size."""
+    sent = 0
+
+    async def flood(_: Received, wire: Wire) -> None:
+        nonlocal sent
+        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n")
+        for _number in range(200):
+            await wire.send(b"x" * 1_000_000)
+            sent += 1_000_000
+
+    behind.behave = flood
+
+    async def work(upstream: Upstream) -> None:
+        exchange = await upstream.send(request(behind))
+        await asyncio.sleep(0.5)
+        await exchange.aclose()
+
+    run(Http1Upstream, work)
+    assert sent < 30_000_000  # what the kernel's buffers take, and no more
+
+
+def test_requests_wait_for_a_place_and_fail_when_none_comes(make: Make, behind: Backend) -> None:
+    """Two places, three requests that are never answered: the third is told so, not left waiting."""
+    behind.behave = raw(then="wait")
+    pool = ConnectionPool(max_connections=2, pending_acquire_timeout_s=0.2)
+
+    async def work(upstream: Upstream) -> list[object]:
+        tasks = [asyncio.create_task(fetch(upstream, request(behind))) for _ in range(3)]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return [task.exception() for task in done]
+
+    found = run(make, work, pool)
+    assert isinstance(found, list)
+    assert [failure.kind for failure in found if isinstance(failure, UpstreamFailure)] == [FailureKind.POOL_TIMEOUT]
+
+
+def test_waiters_get_the_places_that_become_free(make: Make, behind: Backend) -> None:
+    """Fifty requests through three places; never more than three connections at once."""
+    behind.behave = answer(b"{}")
+    before = behind.connections
+
+    async def work(upstream: Upstream) -> list[int]:
+        answers = await asyncio.gather(*(fetch(upstream, request(behind)) for _ in range(50)))
+        return [status for status, _, _ in answers]
+
+    assert run(make, work, ConnectionPool(max_connections=3)) == [200] * 50
+    assert behind.connections - before <= 3

@@ -1,0 +1,128 @@
+"""The real commands as real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+JAIROUTER = [sys.executable, "-m", "jairouter_cli"]
+
+
+def run(
+    *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    environ = {**os.environ, **(env or {})}
+    return subprocess.run(
+        [*JAIROUTER, *arguments], capture_output=True, text=True, cwd=cwd, env=environ, check=False, timeout=60
+    )
+
+
+@dataclass
+class Served:
+    """A gateway that runs."""
+
+    process: subprocess.Popen[str]
+    url: str
+    announced: dict[str, Any]
+
+    def client(self) -> httpx.Client:
+        """Return a client that keeps its connection."""
+        return httpx.Client(base_url=self.url, trust_env=False, timeout=10)
+
+    def request(self, method: str, path: str) -> httpx.Response:
+        """Send a request without a body."""
+        return httpx.request(method, self.url + path, trust_env=False, timeout=10)
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        """Send a GET."""
+        return httpx.get(self.url + path, trust_env=False, timeout=10, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        """Send a POST."""
+        return httpx.post(self.url + path, trust_env=False, timeout=10, **options)
+
+
+@contextmanager
+def serving(
+    *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, stderr: Path | None = None
+) -> Iterator[Served]:
+    """Run `jairouter serve` on a free port until the block ends; its end must be clean."""
+    command = [*JAIROUTER, "serve", "--port", "0", "--json", *arguments]
+    environ = {**os.environ, **(env or {})}
+    errors = stderr.open("w") if stderr else None
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=cwd, env=environ)
+    try:
+        announced = _announced(process)
+        served = Served(process, announced["url"], announced)
+        eventually(lambda: _answers(served))
+        yield served
+    finally:
+        code = stop(process)
+        if errors:
+            errors.close()
+    assert code == 0
+
+
+def stop(process: subprocess.Popen[str]) -> int:
+    """End a process as a service manager does; return its exit code."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.communicate(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    return process.returncode
+
+
+def _announced(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout is not None
+    text = ""
+    for line in process.stdout:
+        text += line
+        if line.rstrip() == "}":
+            found: dict[str, Any] = json.loads(text)
+            return found
+    raise AssertionError(f"it never listened: exit code {process.wait()}, {text}")
+
+
+def _answers(served: Served) -> bool:
+    try:
+        return served.get("/v1/models").is_success
+    except httpx.TransportError:
+        return False
+
+
+def eventually(condition: Callable[[], object], timeout_s: float = 10) -> None:
+    """Wait until something holds; the deadline only ends a test that has failed."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.01)
+
+
+def config(folder: Path, text: str, name: str = "jairouter.yaml") -> Path:
+    """Write a configuration file."""
+    file = folder / name
+    file.write_text(text, "utf-8")
+    return file
+
+
+def services(**urls: Sequence[str]) -> str:
+    """Return a configuration with services whose instances are all called `m`."""
+    lines = ["server:", "  locale: en", "model:", "  load-balance: round-robin", "  services:"]
+    for service, places in urls.items():
+        lines += [f"    {service}:", "      instances:"]
+        lines += [f"        - name: m\n          base-url: {place}" for place in places]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,85 @@
+"""Streams arrive piece by piece and end truthfully."""
+
+import asyncio
+import threading
+
+import httpx
+import pytest
+
+from tests.backend import Received, Wire, answer, raw
+from tests.web.conftest import Front
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+EVENTS = b': hi\n\nevent: x\nid: 7\ndata: {"a": 1}\n\ndata: [DONE]\n\n'
+CUT_OFF = (
+    b'data: {"error":{"message":"The answer of model \'m\' was cut off by the backend","type":"upstream_error",'
+    b'"code":"upstream_error","details":{"source":"gateway","reason":"upstream_truncated"}}}\n\n'
+)
+REQUEST = {"model": "m", "stream": True}
+ENGLISH = {"accept-language": "en"}
+
+
+def chunk(data: bytes) -> bytes:
+    """Frame a piece of a chunked body."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def ask(front: Front) -> httpx.Response:
+    """Ask for a stream and read it to its end."""
+    return front.gateway.post("/v1/chat/completions", json=REQUEST, headers=ENGLISH)
+
+
+def test_a_stream_passes_unchanged(front: Front) -> None:
+    """Comments, event names and ids survive; proxies are told not to hold anything back."""
+    front.behaves(raw(HEAD, *(chunk(bytes([byte])) for byte in EVENTS), chunk(b"")))
+    response = ask(front)
+    assert (response.status_code, response.content) == (200, EVENTS)
+    names = ("content-type", "cache-control", "x-accel-buffering")
+    assert [response.headers[name] for name in names] == ["text/event-stream", "no-cache", "no"]
+
+
+def test_events_arrive_when_they_are_sent(front: Front) -> None:
+    """The backend sends the next event only after the client has read the one before."""
+    turns = [threading.Event() for _ in range(5)]
+
+    async def behave(_: Received, wire: Wire) -> None:
+        await wire.send(HEAD)
+        for number, turn in enumerate(turns):
+            await wire.send(chunk(b"data: %d\n\n" % number))
+            while not turn.is_set():  # noqa: ASYNC110 - the turn is taken in another thread
+                await asyncio.sleep(0.001)
+        await wire.send(chunk(b""))
+
+    front.behaves(behave)
+    with httpx.stream("POST", f"{front.url}/chat/completions", json=REQUEST) as response:
+        for turn, piece in zip(turns, response.iter_raw(), strict=True):
+            assert piece == b"data: %d\n\n" % turns.index(turn)
+            turn.set()
+
+
+@pytest.mark.parametrize("end", ["fin", "rst"])
+@pytest.mark.parametrize("kept", range(0, len(EVENTS), 3))
+def test_a_cut_stream_ends_with_an_error_event(front: Front, kept: int, end: str) -> None:
+    """Cut anywhere: whole events, then the error; no half event, no invented end."""
+    front.behaves(raw(HEAD, *([chunk(EVENTS[:kept])] if kept else []), then=end))
+    whole = EVENTS[: EVENTS.rfind(b"\n\n", 0, kept) + 2] if b"\n\n" in EVENTS[:kept] else b""
+    assert ask(front).content == whole + CUT_OFF
+
+
+def test_a_cut_answer_that_is_no_stream_is_a_broken_transfer(front: Front) -> None:
+    """JSON cannot carry an error at its end; the transfer fails instead of looking complete."""
+    for framing in (b"Content-Length: 100\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n64\r\n"):
+        front.behaves(raw(b"HTTP/1.1 200 OK\r\n" + framing + b'{"a":'))
+        with pytest.raises(httpx.RemoteProtocolError):
+            front.gateway.post("/v1/chat/completions", json={"model": "m"})
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_when_the_client_leaves_the_backend_is_let_go(front: Front, *, begun: bool) -> None:
+    """Streaming or still waiting: the connection to the backend is closed at once, and the next request is served."""
+    front.behaves(raw(*([HEAD, chunk(b"data: 1\n\n")] if begun else []), then="wait"))
+    with httpx.Client(timeout=0.5) as client, pytest.raises(httpx.ReadTimeout):
+        client.post(f"{front.url}/chat/completions", json=REQUEST)
+    assert front.last.gone.wait(5)
+    front.behaves(answer({"ok": True}))
+    assert front.gateway.post("/v1/chat/completions", json={"model": "m"}).json() == {"ok": True}
