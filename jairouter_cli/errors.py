@@ -16,6 +16,7 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   └── ConfigExists
     ├── EditError                   an edit does not fit the configuration it was made for
     │   ├── EditImpossible
+    │   ├── EditRefused
     │   ├── InstanceNotFound
     │   ├── InstanceAmbiguous
     │   └── InstanceExists
@@ -168,6 +169,12 @@ class EditImpossible(EditError):
 
     texts: ClassVar[Mapping[str, str]] = {"en": "{file} is written in a way that this edit does not fit into"}
     default_hint = "make the edit by hand, then run `jairouter config validate`"
+
+
+class EditRefused(EditError):
+    """The edit would leave a configuration that cannot be used. Keyword: `listing`, the problems."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "the edit was not made, for the file would be wrong: {listing}"}
 
 
 class InstanceNotFound(EditError):

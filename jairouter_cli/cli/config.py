@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from jairouter_cli.config import paths
 from jairouter_cli.config.model import Config
 from jairouter_cli.config.store import Store
 from jairouter_cli.config.view import as_yaml, plain
+from jairouter_cli.errors import ConfigError
 
 app = typer.Typer(help="Find, show and check the configuration.", no_args_is_help=True)
 
@@ -64,7 +66,15 @@ def validate(
     as_json: JsonOption = False,
 ) -> None:
     """Check a configuration file; exit code 2 if it cannot be used."""
-    loaded = Store(file).read() if file else options.store(ctx, config).read()
+    store = Store(file) if file else options.store(ctx, config)
+    try:
+        loaded = store.read()
+    except ConfigError as error:
+        if not as_json:
+            raise
+        problems = [asdict(problem) for problem in error.problems]
+        output.print_json({"file": str(store.file), "valid": False, "problems": problems})
+        raise typer.Exit(error.exit_code) from None
     options.tell(loaded.file, loaded.notices)
     counts = _counts(loaded.config)
     data = {"file": str(loaded.file), "valid": True, **counts, "notices": [n.message for n in loaded.notices]}

@@ -17,7 +17,7 @@ import msgspec
 
 from jairouter_cli.config import scalars
 from jairouter_cli.config.document import Document
-from jairouter_cli.config.model import Alias, Config, Secret, Service, ServiceType, Unit
+from jairouter_cli.config.model import Alias, Config, Secret, Service, ServiceType, Unit, Url
 from jairouter_cli.config.spelling import find_key, kebab, service_type, squash
 from jairouter_cli.errors import ConfigInvalid, Problem
 
@@ -215,7 +215,8 @@ class _Walk:
         return headers
 
     def _scalar(self, spec: _Field, value: Any, path: Path) -> object:
-        shown = "a value" if spec.kind is Secret else value
+        # an address may hold a password, which is one of the things that can be wrong with it
+        shown = "a value" if spec.kind is Secret or (spec.kind is Url and "@" in str(value)) else value
         if not isinstance(value, str | int | float):
             return self._wrong(path, "a single value", value)
         try:

@@ -18,8 +18,16 @@ from typing import Final
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.model import Config
 from jairouter_cli.config.ops.change import Change
-from jairouter_cli.config.parse import Notice, parse
-from jairouter_cli.errors import ConfigExists, ConfigLocked, ConfigNotFound, ConfigUnreadable, ConfigUnwritable
+from jairouter_cli.config.parse import Notice, Parsed, parse
+from jairouter_cli.errors import (
+    ConfigExists,
+    ConfigInvalid,
+    ConfigLocked,
+    ConfigNotFound,
+    ConfigUnreadable,
+    ConfigUnwritable,
+    EditRefused,
+)
 
 LOCK_WAIT_S: Final = 10.0  # an edit takes milliseconds; whoever holds the lock for longer is stuck
 
@@ -78,10 +86,11 @@ class Store:
         target = self._target()
         with self._locked(target):
             data = self._bytes()
-            change = operation(Document.load(self._text(data), str(self.file)))
+            document = Document.load(self._text(data), str(self.file))
+            change = operation(document)
             text = change.document.dump()
             # judged as it will be read, not as it was built
-            parsed = parse(Document.load(text, str(self.file)))
+            parsed = _judged(Document.load(text, str(self.file)), document)
             new = text.encode("utf-8")
             if new != data:
                 self._replace(target, new)
@@ -153,6 +162,15 @@ class Store:
                 Path(name).unlink(missing_ok=True)
                 raise
             _flush_folder(target.parent)
+
+
+def _judged(edited: Document, before: Document) -> Parsed:
+    """Parse an edited document; if it is bad, say whether the edit or the file is at fault."""
+    try:
+        return parse(edited)
+    except ConfigInvalid as error:
+        parse(before)  # raises if the file was bad already, with lines that can be looked up
+        raise EditRefused(listing="; ".join(str(problem) for problem in error.problems)) from None
 
 
 def _like(descriptor: int, status: os.stat_result | None) -> None:

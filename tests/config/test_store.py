@@ -1,0 +1,196 @@
+"""The file is the old one or the new one, whole; concurrent edits lose nothing."""
+
+import resource
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from jairouter_cli.config.model import Instance, ServiceType, Url
+from jairouter_cli.config.ops import instances as ops
+from jairouter_cli.config.ops.change import Change
+from jairouter_cli.config.store import Store
+from jairouter_cli.errors import (
+    ConfigExists,
+    ConfigInvalid,
+    ConfigNotFound,
+    ConfigSyntaxError,
+    ConfigUnreadable,
+    ConfigUnwritable,
+    EditRefused,
+)
+
+TEXT = "# mine\nmodel:\n  services: {}\n"
+
+ADDER = """
+import sys
+from pathlib import Path
+from jairouter_cli.config.model import Instance, ServiceType, Url
+from jairouter_cli.config.ops import instances as ops
+from jairouter_cli.config.store import Store
+file, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+for number in range(count):
+    added = Instance(name=f"{name}-{number}", base_url=Url("http://h"))
+    Store(file).apply(lambda document: ops.add(document, ServiceType.CHAT, added))
+    print(number, flush=True)
+"""
+
+
+def add(store: Store, name: str = "n", url: str = "http://h") -> None:
+    """Add an instance."""
+    added = Instance(name=name, base_url=Url(url))
+    store.apply(lambda document: ops.add(document, ServiceType.CHAT, added))
+
+
+def add_ten(store: Store, name: str) -> None:
+    """Add ten instances, one after the other."""
+    for edit in range(10):
+        add(store, f"{name}-{edit}")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Return a store over a small file."""
+    file = tmp_path / "jairouter.yaml"
+    file.write_text(TEXT)
+    return Store(file)
+
+
+def names(store: Store) -> set[str]:
+    """Return the models in the file."""
+    return {one.name for one in store.read().config.model.services[ServiceType.CHAT].instances}
+
+
+def leftovers(store: Store) -> list[str]:
+    """Return what lies beside the file, but for its lock."""
+    return sorted(path.name for path in store.file.parent.iterdir() if not path.name.endswith(".lock"))
+
+
+def test_an_edit_is_applied(store: Store) -> None:
+    """The result tells what was done, and the new configuration."""
+    added = Instance(name="n", base_url=Url("http://h"))
+    applied = store.apply(lambda document: ops.add(document, ServiceType.CHAT, added))
+    assert (applied.changed, applied.change.instance) == (True, "n@http://h")
+    assert applied.after == store.read().digest
+    assert applied.config == store.read().config
+
+
+def test_an_edit_that_makes_a_bad_file_never_reaches_the_disk(store: Store) -> None:
+    """Operations place values; the parser judges the whole."""
+    with pytest.raises(EditRefused, match=r"instances\[0\]\.base-url: expected an http:// or https:// URL"):
+        add(store, url="nonsense")
+    assert store.file.read_text() == TEXT
+    assert leftovers(store) == ["jairouter.yaml"]
+
+
+def test_nothing_is_written_where_nothing_changes(store: Store) -> None:
+    """The file keeps its inode."""
+    before = store.file.stat().st_ino
+    applied = store.apply(lambda document: Change(document, "nothing"))
+    assert (applied.changed, store.file.stat().st_ino) == (False, before)
+
+
+def test_mode_and_link_are_kept(store: Store, tmp_path: Path) -> None:
+    """A link stays a link; its target is replaced and keeps its mode."""
+    store.file.chmod(0o640)
+    (tmp_path / "folder").mkdir()
+    link = tmp_path / "folder" / "link.yaml"
+    link.symlink_to("../jairouter.yaml")
+    add(Store(link))
+    assert link.is_symlink()
+    assert stat.S_IMODE(store.file.stat().st_mode) == 0o640
+    assert names(store) == {"n"}
+
+
+def test_a_read_only_file_is_left_alone(store: Store) -> None:
+    """Even for root, whom the mode would not stop."""
+    store.file.chmod(0o444)
+    with pytest.raises(ConfigUnwritable, match="it is read-only; the file was left as it was"):
+        add(store)
+    assert store.file.read_text() == TEXT
+
+
+def test_a_full_disk_leaves_the_old_file(store: Store) -> None:
+    """No space for the new one: nothing half done, nothing left over."""
+    limited = "import resource, signal; resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))"
+    script = f"{limited}\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n{ADDER}"
+    done = subprocess.run(
+        [sys.executable, "-c", script, store.file, "x", "1"], capture_output=True, text=True, check=False
+    )
+    assert "ConfigUnwritable: cannot write" in done.stderr
+    assert store.file.read_text() == TEXT
+    assert leftovers(store) == ["jairouter.yaml"]
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (b"\xff\xfe", ConfigUnreadable),
+        (b"a: [", ConfigSyntaxError),
+        (b"server: {port: x}", ConfigInvalid),
+    ],
+)
+def test_files_that_cannot_be_used(store: Store, data: bytes, error: type[Exception]) -> None:
+    """Not text, not YAML, not a configuration: each says so, for reading and for editing."""
+    store.file.write_bytes(data)
+    with pytest.raises(error):
+        store.read()
+    with pytest.raises(error):
+        add(store)
+    assert store.file.read_bytes() == data
+
+
+def test_a_file_that_is_none(tmp_path: Path) -> None:
+    """Missing, or a folder."""
+    with pytest.raises(ConfigNotFound):
+        Store(tmp_path / "none.yaml").read()
+    with pytest.raises(ConfigUnreadable):
+        Store(tmp_path).read()
+
+
+def test_creating(tmp_path: Path) -> None:
+    """Folders are made, the file is the owner's alone; what is there is kept unless forced."""
+    store = Store(tmp_path / "a" / "b" / "c.yaml")
+    store.create(TEXT)
+    assert stat.S_IMODE(store.file.stat().st_mode) == 0o600
+    with pytest.raises(ConfigExists):
+        store.create("model: {}\n")
+    assert store.file.read_text() == TEXT
+    store.create("model: {}\n", force=True)
+    assert store.file.read_text() == "model: {}\n"
+
+
+def test_a_folder_where_nobody_may_write() -> None:
+    """The system's own word is passed on."""
+    with pytest.raises(ConfigUnwritable):
+        Store(Path("/proc/jairouter/x.yaml")).create(TEXT)
+
+
+def test_concurrent_edits_lose_nothing(store: Store) -> None:
+    """Four processes and four threads, ten edits each."""
+    commands = [[sys.executable, "-c", ADDER, str(store.file), f"p{number}", "10"] for number in range(4)]
+    processes = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: add_ten(store, f"t{number}"), range(4)))
+    assert [process.wait(60) for process in processes] == [0] * 4
+    assert names(store) == {f"{kind}{number}-{edit}" for kind in "pt" for number in range(4) for edit in range(10)}
+
+
+def test_a_writer_that_is_killed_leaves_a_whole_file(store: Store) -> None:
+    """Kill -9 in a loop of edits, at a different moment each time; the lock does not outlive its holder."""
+    for round_ in range(5):
+        command = [sys.executable, "-c", ADDER, str(store.file), f"k{round_}", "1000"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        for _ in range(2 + round_):
+            process.stdout.readline()
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        assert names(store) >= {f"k{round_}-{edit}" for edit in range(2 + round_)}
+    add(store, "after")
+    assert "after" in names(store)
