@@ -162,7 +162,7 @@ class Journey:
         except UpstreamFailure as failure:
             self.attempts.append(Attempt(target.id, None, str(failure)))
             if failure.kind in _NOT_REACHED:
-                health.saw(self._health_check, ok=False, at=self.gateway.wall_clock(), reason=failure.kind.value)
+                health.saw(self._health_check, ok=False, at=self.gateway.wall_clock(), reason=failure.detail)
             raise
         self.attempts.append(Attempt(target.id, exchange.status))
         if health.state is not State.UP:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from random import Random
 from typing import Final
 
@@ -52,6 +53,6 @@ async def _knock(address: tuple[str, int], timeout_s: float) -> str:
     except TimeoutError:
         return "connect_timeout"
     except OSError as error:
-        return error.strerror or str(error)
+        return os.strerror(error.errno) if error.errno else error.strerror or str(error)
     writer.transport.abort()  # nothing was said; no need to say goodbye
     return ""

@@ -40,7 +40,7 @@ class EmbeddingRequest(msgspec.Struct):
     """What is looked at of an embedding request."""
 
     model: str
-    input: str | list[str] | list[int] | list[list[int]]
+    input: str | list[Any]
     dimensions: Annotated[int, msgspec.Meta(ge=1, le=_MAX_DIMENSIONS)] = 64
     encoding_format: str = "float"
 

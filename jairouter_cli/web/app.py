@@ -15,7 +15,7 @@ from jairouter_cli.config.store import Loaded, Store
 from jairouter_cli.errors import RequestError
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.prober import probe_all
-from jairouter_cli.gateway.upstream.httpx_transport import HttpxUpstream
+from jairouter_cli.gateway.upstream.http1 import Http1Upstream
 from jairouter_cli.gateway.watcher import watch
 from jairouter_cli.observe.log import log_trouble
 from jairouter_cli.routing.table import compile_table
@@ -30,7 +30,7 @@ def create(file: Path) -> Litestar:
     loaded = store.read()
     gateway = Gateway(
         table=compile_table(loaded.config),
-        upstream=HttpxUpstream(loaded.config.webclient.connection_pool),
+        upstream=Http1Upstream(loaded.config.webclient.connection_pool),
         sinks=(log_trouble,),
     )
     return application(gateway, store, loaded)

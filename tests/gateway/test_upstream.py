@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
+import uvloop
 
 from jairouter_cli.config.model import ConnectionPool
 from jairouter_cli.gateway.upstream.exchange import FailureKind, Upstream, UpstreamFailure, UpstreamRequest
@@ -16,14 +18,27 @@ POOL = ConnectionPool()
 TIMEOUTS = Timeouts(connect_s=5, silence_s=5, write_s=5)
 BODY = b'{"model": "m"}'
 
-Make = Callable[[ConnectionPool], Upstream]
+
+@dataclass(frozen=True)
+class Player:
+    """Who plays the role, on which loop."""
+
+    make: Callable[[ConnectionPool], Upstream]
+    loop: Callable[[], asyncio.AbstractEventLoop]
 
 
-@pytest.fixture(params=[Http1Upstream, HttpxUpstream])
-def make(request: pytest.FixtureRequest) -> Make:
-    """Both players of the role."""
-    made: Make = request.param
-    return made
+HTTP1 = Player(Http1Upstream, uvloop.new_event_loop)
+PLAYERS = {
+    "http1": HTTP1,
+    "http1 on asyncio": Player(Http1Upstream, asyncio.new_event_loop),
+    "httpx": Player(HttpxUpstream, asyncio.new_event_loop),
+}
+
+
+@pytest.fixture(params=PLAYERS)
+def make(request: pytest.FixtureRequest) -> Player:
+    """Every player of the role."""
+    return PLAYERS[request.param]
 
 
 @pytest.fixture(scope="module")
@@ -39,17 +54,18 @@ def request(behind: Backend, body: bytes = BODY, timeouts: Timeouts = TIMEOUTS, 
     return UpstreamRequest("POST", origin or behind.url, "/v1/x?y=%20", headers, body, timeouts)
 
 
-def run(make: Make, work: Callable[[Upstream], Awaitable[object]], pool: ConnectionPool = POOL) -> object:
+def run(make: Player, work: Callable[[Upstream], Awaitable[object]], pool: ConnectionPool = POOL) -> object:
     """Do something with an upstream, inside a loop of its own."""
 
     async def scenario() -> object:
-        upstream = make(pool)
+        upstream = make.make(pool)
         try:
             return await work(upstream)
         finally:
             await upstream.aclose()
 
-    return asyncio.run(scenario())
+    with asyncio.Runner(loop_factory=make.loop) as runner:
+        return runner.run(scenario())
 
 
 async def fetch(upstream: Upstream, sent: UpstreamRequest) -> tuple[int, dict[bytes, bytes], bytes]:
@@ -62,7 +78,7 @@ async def fetch(upstream: Upstream, sent: UpstreamRequest) -> tuple[int, dict[by
     return exchange.status, dict(exchange.headers), body
 
 
-def ask(make: Make, behind: Backend, behave: Behaviour, timeouts: Timeouts = TIMEOUTS) -> tuple[int, bytes]:
+def ask(make: Player, behind: Backend, behave: Behaviour, timeouts: Timeouts = TIMEOUTS) -> tuple[int, bytes]:
     """Have the server behave, ask it once, return status and body."""
     behind.behave = behave
 
@@ -75,7 +91,7 @@ def ask(make: Make, behind: Backend, behave: Behaviour, timeouts: Timeouts = TIM
     return found
 
 
-def test_a_request_arrives_as_it_was_given(make: Make, behind: Backend) -> None:
+def test_a_request_arrives_as_it_was_given(make: Player, behind: Backend) -> None:
     """Line, host, headers in order, length, body; nothing of the client's own."""
     ask(make, behind, answer(b"{}"))
     received = behind.requests[-1]
@@ -111,7 +127,7 @@ GOOD = {
 
 @pytest.mark.parametrize("name", GOOD)
 @pytest.mark.parametrize("split", [1, 7, 10_000])
-def test_every_framing_in_any_pieces(make: Make, behind: Backend, name: str, split: int) -> None:
+def test_every_framing_in_any_pieces(make: Player, behind: Backend, name: str, split: int) -> None:
     """However the bytes are cut into segments, the answer is the same."""
     data, status, body = GOOD[name]
     pieces = [data[at : at + split] for at in range(0, len(data), split)]
@@ -121,7 +137,7 @@ def test_every_framing_in_any_pieces(make: Make, behind: Backend, name: str, spl
 @pytest.mark.parametrize(
     "head", [b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"]
 )
-def test_a_body_may_end_with_the_connection(make: Make, behind: Backend, head: bytes) -> None:
+def test_a_body_may_end_with_the_connection(make: Player, behind: Backend, head: bytes) -> None:
     """HTTP/1.0 and `Connection: close` without a length: the end of the connection is the end of the body."""
     assert ask(make, behind, raw(head, b"hel", b"lo")) == (200, b"hello")
 
@@ -140,14 +156,14 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 @pytest.mark.parametrize("end", ["fin", "rst"])
-def test_what_is_no_whole_answer_fails(make: Make, behind: Backend, name: str, end: str) -> None:
+def test_what_is_no_whole_answer_fails(make: Player, behind: Backend, name: str, end: str) -> None:
     """Never an answer that looks complete."""
     with pytest.raises(UpstreamFailure) as caught:
         ask(make, behind, raw(BROKEN[name], then=end))
     assert caught.value.kind is FailureKind.BROKEN
 
 
-def test_a_port_where_nobody_listens(make: Make, behind: Backend) -> None:
+def test_a_port_where_nobody_listens(make: Player, behind: Backend) -> None:
     """Refused is `UNREACHABLE`; so is a name that does not exist."""
     for origin in ("http://127.0.0.1:1", "http://nothing.invalid"):
         with pytest.raises(UpstreamFailure) as caught:
@@ -163,14 +179,14 @@ def test_a_port_where_nobody_listens(make: Make, behind: Backend) -> None:
         ((CHUNKED, b"5\r\nhello\r\n"), FailureKind.IDLE_TIMEOUT),
     ],
 )
-def test_silence_is_a_timeout(make: Make, behind: Backend, pieces: tuple[bytes, ...], kind: FailureKind) -> None:
+def test_silence_is_a_timeout(make: Player, behind: Backend, pieces: tuple[bytes, ...], kind: FailureKind) -> None:
     """Before the head and between pieces; the failure tells which."""
     with pytest.raises(UpstreamFailure) as caught:
         ask(make, behind, raw(*pieces, then="wait"), Timeouts(5, 0.2, 5))
     assert caught.value.kind is kind
 
 
-def test_pieces_that_keep_coming_are_no_silence(make: Make, behind: Backend) -> None:
+def test_pieces_that_keep_coming_are_no_silence(make: Player, behind: Backend) -> None:
     """The timeout is for silence, not for the whole."""
 
     async def drip(_: Received, wire: Wire) -> None:
@@ -183,7 +199,7 @@ def test_pieces_that_keep_coming_are_no_silence(make: Make, behind: Backend) -> 
     assert ask(make, behind, drip, Timeouts(5, 0.4, 5)) == (200, b"x" * 10)
 
 
-def test_a_connection_is_kept_and_used_again(make: Make, behind: Backend) -> None:
+def test_a_connection_is_kept_and_used_again(make: Player, behind: Backend) -> None:
     """Ten requests in a row, one connection; ten at once, ten connections."""
     behind.behave = answer(b"{}")
     before = behind.connections
@@ -196,7 +212,7 @@ def test_a_connection_is_kept_and_used_again(make: Make, behind: Backend) -> Non
     assert behind.connections - before == 1
 
 
-def test_an_answer_that_was_not_read_costs_its_connection(make: Make, behind: Backend) -> None:
+def test_an_answer_that_was_not_read_costs_its_connection(make: Player, behind: Backend) -> None:
     """Closing early closes the socket; the next request gets another and its own answer."""
     behind.behave = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"x", then="wait")
 
@@ -211,7 +227,7 @@ def test_an_answer_that_was_not_read_costs_its_connection(make: Make, behind: Ba
     assert behind.requests[-2].gone.is_set()
 
 
-def test_cancelling_closes_the_connection_at_once(make: Make, behind: Backend) -> None:
+def test_cancelling_closes_the_connection_at_once(make: Player, behind: Backend) -> None:
     """While waiting for the head, and in the midst of the body."""
     for pieces in ((), (CHUNKED, b"1\r\nx\r\n")):
         behind.behave = raw(*pieces, then="wait")
@@ -243,7 +259,7 @@ def test_a_kept_connection_that_went_stale_costs_nothing(behind: Backend) -> Non
     async def work(upstream: Upstream) -> list[bytes]:
         return [(await fetch(upstream, request(behind)))[2] for _ in range(20)]
 
-    assert run(Http1Upstream, work) == [b"ok"] * 20
+    assert run(HTTP1, work) == [b"ok"] * 20
 
 
 def test_what_nobody_asked_for_is_not_taken_for_the_next_answer(behind: Backend) -> None:
@@ -256,10 +272,10 @@ def test_what_nobody_asked_for_is_not_taken_for_the_next_answer(behind: Backend)
             behind.behave = answer(b"mine")
             return first, (await fetch(upstream, request(behind)))[2]
 
-        assert run(Http1Upstream, work) == (b"ok", b"mine")
+        assert run(HTTP1, work) == (b"ok", b"mine")
 
 
-def test_a_large_upload_and_a_large_answer(make: Make, behind: Backend) -> None:
+def test_a_large_upload_and_a_large_answer(make: Player, behind: Backend) -> None:
     """Thirty megabytes each way, whole."""
     body = bytes(range(256)) * 120_000
     behind.behave = answer(body)
@@ -286,11 +302,11 @@ def test_a_reader_that_is_slow_makes_the_backend_wait(behind: Backend) -> None:
         await asyncio.sleep(0.5)
         await exchange.aclose()
 
-    run(Http1Upstream, work)
+    run(HTTP1, work)
     assert sent < 30_000_000  # what the kernel's buffers take, and no more
 
 
-def test_requests_wait_for_a_place_and_fail_when_none_comes(make: Make, behind: Backend) -> None:
+def test_requests_wait_for_a_place_and_fail_when_none_comes(make: Player, behind: Backend) -> None:
     """Two places, three requests that are never answered: the third is told so, not left waiting."""
     behind.behave = raw(then="wait")
     pool = ConnectionPool(max_connections=2, pending_acquire_timeout_s=0.2)
@@ -308,7 +324,7 @@ def test_requests_wait_for_a_place_and_fail_when_none_comes(make: Make, behind: 
     assert [failure.kind for failure in found if isinstance(failure, UpstreamFailure)] == [FailureKind.POOL_TIMEOUT]
 
 
-def test_waiters_get_the_places_that_become_free(make: Make, behind: Backend) -> None:
+def test_waiters_get_the_places_that_become_free(make: Player, behind: Backend) -> None:
     """Fifty requests through three places; never more than three connections at once."""
     behind.behave = answer(b"{}")
     before = behind.connections

@@ -6,10 +6,11 @@ at once. Silence is watched by one timer for all connections, not by one per pie
 """
 
 import asyncio
+import os
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -146,7 +147,8 @@ class _Pool:
             detail = f"no connection within {connect_s:g} s"
             raise UpstreamFailure(FailureKind.CONNECT_TIMEOUT, detail, connect_s) from None
         except (OSError, ssl.SSLError) as error:
-            raise UpstreamFailure(FailureKind.UNREACHABLE, error.strerror or str(error)) from error
+            reason = os.strerror(error.errno) if error.errno else error.strerror or str(error)
+            raise UpstreamFailure(FailureKind.UNREACHABLE, reason) from error
         finally:
             self._connecting -= 1
             if asyncio.current_task() is not None:
@@ -318,8 +320,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport. asyncio and uvloop set TCP_NODELAY themselves."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a TCP or TLS transport always is
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, whose callbacks below fill the exchange; then wake the reader."""
