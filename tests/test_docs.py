@@ -1,0 +1,144 @@
+"""What the documents show works as it stands."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.process import Served, run, serving
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+CHINESE = (ROOT / "README.zh-CN.md").read_text("utf-8")
+NODE = ROOT / "tests" / "node"
+
+
+def blocks(language: str, text: str = README) -> list[str]:
+    """Return the code blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Served]:
+    """Run what `scripts/run` runs."""
+    with serving("--demo") as served:
+        yield served
+
+
+def here(block: str, demo: Served) -> str:
+    """Point an example at the running demo."""
+    assert "http://127.0.0.1:8080" in block
+    return block.replace("http://127.0.0.1:8080", demo.url)
+
+
+def output(command: list[str], cwd: Path | None = None) -> str:
+    """Run a command that must succeed; return what it prints."""
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=cwd, timeout=60).stdout
+
+
+def test_the_curl_example(demo: Served) -> None:
+    """A line for the shell."""
+    (example,) = (block for block in blocks("sh") if block.startswith("curl"))
+    assert '"content":"You said: Hello"' in output(["bash", "-c", here(example, demo)])
+
+
+def test_the_python_example(demo: Served) -> None:
+    """A script, streaming."""
+    (example,) = blocks("python")
+    assert output([sys.executable, "-c", here(example, demo)]) == "You said: Hello"
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    """Return Node with OpenAI's package; installs the package once."""
+    found = shutil.which("node")
+    if found is None:
+        assert not os.environ.get("CI"), "CI must have Node: see .ci/run"
+        pytest.skip("Node is not installed")
+    if not (NODE / "node_modules").exists():
+        subprocess.run(["npm", "ci", "--silent"], cwd=NODE, check=True, timeout=120)
+    return found
+
+
+def test_the_node_example(demo: Served, node: str) -> None:
+    """A module for Node."""
+    (example,) = blocks("js")
+    assert output([node, "--input-type=module", "-e", here(example, demo)], cwd=NODE) == "You said: Hello\n"
+
+
+def test_the_first_steps(tmp_path: Path) -> None:
+    """The commands of the readme, in their order, in an empty folder; serving is tested elsewhere."""
+    (steps,) = (block for block in blocks("sh") if "jairouter init" in block)
+    commands = [line.split("#")[0].split() for line in steps.splitlines()]
+    assert commands.pop(0) == ["pip", "install", "."]
+    for command in commands:
+        if command[1] in {"init", "instances"}:
+            done = run(*command[1:], cwd=tmp_path, env={"HOME": str(tmp_path), "JAIROUTER_CONFIG": ""})
+            assert (done.returncode, "error" in done.stderr) == (0, False), command
+    listed = run("instances", "list", cwd=tmp_path).stdout
+    assert [line.split()[4] for line in listed.splitlines()[1:]] == ["1", "2"]
+
+
+def test_the_commands_in_the_table_exist() -> None:
+    """With every option that is named."""
+    rows = re.findall(r"^\| `jairouter (.*?)` \|", README, re.MULTILINE)
+    assert len(rows) == 8
+    for row in rows:
+        words = row.replace("path\\|show\\|validate", "show").split()
+        command = [word for word in words if re.fullmatch("[a-z]+", word)]
+        shown = run(*command, "--help").stdout
+        for option in re.findall(r"--[a-z-]+", row):
+            assert option in shown, (command, option)
+
+
+def test_every_command_has_the_shared_options() -> None:
+    """`--config` and `--json`, as the readme says; the pretend model server has no configuration."""
+    for command in ("init", "serve", "health", "instances list", "instances add", "instances remove", "config show"):
+        shown = run(*command.split(), "--help").stdout
+        assert "--config" in shown, command
+        assert "--json" in shown, command
+
+
+def test_the_endpoints_in_the_table_are_served(demo: Served) -> None:
+    """None of them is unknown."""
+    section = README.split("## What is served")[1].split("##")[0]
+    for path in re.findall(r"`(?:POST |GET )?(/[^`*{]+)`", section):
+        assert demo.get(path).status_code in {200, 405}, path
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "sample-configs").glob("*.yaml")), ids=lambda file: file.name)
+def test_samples_are_good(file: Path) -> None:
+    """Without a warning."""
+    done = run("config", "validate", str(file))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_configuration_in_the_readme_is_good(tmp_path: Path) -> None:
+    """Without a warning."""
+    (text,) = blocks("yaml")
+    file = tmp_path / "x.yaml"
+    file.write_text(text)
+    done = run("config", "validate", str(file), env={"OPENAI_API_KEY": "k"})
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_chinese_readme_shows_the_same() -> None:
+    """Every code block, every command, every path."""
+    for language in ("sh", "python", "js", "yaml"):
+        assert blocks(language, CHINESE) == blocks(language)
+    commands = r"^\| `(.*?)` \|"
+    assert re.findall(commands, CHINESE, re.MULTILINE) == re.findall(commands, README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completions_are_current(shell: str) -> None:
+    """What the program prints for a shell is what the folder holds."""
+    environ = {**os.environ, "_JAIROUTER_COMPLETE": f"source_{shell}"}
+    command = [str(Path(sys.executable).parent / "jairouter")]
+    shown = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+    assert shown == (ROOT / "completions" / f"jairouter.{shell}").read_text("utf-8")
