@@ -148,7 +148,7 @@ def test_a_timeout_is_504_and_named(tmp_path: Path) -> None:
             error = served.post("/v1/chat/completions", json=CHAT)
     assert (error.status_code, error.json()["error"]["message"]) == (
         504,
-        "The backend of model 'm' did not answer in time (response timeout, 0.3 s)",
+        "The backend of model 'm' did not answer in time (first-byte timeout, 0.3 s)",
     )
 
 

@@ -18,11 +18,11 @@ class Manner:
     bearer: bool = True
     """A client's `Authorization` gets the `Bearer ` that it lacks."""
 
-    def authorization(self, value: bytes) -> bytes:
+    def authorization(self, value: str) -> str:
         """Return a client's `Authorization` as this dialect wants it."""
-        if not self.bearer or b" " in value.strip():
+        if not self.bearer or " " in value.strip():
             return value
-        return b"Bearer " + value.strip()
+        return "Bearer " + value.strip()
 
 
 MANNERS: Final[Mapping[Dialect, Manner]] = {

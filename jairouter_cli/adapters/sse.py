@@ -1,6 +1,8 @@
-"""Server-sent events as far as a relay needs them: where one ends (WHATWG HTML, 9.2)."""
+"""Server-sent events as far as a relay needs them: where one ends, and whether it says something (WHATWG HTML, 9.2)."""
 
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 # An event that grows past this is let through in pieces: memory is bounded, whatever a backend sends.
 MAX_HELD_BYTES: Final = 1 << 20
@@ -34,3 +36,52 @@ class EventGate:
         """Return what is held back when the stream has ended as it should."""
         rest, self._held = self._held, b""
         return rest
+
+
+class _Delta(msgspec.Struct):
+    """What a model may say in a piece of a chat."""
+
+    content: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    tool_calls: Any = None
+    function_call: Any = None
+    refusal: Any = None
+    audio: Any = None
+
+
+class _Choice(msgspec.Struct):
+    delta: _Delta | None = None
+    text: str | None = None
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] | None = None
+
+
+_decoder: Final = msgspec.json.Decoder(_Chunk)
+
+
+def has_content(events: bytes) -> bool:
+    """Whether any of these events says something: not a comment, and not a chat's opening without a word.
+
+    Events of a shape that is not known count as content.
+    """
+    return any(line.startswith(b"data:") and _says_something(line[5:].strip()) for line in events.split(b"\n"))
+
+
+def _says_something(data: bytes) -> bool:
+    try:
+        chunk = _decoder.decode(data)
+    except msgspec.DecodeError:
+        return True
+    if chunk.choices is None:
+        return True
+    return any(_is_content(choice) for choice in chunk.choices)
+
+
+def _is_content(choice: _Choice) -> bool:
+    if choice.finish_reason or choice.text:
+        return True
+    return choice.delta is not None and any(getattr(choice.delta, name) for name in choice.delta.__struct_fields__)

@@ -7,7 +7,7 @@ Must not live here: reading, checking across fields, files; see `parse`.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta, Struct, field
 
@@ -169,6 +169,24 @@ Port = Annotated[int, Meta(ge=0, le=65535)]
 Text = Annotated[str, Meta(min_length=1)]
 
 
+class TimeoutSettings(Struct, frozen=True, kw_only=True):
+    """`timeout` of a service or an instance; a plain duration stands for `read`.
+
+    `read_s` is the silence that is borne before an answer and between its pieces, unless `first_byte_s` or `idle_s`
+    say otherwise. `first_content_s` is how long a stream may take to its first token, `total_s` the whole call.
+    """
+
+    SHORTHAND: ClassVar[str] = "read"
+
+    connection_s: Annotated[Millis | None, Alias(("connect",))] = None
+    read_s: Millis | None = None
+    first_byte_s: Millis | None = None
+    first_content_s: Millis | None = None
+    idle_s: Millis | None = None
+    total_s: Millis | None = None
+    write_s: Millis | None = None
+
+
 class RateLimit(Struct, frozen=True, kw_only=True):
     """`rate-limit`: how many requests are let through (contract 5.2)."""
 
@@ -216,7 +234,9 @@ class HealthCheck(Struct, frozen=True, kw_only=True):
 
 
 class LoadBalance(Struct, frozen=True, kw_only=True):
-    """`load-balance`: how an instance is chosen; a plain string stands for `type`."""
+    """`load-balance`: how an instance is chosen; a plain word stands for `type`."""
+
+    SHORTHAND: ClassVar[str] = "type"
 
     type: Balancing = Balancing.RANDOM
     hash_algorithm: HashAlgorithm = HashAlgorithm.MD5
@@ -224,7 +244,10 @@ class LoadBalance(Struct, frozen=True, kw_only=True):
 
 
 class Instance(Struct, frozen=True, kw_only=True):
-    """One endpoint of a backend that serves one model."""
+    """One endpoint of a backend that serves one model.
+
+    `name` is what clients send; where the backend calls the model otherwise, `upstream_model` is put in its place.
+    """
 
     name: Text
     base_url: Url
@@ -234,7 +257,8 @@ class Instance(Struct, frozen=True, kw_only=True):
     adapter: Dialect | None = None
     api_key: Secret | None = None
     headers: dict[str, Secret] = field(default_factory=dict)
-    timeout_s: Millis | None = None
+    upstream_model: Text | None = None
+    timeout: TimeoutSettings | None = None
     max_retries: Count | None = None
     rate_limit: RateLimit | None = None
     circuit_breaker: CircuitBreaker | None = None
@@ -255,7 +279,7 @@ class Service(Struct, frozen=True, kw_only=True):
     rate_limit: RateLimit | None = None
     circuit_breaker: CircuitBreaker | None = None
     fallback: Fallback | None = None
-    timeout_s: Millis | None = None
+    timeout: TimeoutSettings | None = None
     max_retries: Count | None = None
 
 
@@ -289,16 +313,33 @@ class ConnectionPool(Struct, frozen=True, kw_only=True):
     pending_acquire_timeout_s: Millis = 45.0
 
 
+class Tls(Struct, frozen=True, kw_only=True):
+    """`webclient.ssl`: how backends on https:// prove who they are.
+
+    Read at start. `trust_store` is a file of certificates in PEM form that are trusted beside the system's own.
+    """
+
+    trust_store: Text | None = None
+    trust_all: bool = False
+
+
 class WebClient(Struct, frozen=True, kw_only=True):
     """`webclient`: how backends are called.
 
     `read_timeout_s` bounds the silence before an answer and between its pieces, not its whole length; the default is
-    generous because a large model may take minutes over its first token.
+    generous because a large model may take minutes over its first token. The finer ones are as in `TimeoutSettings`.
+    With `heartbeat_interval_s` a stream's client gets a comment that often while it waits for the first token.
     """
 
     connection_timeout_s: Annotated[Millis, Alias(("connect-timeout",))] = 10.0
     read_timeout_s: Millis = 300.0
     write_timeout_s: Millis = 30.0
+    first_byte_timeout_s: Millis | None = None
+    first_content_timeout_s: Millis | None = None
+    idle_timeout_s: Millis | None = None
+    total_timeout_s: Millis | None = None
+    heartbeat_interval_s: Millis | None = None
+    ssl: Tls = Tls()
     connection_pool: ConnectionPool = ConnectionPool()
 
 

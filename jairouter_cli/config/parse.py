@@ -78,6 +78,7 @@ def parse(document: Document, environ: Mapping[str, str] | None = None) -> Parse
 @cache
 def _fields(struct: type[msgspec.Struct]) -> tuple[_Field, ...]:
     hints = get_type_hints(struct, include_extras=True)
+    hints = {name: hints[name] for name in struct.__struct_fields__}
     required = {f.name for f in msgspec.structs.fields(struct) if f.required}
     return tuple(_describe(name, hint, required=name in required) for name, hint in hints.items())
 
@@ -172,8 +173,11 @@ class _Walk:
         if origin is dict:
             return self._services(value, path) if get_args(kind)[0] is ServiceType else self._headers(value, path)
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind is not Secret:
-            if isinstance(value, str) and any(f.name == "type" for f in _fields(kind)):
-                value = {"type": value}  # `load-balance: random` stands for `load-balance: {type: random}`
+            shorthand = getattr(kind, "SHORTHAND", None)
+            if shorthand is not None and isinstance(value, str | int | float):
+                (short,) = (one for one in _fields(kind) if one.key == shorthand)
+                read = self._scalar(short, value, path)
+                return None if read is None else kind(**{short.name: read})
             return self.struct(kind, value, path)
         return self._scalar(spec, value, path)
 

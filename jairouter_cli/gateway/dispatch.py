@@ -5,9 +5,7 @@ the `Reply`, whose holder settles it. Errors are raised as `RequestError`s; noth
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from jairouter_cli.adapters.dialects import MANNERS
 from jairouter_cli.config.model import HealthCheck
@@ -23,38 +21,49 @@ from jairouter_cli.routing.ledger import Lease
 # Answers that another instance may better: the backend, or a proxy before it, could not serve (contract 1.9).
 RETRYABLE_STATUSES: Final = frozenset({502, 503, 504})
 
-# Meant for one connection, not for the message (RFC 9110, 7.6.1); `host` and `content-length` are made anew.
+# Meant for one connection, not for the message (RFC 9110, 7.6.1).
 HOP_BY_HOP: Final = frozenset(
     {
-        b"connection",
-        b"keep-alive",
-        b"proxy-connection",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
     }
 )
-_NOT_FORWARDED: Final = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
+# `host` and `content-length` are made anew; `expect` was answered by our own server.
+_NOT_FORWARDED: Final = HOP_BY_HOP | {"host", "content-length", "expect"}
+
 _NOT_REACHED: Final = frozenset({FailureKind.UNREACHABLE, FailureKind.CONNECT_TIMEOUT})
 # A backend that is slow has the request already: a second copy elsewhere would double the load and the wait.
-_NOT_RETRIED: Final = frozenset({FailureKind.RESPONSE_TIMEOUT})
+_NOT_RETRIED: Final = frozenset({FailureKind.FIRST_BYTE_TIMEOUT, FailureKind.TOTAL_TIMEOUT})
+# The names by which clients are told of timeouts; other failures are no timeouts.
+_TIMEOUTS: Final = {
+    FailureKind.CONNECT_TIMEOUT: "connect",
+    FailureKind.FIRST_BYTE_TIMEOUT: "first-byte",
+    FailureKind.FIRST_CONTENT_TIMEOUT: "first-content",
+    FailureKind.IDLE_TIMEOUT: "idle",
+    FailureKind.TOTAL_TIMEOUT: "total",
+}
 
 CLIENT_LEFT: Final = 499  # nginx's number for it; never sent, only recorded
 
+_ENDINGS: Final = {Outcome.OK: "ok", Outcome.FAILED: "truncated", Outcome.LEFT: "left"}
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+
+class Inbound(NamedTuple):
     """A client's request, as it will be forwarded. `tail` is the endpoint's path behind the version segment."""
 
     call: Call
     tail: str
     is_main: bool
-    query: bytes
+    query: str
     headers: Headers
-    body: bytes
+    body: bytes | bytearray
     request_id: str
 
 
@@ -64,36 +73,30 @@ class Reply:
     `lease` is None for an answer that was the best of several failures: its lease has ended already.
     """
 
-    __slots__ = ("_journey", "_lease", "exchange")
+    __slots__ = ("_journey", "_lease", "exchange", "target")
 
-    def __init__(self, journey: "Journey", exchange: Exchange, lease: Lease | None) -> None:
+    def __init__(self, journey: "Journey", exchange: Exchange, target: Target, lease: Lease | None) -> None:
         self._journey = journey
         self._lease = lease
         self.exchange = exchange
+        self.target = target
 
     @property
     def request_id(self) -> str:
         """The id under which the request is logged."""
         return self._journey.inbound.request_id
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body. Raises `UpstreamTruncated` or `UpstreamTimeout` if it ends before it is complete."""
-        try:
-            async for chunk in self.exchange.chunks():
-                yield chunk
-        except UpstreamFailure as failure:
-            raise self._journey.cut_off(failure) from failure
+    def cut_off(self, failure: UpstreamFailure) -> RequestError:
+        """Return what the client is told when the answer breaks off in its midst."""
+        return self._journey.cut_off(failure)
 
-    async def settle(self, outcome: Outcome) -> None:
-        """End the lease, report the call and let the connection go."""
+    async def settle(self, outcome: Outcome, status: int) -> None:
+        """End the lease, report the call with the status that the client was told, and let the connection go."""
         if self._lease is not None:
             self._lease.settle(outcome)
-        status = CLIENT_LEFT if outcome is Outcome.LEFT else self.exchange.status
+        status = CLIENT_LEFT if outcome is Outcome.LEFT else status
         self._journey.report(status, _ENDINGS[outcome])
         await self.exchange.aclose()
-
-
-_ENDINGS: Final = {Outcome.OK: "ok", Outcome.FAILED: "truncated", Outcome.LEFT: "left"}
 
 
 async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
@@ -102,7 +105,7 @@ async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
     When every attempt failed, and one of them with an answer, the last answer is the reply. Cancelling it is how a
     client leaves. Raises `ModelNotFound`, `ServiceUnavailable`, `UpstreamError`, `UpstreamTimeout`.
     """
-    journey = Journey(gateway, inbound, gateway.clock())
+    journey = Journey(gateway, inbound)
     try:
         return await journey.travel()
     except RequestError as error:
@@ -113,25 +116,25 @@ async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
         raise
 
 
-@dataclass(slots=True)
 class Journey:
     """The attempts of one call, and what is to be told of them."""
 
-    gateway: Gateway
-    inbound: Inbound
-    started: float
-    attempts: list[Attempt] = field(default_factory=list)
-    failures: list[UpstreamFailure] = field(default_factory=list)
+    __slots__ = ("attempts", "failures", "gateway", "inbound", "started")
+
+    def __init__(self, gateway: Gateway, inbound: Inbound) -> None:
+        self.gateway = gateway
+        self.inbound = inbound
+        self.started = gateway.clock()
+        self.attempts: list[Attempt] = []
+        self.failures: list[UpstreamFailure] = []
 
     async def travel(self) -> Reply:
         """Try instance after instance. Raises a `RequestError`."""
         gateway, call = self.gateway, self.inbound.call
         pool = gateway.table.pool(call.service, call.model)
         attempts = plan(pool, gateway.ledger, call, gateway.rng)
-        first = next(attempts)
-        lease: Lease | None = first
-        answer: Exchange | None = None
-        target = first.target
+        lease: Lease | None = next(attempts)
+        answer: tuple[Exchange, Target] | None = None
         while lease is not None:
             target = lease.target
             try:
@@ -140,7 +143,7 @@ class Journey:
                 self.failures.append(failure)
                 if failure.kind in _NOT_RETRIED:
                     lease.settle(Outcome.FAILED)
-                    break
+                    raise self._error(failure) from None
             except BaseException:
                 lease.settle(Outcome.LEFT)
                 await _discard(answer)
@@ -148,17 +151,17 @@ class Journey:
             else:
                 await _discard(answer)
                 if exchange.status not in RETRYABLE_STATUSES:
-                    return Reply(self, exchange, lease)
-                answer = exchange
+                    return Reply(self, exchange, target, lease)
+                answer = exchange, target
             lease = _next(attempts)
         if answer is not None:
-            return Reply(self, answer, None)
-        raise self._error(target, self.failures[-1])
+            return Reply(self, *answer, None)
+        raise self._error(self.failures[-1])
 
     async def _attempt(self, lease: Lease) -> Exchange:
         target, health = lease.target, lease.live.health
         try:
-            exchange = await self.gateway.upstream.send(_outbound(self.inbound, target))
+            exchange = await self.gateway.upstream.send(self._outbound(target))
         except UpstreamFailure as failure:
             self.attempts.append(Attempt(target.id, None, str(failure)))
             if failure.kind in _NOT_REACHED:
@@ -169,6 +172,16 @@ class Journey:
             health.saw(self._health_check, ok=True, at=self.gateway.wall_clock())
         return exchange
 
+    def _outbound(self, target: Target) -> UpstreamRequest:
+        inbound = self.inbound
+        path = target.path if inbound.is_main else target.prefix + inbound.tail
+        if inbound.query:
+            path = f"{path}{'&' if '?' in path else '?'}{inbound.query}"
+        total_s = target.timeouts.total_s
+        expires_at = float("inf") if total_s is None else self.started + total_s
+        headers = _outbound_headers(inbound.headers, target)
+        return UpstreamRequest(target.origin, path, headers, inbound.body, target.timeouts, expires_at)
+
     @property
     def _health_check(self) -> HealthCheck:
         return self.gateway.table.config.model.load_balance.health_check
@@ -178,31 +191,25 @@ class Journey:
         last = self.attempts[-1]
         self.attempts[-1] = Attempt(last.instance, last.status, str(failure))
         model = self.inbound.call.model
-        if failure.kind is FailureKind.IDLE_TIMEOUT:
-            return UpstreamTimeout(model=model, timeout="idle", seconds=failure.after_s)
+        if name := _TIMEOUTS.get(failure.kind):
+            return UpstreamTimeout(model=model, timeout=name, seconds=failure.after_s)
         return UpstreamTruncated(model=model)
 
-    def _error(self, target: Target, failure: UpstreamFailure) -> RequestError:
+    def _error(self, failure: UpstreamFailure) -> RequestError:
         """Return what the client is told when no instance answered: counts, never addresses."""
         counts = Counter(failure.kind.value for failure in self.failures)
         details = {"attempts": len(self.attempts), "failures": dict(counts)}
         model = self.inbound.call.model
-        if failure.kind is FailureKind.CONNECT_TIMEOUT:
-            seconds = target.timeouts.connect_s
-            return UpstreamTimeout(model=model, timeout="connect", seconds=seconds, details=details)
-        if failure.kind is FailureKind.RESPONSE_TIMEOUT:
-            seconds = target.timeouts.silence_s
-            return UpstreamTimeout(model=model, timeout="response", seconds=seconds, details=details)
+        if name := _TIMEOUTS.get(failure.kind):
+            return UpstreamTimeout(model=model, timeout=name, seconds=failure.after_s, details=details)
         error = UpstreamError if failure.kind is FailureKind.BROKEN else ServiceUnavailable
         return error(model=model, details=details)
 
     def report(self, status: int, ended: str) -> None:
         """Tell the sinks how the call ended."""
-        duration_s = self.gateway.clock() - self.started
-        inbound = self.inbound
-        self.gateway.report(
-            Completed(inbound.call, inbound.request_id, status, ended, tuple(self.attempts), duration_s)
-        )
+        inbound, gateway = self.inbound, self.gateway
+        duration_s = gateway.clock() - self.started
+        gateway.report(Completed(inbound.call, inbound.request_id, status, ended, tuple(self.attempts), duration_s))
 
 
 def _next(attempts: Plan) -> Lease | None:
@@ -213,32 +220,24 @@ def _next(attempts: Plan) -> Lease | None:
         return None
 
 
-async def _discard(answer: Exchange | None) -> None:
+async def _discard(answer: tuple[Exchange, Target] | None) -> None:
     if answer is not None:
-        await answer.aclose()
-
-
-def _outbound(inbound: Inbound, target: Target) -> UpstreamRequest:
-    path = target.path if inbound.is_main else target.prefix + inbound.tail
-    if inbound.query:
-        path = f"{path}{'&' if '?' in path else '?'}{inbound.query.decode('latin-1')}"
-    return UpstreamRequest(
-        "POST", target.origin, path, _outbound_headers(inbound.headers, target), inbound.body, target.timeouts
-    )
+        await answer[0].aclose()
 
 
 def _outbound_headers(headers: Headers, target: Target) -> Headers:
     """Return the client's headers without those of its own connection, and with the instance's own in their place."""
-    dropped = _NOT_FORWARDED | {name for name, _ in target.headers} | _named_by_connection(headers)
+    dropped = _NOT_FORWARDED
+    if target.headers:
+        dropped = dropped.union(name for name, _ in target.headers)
+    if named := [value for name, value in headers if name == "connection" and value != "keep-alive"]:
+        dropped = dropped.union(token.strip().lower() for value in named for token in value.split(","))
     manner = MANNERS[target.dialect]
+    if not manner.bearer:
+        return [pair for pair in headers if pair[0] not in dropped] + list(target.headers)
     kept = [
-        (name, manner.authorization(value) if name == b"authorization" else value)
+        (name, manner.authorization(value) if name == "authorization" else value)
         for name, value in headers
         if name not in dropped
     ]
-    return [*kept, *target.headers]
-
-
-def _named_by_connection(headers: Headers) -> set[bytes]:
-    values = [value for name, value in headers if name == b"connection"]
-    return {token.strip().lower() for value in values for token in value.split(b",")}
+    return kept + list(target.headers)

@@ -1,1 +1,1 @@
-"""A pretend model server. May import `errors`, Litestar and the server; it knows nothing of the gateway."""
+"""A pretend model server. May import `errors`, litestar, msgspec and granian; it knows nothing of the gateway."""

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 
+from jairouter_cli.errors import UsageError
+
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """`delay_s` passes before an answer, `chunk_interval_s` between the pieces of a stream.
+    """`delay_s` passes before a POST is answered, `chunk_interval_s` between the pieces of a stream.
 
-    `fail_rate` is the share of requests, 0 to 1, that are answered 503; `seed` makes them the same ones each time.
-    `name` goes into the header `x-mock-backend` of every answer.
+    `fail_rate` is the share of POSTs, 0 to 1, that are answered 503; `seed` makes them the same ones each time.
+    `name` goes into the header `x-mock-backend` of every answer. GETs ask about the server, not its models: they are
+    answered at once. Raises `UsageError` for a value that nothing can behave by.
     """
 
     delay_s: float = 0.0
@@ -16,3 +19,14 @@ class Behaviour:
     fail_rate: float = 0.0
     name: str = "mock"
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        checks = (
+            (0 <= self.delay_s < float("inf"), "the delay is a number of seconds, 0 or more"),
+            (0 <= self.chunk_interval_s < float("inf"), "the chunk interval is a number of seconds, 0 or more"),
+            (0 <= self.fail_rate <= 1, "the fail rate is a share, from 0 to 1"),
+            (self.name.isprintable(), "the name is sent in a header, so it has only printable characters"),
+        )
+        for holds, message in checks:
+            if not holds:
+                raise UsageError(message=message)

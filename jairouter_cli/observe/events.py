@@ -1,13 +1,12 @@
 """The events that the gateway reports. A sink is any callable that takes one and returns at once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from jairouter_cli.routing.call import Call
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One try at one instance; `failure` says why it did not answer, or is empty."""
 
     instance: str
@@ -15,8 +14,7 @@ class Attempt:
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(NamedTuple):
     """A call has ended.
 
     `status` is what the client was told, 499 if it left first. `ended` is `ok`, `failed`, `truncated` or `left`.

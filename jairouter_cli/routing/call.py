@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from jairouter_cli.config.model import Dialect, ServiceType
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One request of a client, as far as routing needs to know it."""
 
     service: ServiceType
@@ -17,13 +17,19 @@ class Call:
     stream: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """How long to wait for a backend, in seconds; `silence_s` is before its answer and between pieces of it."""
+class Timeouts(NamedTuple):
+    """How long to wait for a backend, in seconds.
+
+    `first_byte_s` is the silence before its answer, `idle_s` that between pieces of it; `first_content_s` is the time
+    a stream may take to its first token, `total_s` that of the whole call, attempts and all; None is for ever.
+    """
 
     connect_s: float
-    silence_s: float
+    first_byte_s: float
+    idle_s: float
     write_s: float
+    first_content_s: float | None = None
+    total_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,8 @@ class Target:
     dialect: Dialect
     timeouts: Timeouts
     max_retries: int
-    headers: tuple[tuple[bytes, bytes], ...] = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    upstream_model: str | None = None
 
     @property
     def address(self) -> tuple[str, int]:

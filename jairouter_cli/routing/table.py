@@ -17,6 +17,7 @@ from jairouter_cli.config.model import (
     LoadBalance,
     Service,
     ServiceType,
+    TimeoutSettings,
 )
 from jairouter_cli.errors import ModelNotFound
 from jairouter_cli.routing.call import Target, Timeouts
@@ -101,6 +102,7 @@ def _target(config: Config, kind: ServiceType, service: Service, instance: Insta
         timeouts=_timeouts(config, service, instance),
         max_retries=_first(instance.max_retries, service.max_retries, config.model.max_retries),
         headers=_headers(instance),
+        upstream_model=instance.upstream_model,
     )
 
 
@@ -120,17 +122,40 @@ def _place(kind: ServiceType, instance: Instance) -> tuple[str, str, str]:
 
 
 def _timeouts(config: Config, service: Service, instance: Instance) -> Timeouts:
+    """Work out the timeouts.
+
+    The nearest setting wins: the instance's, the service's, the gateway's; on each level the finer one.
+    """
     client = config.webclient
-    silence = _first(instance.timeout_s, service.timeout_s, client.read_timeout_s)
-    return Timeouts(client.connection_timeout_s, silence, client.write_timeout_s)
+    levels = [
+        *(settings for settings in (instance.timeout, service.timeout) if settings is not None),
+        TimeoutSettings(
+            connection_s=client.connection_timeout_s,
+            read_s=client.read_timeout_s,
+            first_byte_s=client.first_byte_timeout_s,
+            first_content_s=client.first_content_timeout_s,
+            idle_s=client.idle_timeout_s,
+            total_s=client.total_timeout_s,
+            write_s=client.write_timeout_s,
+        ),
+    ]
+    return Timeouts(
+        connect_s=_first(*(level.connection_s for level in levels)),
+        first_byte_s=_first(*(one for level in levels for one in (level.first_byte_s, level.read_s))),
+        idle_s=_first(*(one for level in levels for one in (level.idle_s, level.read_s))),
+        write_s=_first(*(level.write_s for level in levels)),
+        first_content_s=next((level.first_content_s for level in levels if level.first_content_s is not None), None),
+        total_s=next((level.total_s for level in levels if level.total_s is not None), None),
+    )
 
 
-def _headers(instance: Instance) -> tuple[tuple[bytes, bytes], ...]:
+def _headers(instance: Instance) -> tuple[tuple[str, str], ...]:
     """Return the headers that the instance sets itself; its own `Authorization` wins over its `api-key`."""
     headers = {name.lower(): secret.value for name, secret in instance.headers.items()}
     if instance.api_key is not None:
         headers.setdefault("authorization", f"Bearer {instance.api_key.value}")
-    return tuple((name.encode("latin-1"), value.encode("utf-8")) for name, value in headers.items())
+    # header values travel as latin-1; UTF-8 text keeps its bytes this way
+    return tuple((name, value.encode("utf-8").decode("latin-1")) for name, value in headers.items())
 
 
 def _first(*values: T | None) -> T:

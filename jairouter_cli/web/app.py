@@ -20,8 +20,10 @@ from jairouter_cli.gateway.watcher import watch
 from jairouter_cli.observe.log import log_trouble
 from jairouter_cli.routing.table import compile_table
 from jairouter_cli.web.actuator import actuator_routes
+from jairouter_cli.web.asgi import endpoint_routes
 from jairouter_cli.web.errors import answer_bug, answer_http_exception, answer_request_error
-from jairouter_cli.web.openai import endpoint_routes, model_routes
+from jairouter_cli.web.models import model_routes
+from jairouter_cli.web.openai import OpenAI
 
 
 def create(file: Path) -> Litestar:
@@ -52,7 +54,7 @@ def application(gateway: Gateway, store: Store, loaded: Loaded) -> Litestar:
         await gateway.upstream.aclose()
 
     return Litestar(
-        route_handlers=[*endpoint_routes(gateway), *model_routes(gateway), *actuator_routes(gateway)],
+        route_handlers=[*endpoint_routes(OpenAI(gateway)), *model_routes(gateway), *actuator_routes(gateway)],
         lifespan=[lifespan],
         state=State({"gateway": gateway}),
         exception_handlers={

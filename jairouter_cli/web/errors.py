@@ -3,13 +3,11 @@
 import logging
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
-from litestar.types import Send
 
 from jairouter_cli.config.model import Locale
 from jairouter_cli.errors import (
@@ -59,30 +57,6 @@ def error_headers(error: RequestError) -> dict[str, str]:
     if isinstance(error, MethodNotAllowed):
         headers["allow"] = str(error.params["allowed"])
     return headers
-
-
-async def send_error(send: Send, error: RequestError, locale: Locale, request_id: str) -> None:
-    """Answer with an error, outside Litestar's machinery."""
-    body = msgspec.json.encode(error_object(error, locale))
-    headers = {
-        "content-type": "application/json",
-        "content-length": str(len(body)),
-        "x-request-id": request_id,
-        **error_headers(error),
-    }
-    await send(
-        {
-            "type": "http.response.start",
-            "status": error.status,
-            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        }
-    )
-    await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
-    """Return the first value of a header of an ASGI scope."""
-    return next((value.decode("latin-1") for key, value in headers if key == name), None)
 
 
 def answer_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[object]:

@@ -31,7 +31,7 @@ class Peeked:
     stream: bool = False
 
 
-def peek_json(body: bytes) -> Peeked:
+def peek_json(body: bytes | bytearray) -> Peeked:
     """Find `model` and `stream` in a JSON object. Raises `InvalidRequest` and its kin."""
     if not body:
         raise InvalidRequest(problem="the body is empty, a JSON object is expected")
@@ -52,7 +52,7 @@ def _wrong_type(text: str) -> InvalidRequest:
     return InvalidRequest(problem=text)
 
 
-def peek_multipart(body: bytes, content_type: str) -> Peeked:
+def peek_multipart(body: bytes | bytearray, content_type: str) -> Peeked:
     """Find `model` among the parts of a form. Raises `InvalidRequest` and its kin."""
     kind, options = parse_options_header(content_type)
     if kind != "multipart/form-data" or not options.get("boundary"):
@@ -66,7 +66,7 @@ def peek_multipart(body: bytes, content_type: str) -> Peeked:
     return Peeked(model)
 
 
-def _form_field(body: bytes, boundary: str, name: str) -> str | None:
+def _form_field(body: bytes | bytearray, boundary: str, name: str) -> str | None:
     """Return the first field of that name. Every part is walked, so that a broken form is refused here."""
     found: bytearray | None = None
     inside = False

@@ -3,57 +3,129 @@
 What is cut off ends for an SSE client with an error event, for any other with a broken transfer; never as if complete.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
-from litestar.types import Send
 
-from jairouter_cli.adapters.sse import EventGate
+from jairouter_cli.adapters.sse import EventGate, has_content
 from jairouter_cli.config.model import Locale
 from jairouter_cli.errors import RequestError
 from jairouter_cli.gateway.dispatch import HOP_BY_HOP, Reply
+from jairouter_cli.gateway.upstream.exchange import Headers, UpstreamFailure
 from jairouter_cli.routing.call import Outcome
-from jairouter_cli.web.errors import error_object, header
+from jairouter_cli.web.door import Door
+from jairouter_cli.web.errors import error_object
 
 # Proxies in front of us must neither hold events back nor keep them.
-_SSE_HEADERS: Final = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
+_SSE_HEADERS: Final = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+
+# An answer this small is taken whole before its head goes out: one write, and if it is cut, an honest status.
+_WHOLE_BYTES: Final = 65_536
+
+HEARTBEAT: Final = b": waiting for the model\n\n"
 
 
-async def relay(reply: Reply, send: Send, locale: Callable[[], Locale]) -> None:
-    """Send the answer on and settle it, once, however it ends. Cancelling it is how a client leaves."""
-    outcome = Outcome.LEFT
+async def relay(reply: Reply, door: Door, locale: Callable[[], Locale], heartbeat_s: float | None) -> None:
+    """Send the answer on and settle it, once, however it ends. Cancelling it is how a client leaves.
+
+    Raises a `RequestError` if the answer was cut off before anything of it went out.
+    """
+    outcome, status = Outcome.LEFT, reply.exchange.status
     try:
-        outcome = await _pump(reply, send, locale)
-    finally:
-        await reply.settle(outcome)
-
-
-async def _pump(reply: Reply, send: Send, locale: Callable[[], Locale]) -> Outcome:
-    exchange = reply.exchange
-    content_type = header(exchange.headers, b"content-type") or ""
-    is_sse = content_type.startswith("text/event-stream")
-    await send({"type": "http.response.start", "status": exchange.status, "headers": _head(reply, is_sse=is_sse)})
-    gate = EventGate()
-    try:
-        async for chunk in reply.chunks():
-            ready = gate.feed(chunk) if is_sse else chunk
-            if ready:
-                await send({"type": "http.response.body", "body": ready, "more_body": True})
+        headers = _headers(reply)
+        names = dict(headers)
+        if names.get("content-type", "").startswith("text/event-stream"):
+            outcome = await _pump_events(reply, door, headers, locale, heartbeat_s)
+        elif 0 <= int(names.get("content-length", -1)) <= _WHOLE_BYTES:
+            await door.whole(reply.exchange.status, headers, await _all(reply))
+            outcome = Outcome.OK
+        else:
+            outcome = await _pump(reply, door, headers)
     except RequestError as error:
-        if is_sse:
-            event = b"data: " + msgspec.json.encode(error_object(error, locale())) + b"\n\n"
-            await send({"type": "http.response.body", "body": event, "more_body": False})
-        return Outcome.FAILED  # without a last piece the server breaks the transfer off
-    await send({"type": "http.response.body", "body": gate.rest(), "more_body": False})
+        outcome, status = Outcome.FAILED, error.status
+        raise
+    finally:
+        await reply.settle(outcome, status)
+
+
+def _headers(reply: Reply) -> Headers:
+    headers = [pair for pair in reply.exchange.headers if pair[0] not in HOP_BY_HOP and pair[0] != "x-request-id"]
+    headers.append(("x-request-id", reply.request_id))
+    return headers
+
+
+async def _all(reply: Reply) -> bytes:
+    """Read a small body to its end. Raises a `RequestError`."""
+    exchange = reply.exchange
+    try:
+        body = await exchange.read()
+        while piece := await exchange.read():
+            body += piece
+    except UpstreamFailure as failure:
+        raise reply.cut_off(failure) from failure
+    return body
+
+
+async def _pump(reply: Reply, door: Door, headers: Headers) -> Outcome:
+    """Send the pieces on as they come."""
+    exchange = reply.exchange
+    await door.start(exchange.status, headers)
+    try:
+        while data := await exchange.read():
+            await door.piece(data)
+    except UpstreamFailure as failure:
+        reply.cut_off(failure)
+        await door.break_off()
+        return Outcome.FAILED
+    await door.end()
     return Outcome.OK
 
 
-def _head(reply: Reply, *, is_sse: bool) -> list[tuple[bytes, bytes]]:
-    headers = [(name, value) for name, value in reply.exchange.headers if name not in HOP_BY_HOP]
-    names = {name for name, _ in headers}
-    if is_sse:
-        headers += [pair for pair in _SSE_HEADERS if pair[0] not in names]
-    if b"x-request-id" not in names:
-        headers.append((b"x-request-id", reply.request_id.encode()))
-    return headers
+async def _pump_events(
+    reply: Reply, door: Door, headers: Headers, locale: Callable[[], Locale], heartbeat_s: float | None
+) -> Outcome:
+    """Send whole events on as they come."""
+    exchange, gate = reply.exchange, EventGate()
+    present = {name for name, _ in headers}
+    await door.start(exchange.status, [*headers, *(pair for pair in _SSE_HEADERS if pair[0] not in present)])
+    try:
+        await _first_content(reply, door, gate, heartbeat_s)
+        while data := await exchange.read():
+            if events := gate.feed(data):
+                await door.piece(events)
+    except UpstreamFailure as failure:
+        await door.piece(_error_event(reply.cut_off(failure), locale()))
+        await door.end()
+        return Outcome.FAILED
+    if rest := gate.rest():
+        await door.piece(rest)
+    await door.end()
+    return Outcome.OK
+
+
+async def _first_content(reply: Reply, door: Door, gate: EventGate, heartbeat_s: float | None) -> None:
+    """Send events on until one has content; only here anything looks into them, and only if there is a reason to."""
+    within_s = reply.target.timeouts.first_content_s
+    if within_s is None and heartbeat_s is None:
+        return
+    exchange = reply.exchange
+    exchange.expect_content(within_s)
+    while True:
+        try:
+            async with asyncio.timeout(heartbeat_s):
+                data = await exchange.read()
+        except TimeoutError:
+            await door.piece(HEARTBEAT)
+            continue
+        events = gate.feed(data)
+        if events:
+            await door.piece(events)
+        if not data or has_content(events):
+            exchange.expect_content(None)
+            return
+
+
+def _error_event(error: RequestError, locale: Locale) -> bytes:
+    return b"data: " + msgspec.json.encode(error_object(error, locale)) + b"\n\n"

@@ -14,12 +14,12 @@ def test_every_dialect_of_the_configuration_has_a_row() -> None:
 @pytest.mark.parametrize(
     ("dialect", "given", "sent"),
     [
-        (Dialect.NORMAL, b"key", b"key"),
-        (Dialect.VLLM, b"key", b"Bearer key"),
-        (Dialect.OLLAMA, b"Bearer key", b"Bearer key"),
-        (Dialect.GPUSTACK, b"Basic abc", b"Basic abc"),
+        (Dialect.NORMAL, "key", "key"),
+        (Dialect.VLLM, "key", "Bearer key"),
+        (Dialect.OLLAMA, "Bearer key", "Bearer key"),
+        (Dialect.GPUSTACK, "Basic abc", "Basic abc"),
     ],
 )
-def test_authorization(dialect: Dialect, given: bytes, sent: bytes) -> None:
+def test_authorization(dialect: Dialect, given: str, sent: str) -> None:
     """`Bearer` is added where a dialect wants it and it is missing."""
     assert MANNERS[dialect].authorization(given) == sent

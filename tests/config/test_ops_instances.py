@@ -37,14 +37,14 @@ def instance(name: str = "n", url: str = "http://n") -> Instance:
 
 
 def test_only_what_differs_from_the_defaults_is_written() -> None:
-    """Secrets as they are, durations as people write them."""
+    """Secrets as they are."""
     added = Instance(
-        name="n", base_url=Url("http://n"), weight=2, adapter=Dialect.VLLM, api_key=Secret("${K}"), timeout_s=30.0
+        name="n", base_url=Url("http://n"), weight=2, adapter=Dialect.VLLM, api_key=Secret("${K}"), max_retries=3
     )
     change = ops.add(document(), CHAT, added)
     assert change.document.dump() == FILE + (
         "        - name: n\n          base-url: http://n\n          weight: 2\n          adapter: vllm\n"
-        "          api-key: ${K}\n          timeout: 30s\n"
+        "          api-key: ${K}\n          max-retries: 3\n"
     )
     assert change.summary == "added instance n@http://n to service chat"
 

@@ -20,6 +20,7 @@ from jairouter_cli.config.model import (
     Locale,
     Secret,
     ServiceType,
+    TimeoutSettings,
     Url,
     UrlPath,
 )
@@ -103,7 +104,8 @@ def test_an_instance_with_every_field() -> None:
         "refillRate: 7}, circuit-breaker: {recoveryTimeout: 500}"
     )
     assert (found.path, found.weight, found.enabled, found.adapter) == (UrlPath("/p"), 3, False, Dialect.VLLM)
-    assert (found.api_key, found.headers, found.timeout_s) == (Secret("k"), {"X-A": Secret("b")}, 90)
+    assert (found.api_key, found.headers) == (Secret("k"), {"X-A": Secret("b")})
+    assert found.timeout == TimeoutSettings(read_s=90)
     assert (found.max_retries, found.priority) == (0, -1)
     assert found.rate_limit is not None
     limit = found.rate_limit
@@ -133,7 +135,8 @@ def test_an_empty_file_is_a_good_one() -> None:
 )
 def test_durations(text: str, seconds: float) -> None:
     """Spring's forms; a plain number is milliseconds."""
-    assert instance(f"timeout: {text}").timeout_s == seconds
+    assert instance(f"timeout: {text}").timeout == TimeoutSettings(read_s=seconds)
+    assert instance(f"timeout: {{first-byte: {text}}}").timeout == TimeoutSettings(first_byte_s=seconds)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +206,7 @@ model:
 EXPECTED = """\
 f:1: server.port: expected a number of at most 65535, found 99999
 f:1: server.locale: expected one of zh, en, found 'fr'
-f:3: model.load-balance.type: expected one of random, round-robin, least-connections, ip-hash, found 'fastest'
+f:3: model.load-balance: expected one of random, round-robin, least-connections, ip-hash, found 'fastest'
 f:5: model.services.chatt: expected one of the services chat, embedding, rerank, tts, stt, imgGen, imgEdit, found 'chatt'
 f:9: model.services.chat.instances[0].base-url: expected an http:// or https:// URL with a host, like http://10.0.0.7:8000, found 'ftp://x'
 f:10: model.services.chat.instances[0].weight: expected a number greater than 0, found 0

@@ -1,6 +1,7 @@
 """One contract for whatever sends requests to backends, against a server that misbehaves in every way we know."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from jairouter_cli.routing.call import Timeouts
 from tests.backend import Backend, Behaviour, Received, Wire, answer, backend, raw
 
 POOL = ConnectionPool()
-TIMEOUTS = Timeouts(connect_s=5, silence_s=5, write_s=5)
+TIMEOUTS = Timeouts(connect_s=5, first_byte_s=5, idle_s=5, write_s=5)
 BODY = b'{"model": "m"}'
 
 
@@ -50,8 +51,8 @@ def behind() -> Iterator[Backend]:
 
 def request(behind: Backend, body: bytes = BODY, timeouts: Timeouts = TIMEOUTS, origin: str = "") -> UpstreamRequest:
     """Return a request to the server."""
-    headers = [(b"content-type", b"application/json"), (b"x-odd", "é".encode("latin-1"))]
-    return UpstreamRequest("POST", origin or behind.url, "/v1/x?y=%20", headers, body, timeouts)
+    headers = [("content-type", "application/json"), ("x-odd", "é")]
+    return UpstreamRequest(origin or behind.url, "/v1/x?y=%20", headers, body, timeouts)
 
 
 def run(make: Player, work: Callable[[Upstream], Awaitable[object]], pool: ConnectionPool = POOL) -> object:
@@ -68,14 +69,16 @@ def run(make: Player, work: Callable[[Upstream], Awaitable[object]], pool: Conne
         return runner.run(scenario())
 
 
-async def fetch(upstream: Upstream, sent: UpstreamRequest) -> tuple[int, dict[bytes, bytes], bytes]:
+async def fetch(upstream: Upstream, sent: UpstreamRequest) -> tuple[int, dict[str, str], bytes]:
     """Send a request and read the whole answer."""
     exchange = await upstream.send(sent)
     try:
-        body = b"".join([chunk async for chunk in exchange.chunks()])
+        pieces = []
+        while piece := await exchange.read():
+            pieces.append(piece)
     finally:
         await exchange.aclose()
-    return exchange.status, dict(exchange.headers), body
+    return exchange.status, dict(exchange.headers), b"".join(pieces)
 
 
 def ask(make: Player, behind: Backend, behave: Behaviour, timeouts: Timeouts = TIMEOUTS) -> tuple[int, bytes]:
@@ -174,16 +177,84 @@ def test_a_port_where_nobody_listens(make: Player, behind: Backend) -> None:
 @pytest.mark.parametrize(
     ("pieces", "kind"),
     [
-        ((), FailureKind.RESPONSE_TIMEOUT),
-        ((b"HTTP/1.1 200 OK\r\n",), FailureKind.RESPONSE_TIMEOUT),
+        ((), FailureKind.FIRST_BYTE_TIMEOUT),
+        ((b"HTTP/1.1 200 OK\r\n",), FailureKind.FIRST_BYTE_TIMEOUT),
         ((CHUNKED, b"5\r\nhello\r\n"), FailureKind.IDLE_TIMEOUT),
     ],
 )
 def test_silence_is_a_timeout(make: Player, behind: Backend, pieces: tuple[bytes, ...], kind: FailureKind) -> None:
     """Before the head and between pieces; the failure tells which."""
     with pytest.raises(UpstreamFailure) as caught:
-        ask(make, behind, raw(*pieces, then="wait"), Timeouts(5, 0.2, 5))
+        ask(make, behind, raw(*pieces, then="wait"), Timeouts(5, 0.2, 0.2, 5))
     assert caught.value.kind is kind
+
+
+@pytest.mark.parametrize("pieces", [(), (CHUNKED, b"5\r\nhello\r\n")])
+def test_the_whole_call_may_be_bounded(make: Player, behind: Backend, pieces: tuple[bytes, ...]) -> None:
+    """`expires_at` ends it wherever it is."""
+    behind.behave = raw(*pieces, then="wait")
+
+    async def work(upstream: Upstream) -> None:
+        sent = request(behind)._replace(expires_at=asyncio.get_running_loop().time() + 0.2)
+        await fetch(upstream, sent)
+
+    with pytest.raises(UpstreamFailure) as caught:
+        run(make, work)
+    assert caught.value.kind is FailureKind.TOTAL_TIMEOUT
+
+
+def test_the_first_content_may_be_bounded(make: Player, behind: Backend) -> None:
+    """Until it is lifted."""
+    behind.behave = raw(CHUNKED, b"5\r\nhello\r\n", then="wait")
+
+    async def work(upstream: Upstream) -> None:
+        exchange = await upstream.send(request(behind, timeouts=Timeouts(5, 5, 0.6, 5)))
+        try:
+            exchange.expect_content(0.2)
+            assert await exchange.read() == b"hello"
+            exchange.expect_content(None)
+            with pytest.raises(UpstreamFailure) as caught:
+                await exchange.read()
+            assert caught.value.kind is FailureKind.IDLE_TIMEOUT
+        finally:
+            await exchange.aclose()
+        exchange = await upstream.send(request(behind))
+        try:
+            await exchange.read()
+            exchange.expect_content(0.2)
+            with pytest.raises(UpstreamFailure) as caught:
+                await exchange.read()
+            assert caught.value.kind is FailureKind.FIRST_CONTENT_TIMEOUT
+        finally:
+            await exchange.aclose()
+
+    run(make, work)
+
+
+def test_reading_may_be_interrupted(make: Player, behind: Backend) -> None:
+    """A read that was cancelled loses nothing."""
+    turn = threading.Event()
+
+    async def wait_for_turn(_: Received, wire: Wire) -> None:
+        await wire.send(CHUNKED)
+        await asyncio.to_thread(turn.wait, 5)
+        await wire.send(b"5\r\nhello\r\n0\r\n\r\n")
+
+    behind.behave = wait_for_turn
+
+    async def work(upstream: Upstream) -> bytes:
+        exchange = await upstream.send(request(behind))
+        try:
+            for _ in range(3):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.05):
+                        await exchange.read()
+            turn.set()
+            return await exchange.read()
+        finally:
+            await exchange.aclose()
+
+    assert run(make, work) == b"hello"
 
 
 def test_pieces_that_keep_coming_are_no_silence(make: Player, behind: Backend) -> None:
@@ -196,7 +267,7 @@ def test_pieces_that_keep_coming_are_no_silence(make: Player, behind: Backend) -
             await wire.send(b"1\r\nx\r\n")
         await wire.send(b"0\r\n\r\n")
 
-    assert ask(make, behind, drip, Timeouts(5, 0.4, 5)) == (200, b"x" * 10)
+    assert ask(make, behind, drip, Timeouts(5, 0.4, 0.4, 5)) == (200, b"x" * 10)
 
 
 def test_a_connection_is_kept_and_used_again(make: Player, behind: Backend) -> None:

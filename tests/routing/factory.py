@@ -20,7 +20,7 @@ def target(name: str, weight: int = 1, max_retries: int = 9) -> Target:
         path="/v1/chat/completions",
         weight=weight,
         dialect=Dialect.NORMAL,
-        timeouts=Timeouts(1, 1, 1),
+        timeouts=Timeouts(1, 1, 1, 1),
         max_retries=max_retries,
         headers=(),
     )

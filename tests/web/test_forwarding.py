@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from jairouter_cli.web.openai import ENDPOINTS, Endpoint
+from jairouter_cli.web.endpoints import ENDPOINTS, Endpoint
 from tests.backend import answer, raw
 from tests.web.conftest import Front
 

@@ -68,10 +68,17 @@ def test_a_cut_stream_ends_with_an_error_event(front: Front, kept: int, end: str
 
 def test_a_cut_answer_that_is_no_stream_is_a_broken_transfer(front: Front) -> None:
     """JSON cannot carry an error at its end; the transfer fails instead of looking complete."""
-    for framing in (b"Content-Length: 100\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n64\r\n"):
+    for framing in (b"Content-Length: 100000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n64\r\n"):
         front.behaves(raw(b"HTTP/1.1 200 OK\r\n" + framing + b'{"a":'))
         with pytest.raises(httpx.RemoteProtocolError):
             front.gateway.post("/v1/chat/completions", json={"model": "m"})
+
+
+def test_a_small_answer_that_is_cut_gets_an_honest_status(front: Front) -> None:
+    """It is taken whole before its head goes out: 502 instead of a 200 that breaks."""
+    front.behaves(raw(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"a":'))
+    response = front.gateway.post("/v1/chat/completions", json={"model": "m"})
+    assert (response.status_code, response.json()["error"]["details"]["reason"]) == (502, "upstream_truncated")
 
 
 @pytest.mark.parametrize("begun", [True, False])

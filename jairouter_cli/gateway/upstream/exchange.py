@@ -1,25 +1,27 @@
 """The role "send this request, give me status, headers and the bytes as they come", and how it fails."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from jairouter_cli.routing.call import Timeouts
 
-Headers = Sequence[tuple[bytes, bytes]]
+Headers = Sequence[tuple[str, str]]
+"""Names in lower case; values as latin-1 text, which keeps any bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
-    """One request to one backend. `path` includes the query; `headers` have lower-case names and no `host`."""
+class UpstreamRequest(NamedTuple):
+    """One POST to one backend. `path` includes the query; `headers` hold neither `host` nor `content-length`.
 
-    method: str
+    `expires_at` is when the whole call must be over, on the event loop's clock; infinity for never.
+    """
+
     origin: str
     path: str
     headers: Headers
-    body: bytes
+    body: bytes | bytearray
     timeouts: Timeouts
+    expires_at: float = float("inf")
 
 
 class FailureKind(Enum):
@@ -28,8 +30,10 @@ class FailureKind(Enum):
     UNREACHABLE = "unreachable"
     CONNECT_TIMEOUT = "connect_timeout"
     POOL_TIMEOUT = "pool_timeout"
-    RESPONSE_TIMEOUT = "response_timeout"
+    FIRST_BYTE_TIMEOUT = "first_byte_timeout"
+    FIRST_CONTENT_TIMEOUT = "first_content_timeout"
     IDLE_TIMEOUT = "idle_timeout"
+    TOTAL_TIMEOUT = "total_timeout"
     BROKEN = "broken"
 
 
@@ -52,10 +56,16 @@ class Exchange(Protocol):
 
     @property
     def headers(self) -> Headers:
-        """The headers as they came, names in lower case."""
+        """The headers as they came."""
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes, still encoded as `content-encoding` says. Raises `UpstreamFailure`."""
+    async def read(self) -> bytes:
+        """Return what has come of the body since, at least a byte, still encoded as `content-encoding` says.
+
+        Nothing at its end. It may be cancelled and called again; nothing is lost. Raises `UpstreamFailure`.
+        """
+
+    def expect_content(self, within_s: float | None) -> None:
+        """Fail with `FIRST_CONTENT_TIMEOUT` unless this is called again, with None, within that time."""
 
     async def aclose(self) -> None:
         """Give the connection back, or close it if the body was not read to its end."""

@@ -9,7 +9,6 @@ import asyncio
 import os
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator
 from typing import Final, cast
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ import httptools
 
 from jairouter_cli.config.model import ConnectionPool
 from jairouter_cli.gateway.upstream.exchange import FailureKind, Headers, UpstreamFailure, UpstreamRequest
+from jairouter_cli.routing.call import Timeouts
 
 _HEAD_LIMIT_BYTES: Final = 64 * 1024  # of an answer's headers; nginx and Node stop at 8 to 16 KiB
 _READ_AHEAD_BYTES: Final = 256 * 1024  # of a body that the client is slow to take, before the backend is made to wait
@@ -38,7 +38,7 @@ class Http1Upstream:
         pool = self._pools.get(request.origin) or self._open_pool(request.origin)
         head = _head(request, pool.host_header)
         while True:
-            connection, is_kept = await pool.take(request.timeouts.connect_s)
+            connection, is_kept = await pool.take(request)
             try:
                 await connection.exchange(head, request)
             except UpstreamFailure as failure:
@@ -95,14 +95,14 @@ class _Pool:
         self._busy: set[_Connection] = set()
         self._connecting = 0
         self._waiters: deque[asyncio.Future[None]] = deque()
-        self.host_header: Final = url.netloc.encode("idna" if not url.netloc.isascii() else "ascii")
+        self.host_header: Final = url.netloc.encode("idna").decode() if not url.netloc.isascii() else url.netloc
 
     @property
     def open(self) -> int:
         """Connections that are open or being opened."""
         return len(self._idle) + len(self._busy) + self._connecting
 
-    async def take(self, connect_s: float) -> "tuple[_Connection, bool]":
+    async def take(self, request: UpstreamRequest) -> "tuple[_Connection, bool]":
         """Return a connection and whether it was used before. Raises `UpstreamFailure`."""
         while self._idle:
             connection = self._idle.pop()  # the one used last is the least likely to have been closed
@@ -111,8 +111,8 @@ class _Pool:
                 return connection, True
         if self.open >= self._settings.max_connections:
             await self._wait()
-            return await self.take(connect_s)
-        return await self._connect(connect_s), False
+            return await self.take(request)
+        return await self._connect(request), False
 
     async def _wait(self) -> None:
         """Wait for a place, first come first served."""
@@ -131,8 +131,9 @@ class _Pool:
             elif waiter.cancelled():
                 self._wake()  # the place went to one who no longer wants it
 
-    async def _connect(self, connect_s: float) -> "_Connection":
+    async def _connect(self, request: UpstreamRequest) -> "_Connection":
         loop = asyncio.get_running_loop()
+        connect_s = min(request.timeouts.connect_s, request.expires_at - loop.time())
         self._connecting += 1
         try:
             async with asyncio.timeout(connect_s):
@@ -151,8 +152,8 @@ class _Pool:
             raise UpstreamFailure(FailureKind.UNREACHABLE, reason) from error
         finally:
             self._connecting -= 1
-            if asyncio.current_task() is not None:
-                self._wake_if_free()
+            if self.open < self._settings.max_connections:
+                self._wake()
         self._busy.add(connection)
         return connection
 
@@ -171,10 +172,6 @@ class _Pool:
             self._idle.remove(connection)
         self._wake()
 
-    def _wake_if_free(self) -> None:
-        if self.open < self._settings.max_connections:
-            self._wake()
-
     def _wake(self) -> None:
         while self._waiters:
             waiter = self._waiters.popleft()
@@ -184,8 +181,8 @@ class _Pool:
 
     def tick(self, now: float) -> None:
         """Fail what has been silent for too long; close what has been idle for too long."""
-        for connection in [one for one in self._busy if one.deadline < now]:
-            connection.fail_silent()
+        for connection in [one for one in self._busy if one.deadline < now or one.limit < now]:
+            connection.fail_late(now)
         oldest = now - self._settings.max_idle_time_s
         while self._idle and self._idle[0].idle_since < oldest:
             self._idle.popleft().abort()
@@ -204,6 +201,8 @@ class _Connection(asyncio.Protocol):
         "_buffered",
         "_can_write",
         "_complete",
+        "_content_s",
+        "_expires_at",
         "_failure",
         "_framed",
         "_head_bytes",
@@ -215,10 +214,12 @@ class _Connection(asyncio.Protocol):
         "_reader",
         "_reusable",
         "_silence_s",
+        "_timeouts",
         "_transport",
         "deadline",
         "has_answered",
         "idle_since",
+        "limit",
         "loop",
         "status",
     )
@@ -232,22 +233,27 @@ class _Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self._reusable = True
         self._paused = False
-        self._reset(0.0)
-
-    def _reset(self, silence_s: float) -> None:
         self._parser = httptools.HttpResponseParser(self)
-        self.status = 0
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
         self._body: deque[bytes] = deque()
+        self._begin(_NO_TIMEOUTS, float("inf"))
+
+    def _begin(self, timeouts: Timeouts, expires_at: float) -> None:
+        """Make ready for an exchange."""
+        self.status = 0
+        self._headers: list[tuple[str, str]] = []
+        self._head_bytes = 0
         self._buffered = 0
         self._in_body = False
         self._complete = False
         self._framed = False
         self._failure: UpstreamFailure | None = None
         self.has_answered = False
-        self._silence_s = silence_s
-        self.deadline = self.loop.time() + silence_s if silence_s else float("inf")
+        self._timeouts = timeouts
+        self._silence_s = timeouts.first_byte_s
+        self._expires_at = expires_at
+        self._content_s = 0.0
+        self.deadline = self.loop.time() + timeouts.first_byte_s
+        self.limit = expires_at
 
     # --- what the pool and `send` use ---
 
@@ -258,7 +264,7 @@ class _Connection(asyncio.Protocol):
 
     async def exchange(self, head: bytes, request: UpstreamRequest) -> None:
         """Send a request and wait for the head of the answer. Raises `UpstreamFailure`."""
-        self._reset(request.timeouts.silence_s)
+        self._begin(request.timeouts, request.expires_at)
         body = request.body
         if len(body) <= _WRITE_SLICE_BYTES:
             self._write(head + body)
@@ -275,11 +281,17 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
         self._pool.drop(self)
 
-    def fail_silent(self) -> None:
-        """Fail the exchange because nothing came for too long."""
-        self.deadline = float("inf")
-        kind = FailureKind.IDLE_TIMEOUT if self._in_body else FailureKind.RESPONSE_TIMEOUT
-        self._fail(UpstreamFailure(kind, f"nothing came for {self._silence_s:g} s", self._silence_s))
+    def fail_late(self, now: float) -> None:
+        """Fail the exchange because something took too long; tell which of the named timeouts it was."""
+        if self._expires_at < now:
+            kind, seconds = FailureKind.TOTAL_TIMEOUT, self._timeouts.total_s or 0.0
+        elif self.limit < now:
+            kind, seconds = FailureKind.FIRST_CONTENT_TIMEOUT, self._content_s
+        else:
+            kind = FailureKind.IDLE_TIMEOUT if self._in_body else FailureKind.FIRST_BYTE_TIMEOUT
+            seconds = self._silence_s
+        self.deadline = self.limit = float("inf")
+        self._fail(UpstreamFailure(kind, f"after {seconds:g} s", seconds))
 
     # --- the exchange, as its holder sees it ---
 
@@ -287,11 +299,6 @@ class _Connection(asyncio.Protocol):
     def headers(self) -> Headers:
         """The headers as they came, names in lower case."""
         return self._headers
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes; what came together is yielded together. Raises `UpstreamFailure`."""
-        while data := await self.read():
-            yield data
 
     async def read(self) -> bytes:
         """Return what has come of the body since, at least a byte; nothing at its end. Raises `UpstreamFailure`."""
@@ -308,10 +315,16 @@ class _Connection(asyncio.Protocol):
             self._transport.resume_reading()
         return data
 
+    def expect_content(self, within_s: float | None) -> None:
+        """Bound the time to the first content, or lift the bound."""
+        self._content_s = within_s or 0.0
+        by = float("inf") if within_s is None else self.loop.time() + within_s
+        self.limit = min(self._expires_at, by)
+
     async def aclose(self) -> None:
         """Give the connection back, or close it if the body was not read to its end."""
         if self._complete and not self._body and self.is_usable:
-            self.deadline = float("inf")
+            self.limit = float("inf")
             self._pool.give_back(self)
         else:
             self.abort()
@@ -375,7 +388,7 @@ class _Connection(asyncio.Protocol):
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > _HEAD_LIMIT_BYTES:
             raise ValueError
-        self._headers.append((name.lower(), value))
+        self._headers.append((name.lower().decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
         """Begin the body, unless this was an interim answer (RFC 9110, 15.2)."""
@@ -385,6 +398,7 @@ class _Connection(asyncio.Protocol):
         self.status = status
         self._framed = any(name in _FRAMING for name, _ in self._headers)
         self._in_body = True
+        self._silence_s = self._timeouts.idle_s
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of the body."""
@@ -436,7 +450,7 @@ class _Connection(asyncio.Protocol):
             raise UpstreamFailure(FailureKind.BROKEN, "the backend closed the connection")
         self._transport.write(data)
 
-    async def _write_slices(self, body: bytes, write_s: float) -> None:
+    async def _write_slices(self, body: bytes | bytearray, write_s: float) -> None:
         """Send a large body in slices; a backend that answers before its end is listened to."""
         view = memoryview(body)
         for start in range(0, len(body), _WRITE_SLICE_BYTES):
@@ -455,12 +469,12 @@ class _Connection(asyncio.Protocol):
                 self._can_write = None
 
 
-_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
+_NO_TIMEOUTS: Final = Timeouts(0, float("inf"), float("inf"), 0)
 
 
-def _head(request: UpstreamRequest, host: bytes) -> bytes:
+def _head(request: UpstreamRequest, host: str) -> bytes:
     """Return the request line and headers, ready to be sent."""
-    lines = [b"%b: %b\r\n" % pair for pair in request.headers]
-    start = f"{request.method} {request.path} HTTP/1.1\r\n".encode("latin-1")
-    length = b"content-length: %d\r\n\r\n" % len(request.body)
-    return b"".join((start, b"host: ", host, b"\r\n", *lines, length))
+    lines = "".join([f"{name}: {value}\r\n" for name, value in request.headers])
+    start = f"POST {request.path} HTTP/1.1\r\nhost: {host}\r\n"
+    return f"{start}{lines}content-length: {len(request.body)}\r\n\r\n".encode("latin-1")

@@ -1,7 +1,11 @@
-"""The upstream role over httpx's transport: no redirects, cookies, decoding or headers of its own."""
+"""The upstream role over httpx's transport: no redirects, cookies, decoding or headers of its own.
 
+The reference that the contract tests hold `http1` against; slower by an order of magnitude.
+"""
+
+import asyncio
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, cast
 
 import httpx
 
@@ -12,7 +16,7 @@ from jairouter_cli.gateway.upstream.exchange import FailureKind, Headers, Upstre
 FAILURES: Final[tuple[tuple[type[Exception], FailureKind], ...]] = (
     (httpx.ConnectTimeout, FailureKind.CONNECT_TIMEOUT),
     (httpx.PoolTimeout, FailureKind.POOL_TIMEOUT),
-    (httpx.ReadTimeout, FailureKind.RESPONSE_TIMEOUT),
+    (httpx.ReadTimeout, FailureKind.FIRST_BYTE_TIMEOUT),
     (httpx.WriteTimeout, FailureKind.BROKEN),
     (httpx.ConnectError, FailureKind.UNREACHABLE),
     (httpx.ProxyError, FailureKind.UNREACHABLE),
@@ -39,24 +43,28 @@ class HttpxUpstream:
     async def send(self, request: UpstreamRequest) -> "HttpxExchange":
         """Send, and return when the answer's headers have come. Raises `UpstreamFailure`."""
         timeouts = request.timeouts
+        limits = {
+            "connect": timeouts.connect_s,
+            "read": timeouts.first_byte_s,
+            "write": timeouts.write_s,
+            "pool": self._pool_timeout_s,
+        }
         sent = httpx.Request(
-            request.method,
+            "POST",
             request.origin + request.path,
-            headers=list(request.headers),
-            content=request.body,
-            extensions={
-                "timeout": {
-                    "connect": timeouts.connect_s,
-                    "read": timeouts.silence_s,
-                    "write": timeouts.write_s,
-                    "pool": self._pool_timeout_s,
-                }
-            },
+            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers],
+            content=bytes(request.body),
+            extensions={"timeout": limits},
         )
         try:
-            return HttpxExchange(await self._transport.handle_async_request(sent), timeouts.silence_s)
+            async with asyncio.timeout_at(_finite(request.expires_at)):
+                response = await self._transport.handle_async_request(sent)
+        except TimeoutError:
+            raise _timed_out(FailureKind.TOTAL_TIMEOUT, timeouts.total_s) from None
         except httpx.TransportError as error:
-            raise translated(error) from error
+            raise translated(error, timeouts.first_byte_s) from error
+        limits["read"] = timeouts.idle_s
+        return HttpxExchange(response, request)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -66,35 +74,67 @@ class HttpxUpstream:
 class HttpxExchange:
     """An answer that httpx is reading."""
 
-    def __init__(self, response: httpx.Response, silence_s: float) -> None:
+    def __init__(self, response: httpx.Response, request: UpstreamRequest) -> None:
         self._response = response
-        self._silence_s = silence_s
+        self._request = request
+        self._pieces: AsyncIterator[bytes] = aiter(cast("httpx.AsyncByteStream", response.stream))
+        self._next: asyncio.Task[bytes] | None = None
+        self._content_by = float("inf")
+        self._content_s = 0.0
         self.status: Final = response.status_code
-        self.headers: Final[Headers] = [(name.lower(), value) for name, value in response.headers.raw]
+        self.headers: Final[Headers] = [
+            (name.lower().decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
+        ]
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes. Raises `UpstreamFailure`."""
-        stream = self._response.stream
-        if not isinstance(stream, httpx.AsyncByteStream):
-            raise TypeError(stream)
+    async def read(self) -> bytes:
+        """Return the next piece of the body, nothing at its end. Raises `UpstreamFailure`."""
+        timeouts = self._request.timeouts
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._following())
         try:
-            async for chunk in stream:
-                yield chunk
-        except httpx.ReadTimeout as error:
-            raise UpstreamFailure(FailureKind.IDLE_TIMEOUT, _detail(error), self._silence_s) from error
+            async with asyncio.timeout_at(_finite(min(self._request.expires_at, self._content_by))):
+                data = await asyncio.shield(self._next)
+        except TimeoutError:
+            if self._content_by < self._request.expires_at:
+                raise _timed_out(FailureKind.FIRST_CONTENT_TIMEOUT, self._content_s) from None
+            raise _timed_out(FailureKind.TOTAL_TIMEOUT, timeouts.total_s) from None
+        except httpx.ReadTimeout:
+            raise _timed_out(FailureKind.IDLE_TIMEOUT, timeouts.idle_s) from None
         except httpx.TransportError as error:
             raise translated(error) from error
+        self._next = None
+        return data
+
+    async def _following(self) -> bytes:
+        while True:
+            try:
+                if data := await anext(self._pieces):
+                    return data
+            except StopAsyncIteration:
+                return b""
+
+    def expect_content(self, within_s: float | None) -> None:
+        """Bound the time to the first content, or lift the bound."""
+        self._content_s = within_s or 0.0
+        self._content_by = float("inf") if within_s is None else asyncio.get_running_loop().time() + within_s
 
     async def aclose(self) -> None:
         """Give the connection back, or close it if the body was not read to its end."""
+        if self._next is not None:
+            self._next.cancel()
+            await asyncio.gather(self._next, return_exceptions=True)
         await self._response.aclose()
 
 
-def translated(error: httpx.TransportError) -> UpstreamFailure:
+def translated(error: httpx.TransportError, after_s: float = 0.0) -> UpstreamFailure:
     """Return what an error of httpx is to the gateway."""
     kind = next(kind for foreign, kind in FAILURES if isinstance(error, foreign))
-    return UpstreamFailure(kind, _detail(error))
+    return UpstreamFailure(kind, str(error) or type(error).__name__, after_s)
 
 
-def _detail(error: Exception) -> str:
-    return str(error) or type(error).__name__
+def _timed_out(kind: FailureKind, after_s: float | None) -> UpstreamFailure:
+    return UpstreamFailure(kind, f"after {after_s or 0:g} s", after_s or 0.0)
+
+
+def _finite(at: float) -> float | None:
+    return None if at == float("inf") else at
