@@ -5,6 +5,10 @@ from typing import Protocol
 from jairouter_cli.gateway.upstream.exchange import Headers
 
 
+class ClientLeft(Exception):  # noqa: N818 - no fault of anybody
+    """The client has gone; raised by what would send to it."""
+
+
 class Door(Protocol):
     """One request. Exactly one answer goes out: `whole`, or `start`, pieces, and `end` or `break_off`."""
 
@@ -29,7 +33,7 @@ class Door(Protocol):
         """Send the head of an answer whose body follows."""
 
     async def piece(self, data: bytes) -> None:
-        """Send a piece of the body; waits while the client is slow to take it."""
+        """Send a piece of the body; waits while the client is slow to take it. Raises `ClientLeft`."""
 
     async def end(self) -> None:
         """End the body as complete."""

@@ -19,7 +19,7 @@ from jairouter_cli.gateway.dispatch import Inbound, dispatch
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.routing.call import Call
 from jairouter_cli.web.departures import Departures, Presence
-from jairouter_cli.web.door import Door
+from jairouter_cli.web.door import ClientLeft, Door
 from jairouter_cli.web.endpoints import Endpoint
 from jairouter_cli.web.errors import error_headers, error_object, negotiate
 from jairouter_cli.web.peek import peek_json, peek_multipart
@@ -57,6 +57,8 @@ class OpenAI:
             await relay(reply, door, locale, self._gateway.table.config.webclient.heartbeat_interval_s)
         except RequestError as error:
             await _fail(door, error, locale, request_id)
+        except ClientLeft:
+            pass
         except asyncio.CancelledError:
             if presence is None or not presence.left:
                 raise
@@ -77,9 +79,10 @@ class OpenAI:
         """Read the request whole. Raises `InvalidRequest` and its kin."""
         if door.method != "POST":
             raise MethodNotAllowed(method=door.method, path=door.path, allowed="POST")
+        # read first, refused after: a connection whose request was not read cannot be used again
+        body = await door.body(self._gateway.table.config.server.max_body_size)
         content_type = headers.get("content-type", "")
         _check_media_type(endpoint, content_type)
-        body = await door.body(self._gateway.table.config.server.max_body_size)
         peeked = peek_multipart(body, content_type) if endpoint.multipart else peek_json(body)
         call = Call(endpoint.service, peeked.model, door.client_ip, peeked.stream)
         sent = door.headers

@@ -9,7 +9,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 from granian.server import Server
 
-from jairouter_cli.web.app import create
+from jairouter_cli.web.app import create_rsgi
 
 # Connections, not requests, and Granian's default of 1024 shared by the workers is one busy chat front end.
 _CONNECTIONS: Final = 65535
@@ -32,7 +32,7 @@ def run(file: Path, host: str, port: int, workers: int, announce: Callable[[], N
         "jairouter",
         address=host,
         port=port,
-        interface=Interfaces.ASGI,
+        interface=Interfaces.RSGI,
         workers=workers,
         loop=Loops.uvloop,
         http=HTTPModes.http1,
@@ -45,4 +45,4 @@ def run(file: Path, host: str, port: int, workers: int, announce: Callable[[], N
         workers_kill_timeout=_DRAIN_S,
     )
     server.on_startup(announce)
-    server.serve(target_loader=partial(create, file), wrap_loader=False)
+    server.serve(target_loader=partial(create_rsgi, file), wrap_loader=False)

@@ -1,0 +1,190 @@
+"""The door through Granian's own interface: the endpoints go straight to the gateway, all else goes to Litestar.
+
+It carries about twice as many requests per second as ASGI does. Both doors pass the same tests.
+"""
+
+import asyncio
+import contextlib
+import socket
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+from granian.rsgi import ProtocolClosed
+from litestar import Litestar
+
+from jairouter_cli.errors import PayloadTooLarge
+from jairouter_cli.gateway.upstream.exchange import Headers
+from jairouter_cli.web import client_socket
+from jairouter_cli.web.door import ClientLeft
+from jairouter_cli.web.endpoints import BY_PATH
+from jairouter_cli.web.openai import OpenAI
+
+# How much of an answer goes out before the client is asked whether it keeps up.
+_UNCHECKED_BYTES: Final = 256 * 1024
+
+
+class RsgiApplication:
+    """The whole application of a worker."""
+
+    def __init__(self, openai: OpenAI, litestar: Litestar) -> None:
+        self._openai = openai
+        self._litestar = litestar
+        self._lifespan = AsyncExitStack()
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start what runs beside the requests."""
+        loop.run_until_complete(self._lifespan.enter_async_context(self._litestar.lifespan()))
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End what runs beside the requests."""
+        loop.run_until_complete(self._lifespan.aclose())
+
+    async def __rsgi__(self, scope: Any, proto: Any) -> None:
+        """Answer one request."""
+        endpoint = BY_PATH.get(scope.path)
+        if endpoint is not None:
+            await self._openai.answer(endpoint, RsgiDoor(scope, proto))
+        else:
+            bridge = Bridge(scope, proto)
+            await self._litestar(bridge.scope, bridge.receive, bridge.send)
+
+
+class RsgiDoor:
+    """One request over RSGI."""
+
+    __slots__ = (
+        "_proto",
+        "_scope",
+        "_socket",
+        "_transport",
+        "_unchecked_bytes",
+        "client_ip",
+        "headers",
+        "method",
+        "path",
+        "query",
+        "started",
+    )
+
+    def __init__(self, scope: Any, proto: Any) -> None:
+        self._scope = scope
+        self._proto = proto
+        self._transport: Any = None
+        self._socket: socket.socket | None = None
+        self._unchecked_bytes = 0
+        self.method: str = scope.method
+        self.path: str = scope.path
+        self.query: str = scope.query_string
+        self.client_ip: str = scope.client.rpartition(":")[0].strip("[]")
+        self.headers: Headers = scope.headers.items()
+        self.started = False
+
+    async def body(self, limit_bytes: int) -> bytes | bytearray:
+        """Read the body; with a length it comes in one piece."""
+        length = self._scope.headers.get("content-length")
+        if length is not None:
+            if int(length) > limit_bytes:
+                raise PayloadTooLarge(limit_bytes=limit_bytes, setting="server.max-body-size")
+            whole: bytes = await self._proto()
+            return whole
+        body = bytearray()
+        async for piece in self._proto:
+            body += piece
+            if len(body) > limit_bytes:
+                raise PayloadTooLarge(limit_bytes=limit_bytes, setting="server.max-body-size")
+        return body
+
+    async def left(self) -> None:
+        """Wait for the client's leaving."""
+        await self._proto.client_disconnect()
+
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer."""
+        self.started = True
+        self._proto.response_bytes(status, list(headers), body)
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send the head of an answer."""
+        self.started = True
+        self._transport = self._proto.response_stream(status, list(headers))
+
+    async def piece(self, data: bytes) -> None:
+        """Send a piece of the body; from time to time, wait for a client that is slow to take it."""
+        try:
+            await self._transport.send_bytes(data)
+        except ProtocolClosed:
+            self._close()
+            raise ClientLeft from None
+        self._unchecked_bytes += len(data)
+        if self._unchecked_bytes > _UNCHECKED_BYTES:
+            self._unchecked_bytes = 0
+            if self._socket is None:
+                self._socket = self._find()
+            if self._socket is not None:
+                await client_socket.writable(self._socket)
+
+    async def end(self) -> None:
+        """Leave the rest to Granian, which ends an answer when the application returns."""
+        self._close()
+
+    async def break_off(self) -> None:
+        """Reset the connection: on its own Granian would end the answer as if it were complete."""
+        broken = self._socket or self._find()
+        if broken is not None:
+            with contextlib.suppress(OSError):  # the client was faster
+                client_socket.reset(broken)
+            broken.close()
+        self._socket = None
+
+    def _find(self) -> socket.socket | None:
+        return client_socket.find(self._scope.client, self._scope.server)
+
+    def _close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+class Bridge:
+    """A request over RSGI as ASGI sees it, for Litestar; its answers are small and whole."""
+
+    def __init__(self, scope: Any, proto: Any) -> None:
+        self._proto = proto
+        self._is_read = False
+        self._head: tuple[int, list[tuple[str, str]]] = (500, [])
+        self._body = bytearray()
+        client, _, port = scope.client.rpartition(":")
+        server, _, server_port = scope.server.rpartition(":")
+        self.scope: Any = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": scope.http_version,
+            "method": scope.method,
+            "scheme": scope.scheme,
+            "path": scope.path,
+            "raw_path": scope.path.encode("latin-1", "replace"),
+            "query_string": scope.query_string.encode("latin-1"),
+            "root_path": "",
+            "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in scope.headers.items()],
+            "client": (client.strip("[]"), int(port)),
+            "server": (server.strip("[]"), int(server_port)),
+            "state": {},
+        }
+
+    async def receive(self) -> Any:
+        """Give the whole body, then the client's leaving."""
+        if not self._is_read:
+            self._is_read = True
+            return {"type": "http.request", "body": await self._proto(), "more_body": False}
+        await self._proto.client_disconnect()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Any) -> None:
+        """Collect the answer and send it when it is whole."""
+        if message["type"] == "http.response.start":
+            headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message["headers"]]
+            self._head = message["status"], headers
+            return
+        self._body += message.get("body", b"")
+        if not message.get("more_body"):
+            self._proto.response_bytes(*self._head, bytes(self._body))
