@@ -32,6 +32,7 @@ def serve(
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that serve, over server.workers.", min=1)] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Serve pretend models; needs no configuration.")] = False,
+    interface: Annotated[str | None, typer.Option(hidden=True, help="rsgi or asgi; for tests.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Start the gateway."""
@@ -44,7 +45,10 @@ def serve(
         address = bindable(server.host, server.port)
         url = base_url(Server(host=server.host, port=address))
         _warn_if_open(server.host)
-        _run(loaded, server, address, partial(_announce, loaded, server, url, as_json=as_json, demo=demo))
+        announce = partial(_announce, loaded, server, url, as_json=as_json, demo=demo)
+        from jairouter_cli.web.server import run  # noqa: PLC0415 - heavy: it brings Litestar and Granian along
+
+        run(loaded.file, server.host, address, server.workers, announce, interface)
 
 
 def _file(ctx: typer.Context, config: Path | None, stack: ExitStack, *, demo: bool) -> Path:
@@ -82,12 +86,6 @@ def _warn_if_open(host: str) -> None:
         output.warn(
             f"listening on {host} without authentication: whoever reaches the port can use the backends and their keys"
         )
-
-
-def _run(loaded: Loaded, server: Server, port: int, announce: partial[None]) -> None:
-    from jairouter_cli.web.server import run  # noqa: PLC0415 - heavy: it brings Litestar and Granian along
-
-    run(loaded.file, server.host, port, server.workers, announce)
 
 
 def _announce(loaded: Loaded, server: Server, url: str, *, as_json: bool, demo: bool) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Final, NamedTuple
 
 from jairouter_cli.adapters.dialects import MANNERS
+from jairouter_cli.adapters.rename import rename_form, rename_json
 from jairouter_cli.config.model import HealthCheck
 from jairouter_cli.errors import RequestError, ServiceUnavailable, UpstreamError, UpstreamTimeout, UpstreamTruncated
 from jairouter_cli.gateway.gateway import Gateway
@@ -180,7 +181,8 @@ class Journey:
         total_s = target.timeouts.total_s
         expires_at = float("inf") if total_s is None else self.started + total_s
         headers = _outbound_headers(inbound.headers, target)
-        return UpstreamRequest(target.origin, path, headers, inbound.body, target.timeouts, expires_at)
+        body = inbound.body if target.upstream_model is None else _renamed(inbound, target.upstream_model)
+        return UpstreamRequest(target.origin, path, headers, body, target.timeouts, expires_at)
 
     @property
     def _health_check(self) -> HealthCheck:
@@ -223,6 +225,14 @@ def _next(attempts: Plan) -> Lease | None:
 async def _discard(answer: tuple[Exchange, Target] | None) -> None:
     if answer is not None:
         await answer[0].aclose()
+
+
+def _renamed(inbound: Inbound, model: str) -> bytes:
+    """Return the body with the name by which the backend knows the model."""
+    content_type = dict(inbound.headers).get("content-type", "")
+    if content_type.startswith("multipart/"):
+        return rename_form(inbound.body, content_type, model)
+    return rename_json(inbound.body, model)
 
 
 def _outbound_headers(headers: Headers, target: Target) -> Headers:

@@ -11,7 +11,9 @@ _SERVER_ERROR = 500
 
 
 def log_trouble(event: Completed) -> None:
-    """Log a call that failed, was cut off, or took more than one attempt; say which instance and why."""
+    """Log a call that failed, was cut off, left by its client, or took more than one attempt; say where and why."""
+    if event.ended == "ok" and len(event.attempts) == 1 and event.status < _SERVER_ERROR:
+        return
     tries = "; ".join(f"{a.instance}: {a.failure or a.status}" for a in event.attempts)
     line = "%s %s %s, %s after %.3f s, request %s (%s)"
     values = (
@@ -27,3 +29,5 @@ def log_trouble(event: Completed) -> None:
         logger.error(line, *values)
     elif len(event.attempts) > 1:
         logger.warning(line, *values)
+    elif event.ended == "left":
+        logger.info(line, *values)

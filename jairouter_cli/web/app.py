@@ -41,7 +41,7 @@ def create(file: Path) -> Litestar:
     loaded = store.read()
     gateway = Gateway(
         table=compile_table(loaded.config),
-        upstream=Http1Upstream(loaded.config.webclient.connection_pool),
+        upstream=Http1Upstream(loaded.config.webclient.connection_pool, loaded.config.webclient.ssl),
         sinks=(log_trouble,),
     )
     return application(gateway, store, loaded)

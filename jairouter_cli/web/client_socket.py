@@ -43,7 +43,12 @@ async def writable(client: socket.socket) -> None:
     """Return when the kernel would take more for the client; at once if the connection is gone."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
-    loop.add_writer(client, lambda: ready.done() or ready.set_result(None))
+
+    def tell() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_writer(client, tell)
     try:
         await ready
     finally:

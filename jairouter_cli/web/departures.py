@@ -18,7 +18,7 @@ class Presence:
     __slots__ = ("_door", "_task", "_watcher", "is_over", "left")
 
     def __init__(self, door: Door, task: "asyncio.Task[object] | None") -> None:
-        self._door = door
+        self._door: Door | None = door
         self._task = task
         self._watcher: asyncio.Task[None] | None = None
         self.left = False
@@ -29,14 +29,16 @@ class Presence:
         self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     async def _watch(self) -> None:
-        await self._door.left()
+        if self._door is not None:
+            await self._door.left()
         if not self.is_over and self._task is not None:
             self.left = True
             self._task.cancel()
 
     def over(self) -> None:
-        """Stop watching."""
+        """Stop watching, and let go of the request."""
         self.is_over = True
+        self._door = self._task = None
         if self._watcher is not None:
             self._watcher.cancel()
 

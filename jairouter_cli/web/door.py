@@ -5,7 +5,7 @@ from typing import Protocol
 from jairouter_cli.gateway.upstream.exchange import Headers
 
 
-class ClientLeft(Exception):  # noqa: N818 - no fault of anybody
+class ClientLeft(Exception):
     """The client has gone; raised by what would send to it."""
 
 

@@ -9,7 +9,7 @@ import socket
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
-from granian.rsgi import ProtocolClosed
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # imported there for this
 from litestar import Litestar
 
 from jairouter_cli.errors import PayloadTooLarge
@@ -124,7 +124,8 @@ class RsgiDoor:
                 await client_socket.writable(self._socket)
 
     async def end(self) -> None:
-        """Leave the rest to Granian, which ends an answer when the application returns."""
+        """Let go of the transport: Granian ends an answer when nobody holds it any more."""
+        self._transport = None
         self._close()
 
     async def break_off(self) -> None:
@@ -134,7 +135,7 @@ class RsgiDoor:
             with contextlib.suppress(OSError):  # the client was faster
                 client_socket.reset(broken)
             broken.close()
-        self._socket = None
+        self._transport = self._socket = None
 
     def _find(self) -> socket.socket | None:
         return client_socket.find(self._scope.client, self._scope.server)

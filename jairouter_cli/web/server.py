@@ -1,5 +1,6 @@
 """The application under Granian: settings that differ from its defaults, each with its reason."""
 
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 from granian.server import Server
 
-from jairouter_cli.web.app import create_rsgi
+from jairouter_cli.web.app import create, create_rsgi
 
 # Connections, not requests, and Granian's default of 1024 shared by the workers is one busy chat front end.
 _CONNECTIONS: Final = 65535
@@ -26,13 +27,22 @@ _LOGGING: Final[Mapping[str, Any]] = {
 }
 
 
-def run(file: Path, host: str, port: int, workers: int, announce: Callable[[], None]) -> None:
+# What Granian's own interface lacks is mended with the help of /proc; elsewhere the application speaks ASGI.
+DEFAULT_INTERFACE: Final = Interfaces.RSGI if sys.platform == "linux" else Interfaces.ASGI
+
+_LOADERS: Final[Mapping[Interfaces, Any]] = {Interfaces.RSGI: create_rsgi, Interfaces.ASGI: create}
+
+
+def run(
+    file: Path, host: str, port: int, workers: int, announce: Callable[[], None], interface: str | None = None
+) -> None:
     """Serve until SIGINT or SIGTERM; `announce` is called once when the port is open."""
+    chosen = Interfaces(interface) if interface else DEFAULT_INTERFACE
     server = Server(
         "jairouter",
         address=host,
         port=port,
-        interface=Interfaces.RSGI,
+        interface=chosen,
         workers=workers,
         loop=Loops.uvloop,
         http=HTTPModes.http1,
@@ -45,4 +55,4 @@ def run(file: Path, host: str, port: int, workers: int, announce: Callable[[], N
         workers_kill_timeout=_DRAIN_S,
     )
     server.on_startup(announce)
-    server.serve(target_loader=partial(create_rsgi, file), wrap_loader=False)
+    server.serve(target_loader=partial(_LOADERS[chosen], file), wrap_loader=False)

@@ -31,14 +31,14 @@ class Front:
         self.backend.behave = behave
 
 
-@pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    """One gateway for all tests of this folder."""
+@pytest.fixture(scope="session", params=["rsgi", "asgi"])
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """One gateway for all tests of this folder, through each of its doors."""
     kinds = ("chat", "embedding", "rerank", "tts", "stt", "imgGen", "imgEdit")
     with backend(answer({})) as behind:
         text = services(**{kind: [behind.url] for kind in kinds})
         file = config(tmp_path_factory.mktemp("web"), text.replace("  locale: en\n", "  locale: zh\n"))
-        with serving("--config", str(file)) as gateway:
+        with serving("--config", str(file), "--interface", request.param) as gateway:
             yield Front(gateway, behind)
 
 

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 import httptools
 
-from jairouter_cli.config.model import ConnectionPool
+from jairouter_cli.config.model import ConnectionPool, Tls
+from jairouter_cli.errors import ConfigUnreadable
 from jairouter_cli.gateway.upstream.exchange import FailureKind, Headers, UpstreamFailure, UpstreamRequest
 from jairouter_cli.routing.call import Timeouts
 
@@ -27,9 +28,10 @@ _TICK_S: Final = 0.1  # how often silence is looked for; a timeout is late by th
 class Http1Upstream:
     """Sends requests over kept connections, a pool per origin."""
 
-    def __init__(self, settings: ConnectionPool, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, settings: ConnectionPool, tls: Tls = Tls()) -> None:
         self._settings = settings
-        self._tls = tls
+        self._tls_settings = tls
+        self._tls: ssl.SSLContext | None = None
         self._pools: dict[str, _Pool] = {}
         self._ticker: asyncio.TimerHandle | None = None
 
@@ -67,7 +69,7 @@ class Http1Upstream:
 
     def _open_pool(self, origin: str) -> "_Pool":
         if origin.startswith("https:") and self._tls is None:
-            self._tls = ssl.create_default_context()
+            self._tls = tls_context(self._tls_settings)
         pool = self._pools[origin] = _Pool(origin, self._settings, self._tls)
         if self._ticker is None:
             self._tick()
@@ -80,6 +82,21 @@ class Http1Upstream:
         for pool in self._pools.values():
             pool.tick(now)
         self._ticker = loop.call_later(_TICK_S, self._tick)
+
+
+def tls_context(settings: Tls) -> ssl.SSLContext:
+    """Return a context that trusts the system's authorities and those of the settings. Raises `ConfigUnreadable`."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    if settings.trust_store is not None:
+        try:
+            context.load_verify_locations(settings.trust_store)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigUnreadable(file=settings.trust_store, reason=error.strerror or str(error)) from error
+    if settings.trust_all:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 class _Pool:

@@ -1,0 +1,62 @@
+"""Putting another model's name into a request, and touching nothing else of it."""
+
+import json
+import re
+from typing import Final
+
+from multipart import MultipartSegment, PushMultipartParser, parse_options_header
+
+# Strings are skipped whole, so that what they contain is never taken for structure.
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]', re.DOTALL)
+
+
+def rename_json(body: bytes | bytearray, model: str) -> bytes:
+    """Replace the value of the object's own `model`, all of them if there are several; the body was found good before."""
+    out, done, depth = [], 0, 0
+    is_key, key = True, b""
+    for token in _TOKEN.finditer(body):
+        text = token[0]
+        if text in b"{[":
+            depth += 1
+            is_key = depth == 1
+        elif text in b"}]":
+            depth -= 1
+        elif depth == 1 and text == b",":
+            is_key = True
+        elif depth == 1 and text == b":":
+            is_key = False
+        elif depth == 1 and is_key:
+            key = text
+        elif depth == 1 and json.loads(key) == "model":
+            out += [body[done : token.start()], json.dumps(model, ensure_ascii=False).encode()]
+            done = token.end()
+    return b"".join([*out, body[done:]])
+
+
+def rename_form(body: bytes | bytearray, content_type: str, model: str) -> bytes:
+    """Replace the content of a form's fields called `model`; the form was found good before."""
+    _, options = parse_options_header(content_type)
+    delimiter = b"\r\n--" + options["boundary"].encode()
+    out, done, at = [], 0, 0
+    for segment, size in _segments(body, options["boundary"]):
+        # content begins behind the blank line, and ends before the next delimiter
+        start = body.index(b"\r\n\r\n", at) + 4
+        end = start + size
+        at = body.index(delimiter, end) + 2
+        if segment.name == "model" and not segment.filename:
+            out += [body[done:start], model.encode()]
+            done = end
+    return b"".join([*out, body[done:]])
+
+
+def _segments(body: bytes | bytearray, boundary: str) -> list[tuple[MultipartSegment, int]]:
+    """Return the parts of a form, each with the length of its content."""
+    found: list[tuple[MultipartSegment, int]] = []
+    with PushMultipartParser(boundary, content_length=len(body)) as parser:
+        for event in parser.parse(body):
+            if isinstance(event, MultipartSegment):
+                found.append((event, 0))
+            elif event is not None:
+                segment, size = found[-1]
+                found[-1] = segment, size + len(event)
+    return found
