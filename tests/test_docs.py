@@ -71,6 +71,31 @@ def test_the_node_example(demo: Served, node: str) -> None:
     assert output([node, "--input-type=module", "-e", here(example, demo)], cwd=NODE) == "You said: Hello\n"
 
 
+def test_every_endpoint_of_the_node_package(demo: Served, node: str) -> None:
+    """The whole suite, one line an endpoint."""
+    environ = {**os.environ, "BASE_URL": f"{demo.url}/v1"}
+    command = [node, "suite.js"]
+    done = subprocess.run(command, cwd=NODE, env=environ, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines() == [
+        "chat: You said: Hi",
+        "stream: You said: Hi",
+        "stopped: true",
+        "completion: You said: Hi",
+        "response: You said: Hi",
+        "moderation: false",
+        "embedding: 16,16",
+        "speech: RIFF",
+        "transcription: hi.wav has 6444 bytes",
+        "translation: hi.wav has 6444 bytes",
+        "image: 2",
+        "edit: 1",
+        "variation: 1",
+        "models: 7",
+        "model: demo-chat",
+        "error: NotFoundError 404 model",
+    ]
+
+
 def test_the_first_steps(tmp_path: Path) -> None:
     """The commands of the readme, in their order, in an empty folder; serving is tested elsewhere."""
     (steps,) = (block for block in blocks("sh") if "jairouter init" in block)

@@ -133,6 +133,50 @@ def test_rerank(demo: Served) -> None:
     ]
 
 
+def test_responses(client: openai.OpenAI) -> None:
+    """The newer API, whole and streamed with named events."""
+    assert client.responses.create(model="demo-chat", input="Hi").output_text == "You said: Hi"
+    kinds = [event.type for event in client.responses.create(model="demo-chat", input="Hi", stream=True)]
+    assert (kinds[0], kinds[-1]) == ("response.created", "response.completed")
+
+
+def test_moderations(client: openai.OpenAI) -> None:
+    """Of the chat instances."""
+    results = client.moderations.create(model="demo-chat", input=["fine", "forbidden"]).results
+    assert [result.flagged for result in results] == [False, True]
+
+
+def test_variations(client: openai.OpenAI) -> None:
+    """An upload without a prompt."""
+    with pytest.warns(DeprecationWarning, match="deprecated"):
+        made = client.images.create_variation(model="demo-image-edit", image=b"picture", response_format="b64_json")
+    assert made.data is not None
+    assert made.data[0].b64_json
+
+
+def test_messages(demo: Served) -> None:
+    """Anthropic's API, whole and streamed."""
+    body = {"model": "demo-chat", "max_tokens": 2, "messages": HELLO}
+    answer = demo.post("/v1/messages", json=body).json()
+    assert (answer["content"], answer["stop_reason"]) == ([{"type": "text", "text": "You said:"}], "max_tokens")
+    stream = demo.post("/v1/messages", json={**body, "stream": True}).text
+    assert stream.startswith("event: message_start\ndata: ")
+    assert stream.endswith('data: {"type":"message_stop"}\n\n')
+
+
+@pytest.mark.parametrize("path", ["/rerank", "/v2/rerank", "/v1/rerank"])
+def test_the_paths_of_rerank(demo: Served, path: str) -> None:
+    """Clients of vLLM and Cohere use others."""
+    assert demo.post(path, json={"model": "demo-rerank", "query": "a", "documents": ["a"]}).json()["results"]
+
+
+def test_score(demo: Served) -> None:
+    """Of the rerank instances."""
+    body = {"model": "demo-rerank", "text_1": "red fox", "text_2": ["a fox", "a dog"]}
+    scores = [item["score"] for item in demo.post("/v1/score", json=body).json()["data"]]
+    assert scores[0] > scores[1] == 0
+
+
 def test_models(client: openai.OpenAI) -> None:
     """Those that are configured, by list and by name."""
     names = [model.id for model in client.models.list()]

@@ -11,7 +11,7 @@ _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]', re.DOTALL)
 
 
 def rename_json(body: bytes | bytearray, model: str) -> bytes:
-    """Replace the value of the object's own `model`, all of them if there are several; the body was found good before."""
+    """Replace the value of the object's own `model`, each if there are several; the body was found good before."""
     out, done, depth = [], 0, 0
     is_key, key = True, b""
     for token in _TOKEN.finditer(body):

@@ -48,7 +48,7 @@ def serve(
         announce = partial(_announce, loaded, server, url, as_json=as_json, demo=demo)
         from jairouter_cli.web.server import run  # noqa: PLC0415 - heavy: it brings Litestar and Granian along
 
-        run(loaded.file, server.host, address, server.workers, announce, interface)
+        run(loaded, server.host, address, server.workers, announce, interface)
 
 
 def _file(ctx: typer.Context, config: Path | None, stack: ExitStack, *, demo: bool) -> Path:

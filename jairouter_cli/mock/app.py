@@ -18,6 +18,7 @@ from jairouter_cli.mock.body import JSON, AnyRequest
 from jairouter_cli.mock.chat import chat
 from jairouter_cli.mock.completions import completions
 from jairouter_cli.mock.images import edits, generations, picture
+from jairouter_cli.mock.kin import messages, moderations, responses, score
 from jairouter_cli.mock.models import list_models, show_model
 from jairouter_cli.mock.vectors import embeddings, rerank
 
@@ -57,6 +58,7 @@ def create(behaviour: Behaviour) -> Litestar:
     return Litestar(
         route_handlers=[
             *(chat, completions, embeddings, rerank),
+            *(responses, messages, moderations, score),
             *(speech, transcripts),
             *(generations, edits, picture),
             *(list_models, show_model, health),

@@ -5,8 +5,9 @@ from typing import Any
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from jairouter_cli.errors import InvalidRequest, PayloadTooLarge
+from jairouter_cli.errors import InvalidRequest
 from jairouter_cli.gateway.upstream.exchange import Headers
+from jairouter_cli.web.body import Body
 from jairouter_cli.web.endpoints import ENDPOINTS, Endpoint
 from jairouter_cli.web.openai import OpenAI
 
@@ -42,22 +43,14 @@ class AsgiDoor:
 
     async def body(self, limit_bytes: int) -> bytes | bytearray:
         """Read the body; what comes in one piece is not copied."""
-        body: bytes | bytearray = b""
+        collected = Body(limit_bytes, int(dict(self.headers).get("content-length", -1)))
         while True:
             message: Any = await self._receive()
             if message["type"] != "http.request":
                 raise InvalidRequest(problem="it was cut off")
-            data: bytes = message["body"]
-            if len(body) + len(data) > limit_bytes:
-                raise PayloadTooLarge(limit_bytes=limit_bytes, setting="server.max-body-size")
-            if not body:
-                body = data
-            elif data:
-                if isinstance(body, bytes):
-                    body = bytearray(body)
-                body += data
+            collected.add(message["body"])
             if not message["more_body"]:
-                return body
+                return collected.whole()
 
     async def left(self) -> None:
         """Wait for the client's leaving."""

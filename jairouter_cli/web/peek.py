@@ -1,6 +1,7 @@
 """Finding what the gateway must know of a body (`model`, `stream`) without rebuilding it."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +11,7 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 from jairouter_cli.errors import InvalidParameter, InvalidRequest, MissingParameter, UnsupportedMediaType
 
 _FIELD: Final = re.compile(r" - at `\$\.(\w+)")
+_FEED_BYTES: Final = 1 << 16
 _MAX_FIELD_BYTES: Final = 4096  # a model's name is short; more is an upload sent under the wrong name
 
 
@@ -66,12 +68,19 @@ def peek_multipart(body: bytes | bytearray, content_type: str) -> Peeked:
     return Peeked(model)
 
 
+def walk(parser: PushMultipartParser, body: bytes | bytearray) -> Iterator[MultipartSegment | bytes | None]:
+    """Yield the events of a whole form, which is fed in pieces: the parser copies what it is given."""
+    view = memoryview(body)
+    for start in range(0, len(body), _FEED_BYTES):
+        yield from parser.parse(bytes(view[start : start + _FEED_BYTES]))
+
+
 def _form_field(body: bytes | bytearray, boundary: str, name: str) -> str | None:
     """Return the first field of that name. Every part is walked, so that a broken form is refused here."""
     found: bytearray | None = None
     inside = False
     with PushMultipartParser(boundary, content_length=len(body)) as parser:
-        for event in parser.parse(body):
+        for event in walk(parser, body):
             if isinstance(event, MultipartSegment):
                 inside = event.name == name and not event.filename and found is None
                 found = bytearray() if inside else found

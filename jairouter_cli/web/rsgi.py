@@ -6,7 +6,6 @@ It carries about twice as many requests per second as ASGI does. Both doors pass
 import asyncio
 import contextlib
 import socket
-from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # imported there for this
@@ -15,12 +14,16 @@ from litestar import Litestar
 from jairouter_cli.errors import PayloadTooLarge
 from jairouter_cli.gateway.upstream.exchange import Headers
 from jairouter_cli.web import client_socket
+from jairouter_cli.web.body import Body
 from jairouter_cli.web.door import ClientLeft
 from jairouter_cli.web.endpoints import BY_PATH
 from jairouter_cli.web.openai import OpenAI
 
 # How much of an answer goes out before the client is asked whether it keeps up.
 _UNCHECKED_BYTES: Final = 256 * 1024
+
+# What is larger is collected piece by piece: Granian would hold it twice for a moment.
+_AT_ONCE_BYTES: Final = 1024 * 1024
 
 
 class RsgiApplication:
@@ -29,15 +32,26 @@ class RsgiApplication:
     def __init__(self, openai: OpenAI, litestar: Litestar) -> None:
         self._openai = openai
         self._litestar = litestar
-        self._lifespan = AsyncExitStack()
+        self._end = asyncio.Event()
+        self._life: asyncio.Task[None] | None = None
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start what runs beside the requests."""
-        loop.run_until_complete(self._lifespan.enter_async_context(self._litestar.lifespan()))
+        started = loop.create_future()
+        self._life = loop.create_task(self._live(started))
+        loop.run_until_complete(started)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         """End what runs beside the requests."""
-        loop.run_until_complete(self._lifespan.aclose())
+        self._end.set()
+        if self._life is not None:
+            loop.run_until_complete(self._life)
+
+    async def _live(self, started: "asyncio.Future[None]") -> None:
+        """Hold Litestar's lifespan, which must be left in the task that entered it."""
+        async with self._litestar.lifespan():
+            started.set_result(None)
+            await self._end.wait()
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
         """Answer one request."""
@@ -80,19 +94,17 @@ class RsgiDoor:
         self.started = False
 
     async def body(self, limit_bytes: int) -> bytes | bytearray:
-        """Read the body; with a length it comes in one piece."""
-        length = self._scope.headers.get("content-length")
-        if length is not None:
-            if int(length) > limit_bytes:
-                raise PayloadTooLarge(limit_bytes=limit_bytes, setting="server.max-body-size")
+        """Read the body; a small one comes in one piece."""
+        length = int(self._scope.headers.get("content-length", -1))
+        if length > limit_bytes:
+            raise PayloadTooLarge(limit_bytes=limit_bytes, setting="server.max-body-size")
+        if 0 <= length <= _AT_ONCE_BYTES:
             whole: bytes = await self._proto()
             return whole
-        body = bytearray()
+        collected = Body(limit_bytes, length)
         async for piece in self._proto:
-            body += piece
-            if len(body) > limit_bytes:
-                raise PayloadTooLarge(limit_bytes=limit_bytes, setting="server.max-body-size")
-        return body
+            collected.add(piece)
+        return collected.whole()
 
     async def left(self) -> None:
         """Wait for the client's leaving."""

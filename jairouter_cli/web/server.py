@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 from granian.server import Server
 
+from jairouter_cli.config.store import Loaded
+from jairouter_cli.gateway.upstream.http1 import tls_context
 from jairouter_cli.web.app import create, create_rsgi
 
 # Connections, not requests, and Granian's default of 1024 shared by the workers is one busy chat front end.
@@ -34,9 +35,10 @@ _LOADERS: Final[Mapping[Interfaces, Any]] = {Interfaces.RSGI: create_rsgi, Inter
 
 
 def run(
-    file: Path, host: str, port: int, workers: int, announce: Callable[[], None], interface: str | None = None
+    loaded: Loaded, host: str, port: int, workers: int, announce: Callable[[], None], interface: str | None = None
 ) -> None:
-    """Serve until SIGINT or SIGTERM; `announce` is called once when the port is open."""
+    """Serve until SIGINT or SIGTERM; `announce` is called once when the port is open. Raises `ConfigUnreadable`."""
+    tls_context(loaded.config.webclient.ssl)  # so that what is wrong with it is said once, here
     chosen = Interfaces(interface) if interface else DEFAULT_INTERFACE
     server = Server(
         "jairouter",
@@ -55,4 +57,4 @@ def run(
         workers_kill_timeout=_DRAIN_S,
     )
     server.on_startup(announce)
-    server.serve(target_loader=partial(_LOADERS[chosen], file), wrap_loader=False)
+    server.serve(target_loader=partial(_LOADERS[chosen], loaded.file), wrap_loader=False)

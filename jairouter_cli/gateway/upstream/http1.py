@@ -28,9 +28,9 @@ _TICK_S: Final = 0.1  # how often silence is looked for; a timeout is late by th
 class Http1Upstream:
     """Sends requests over kept connections, a pool per origin."""
 
-    def __init__(self, settings: ConnectionPool, tls: Tls = Tls()) -> None:
+    def __init__(self, settings: ConnectionPool, tls: Tls | None = None) -> None:
         self._settings = settings
-        self._tls_settings = tls
+        self._tls_settings = tls or Tls()
         self._tls: ssl.SSLContext | None = None
         self._pools: dict[str, _Pool] = {}
         self._ticker: asyncio.TimerHandle | None = None
@@ -359,13 +359,14 @@ class _Connection(asyncio.Protocol):
             self.abort()
             return
         self.has_answered = True
-        self.deadline = self.loop.time() + self._silence_s
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._reusable = False
             if not self._complete:
                 self._fail(UpstreamFailure(FailureKind.BROKEN, f"not HTTP/1.1: {error}"))
+        if not self._complete:
+            self.deadline = self.loop.time() + self._silence_s
         if self._buffered > _READ_AHEAD_BYTES and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
