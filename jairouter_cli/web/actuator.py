@@ -79,6 +79,7 @@ def _router_node(gateway: Gateway) -> Node:
     details = {
         "totalInstances": len(instances),
         "activeInstances": sum(instance["status"] != State.DOWN for instance in instances),
+        "inFlight": gateway.ledger.in_flight,
         "servicesWithoutInstance": [name for name, is_usable in usable.items() if not is_usable],
         "services": services,
     }
