@@ -3,6 +3,7 @@
 import ipaddress
 import os
 from contextlib import ExitStack
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,13 @@ from jairouter_cli.errors import ConfigNotFound, UsageError
 _SHOWN_INSTANCES = 12  # of a service; the screen stays one screen
 
 
+class Interface(StrEnum):
+    """How Granian calls the application; the tests try both."""
+
+    RSGI = "rsgi"
+    ASGI = "asgi"
+
+
 def serve(
     ctx: typer.Context,
     *,
@@ -32,7 +40,7 @@ def serve(
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that serve, over server.workers.", min=1)] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Serve pretend models; needs no configuration.")] = False,
-    interface: Annotated[str | None, typer.Option(hidden=True, help="rsgi or asgi; for tests.")] = None,
+    interface: Annotated[Interface | None, typer.Option(hidden=True, help="How the server calls us.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Start the gateway."""

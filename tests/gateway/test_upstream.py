@@ -1,6 +1,7 @@
 """One contract for whatever sends requests to backends, against a server that misbehaves in every way we know."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -172,6 +173,22 @@ def test_a_port_where_nobody_listens(make: Player, behind: Backend) -> None:
         with pytest.raises(UpstreamFailure) as caught:
             run(make, lambda upstream, to=origin: fetch(upstream, request(behind, origin=to)))  # type: ignore[misc]
         assert caught.value.kind is FailureKind.UNREACHABLE
+
+
+def test_a_host_that_does_not_answer_the_call(make: Player, behind: Backend) -> None:
+    """A full queue of connections: the kernel lets the call wait, the connect timeout ends it."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.settimeout(0)
+            one.connect_ex(listener.getsockname())
+        sent = request(behind, origin=origin, timeouts=Timeouts(0.3, 5, 5, 5))
+        with pytest.raises(UpstreamFailure) as caught:
+            run(make, lambda upstream: fetch(upstream, sent))
+        for one in waiting:
+            one.close()
+    assert caught.value.kind is FailureKind.CONNECT_TIMEOUT
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,9 @@ class _Pool:
                     server_hostname=self._host if self._tls else None,
                 )
         except TimeoutError:
+            if loop.time() >= request.expires_at:
+                total_s = request.timeouts.total_s or 0.0
+                raise UpstreamFailure(FailureKind.TOTAL_TIMEOUT, f"after {total_s:g} s", total_s) from None
             detail = f"no connection within {connect_s:g} s"
             raise UpstreamFailure(FailureKind.CONNECT_TIMEOUT, detail, connect_s) from None
         except (OSError, ssl.SSLError) as error:
