@@ -15,6 +15,7 @@ from jairouter_cli.cli.listening import bindable
 from jairouter_cli.errors import ServeError
 
 _START_S: Final = 20.0  # on a slow machine it takes two
+_STOP_S: Final = 5.0
 
 
 @contextmanager
@@ -32,7 +33,11 @@ def demo() -> Iterator[Path]:
             yield file
         finally:
             backend.terminate()
-            backend.wait()
+            try:
+                backend.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                backend.kill()
+                backend.wait()
 
 
 def _await_port(port: int) -> None:
