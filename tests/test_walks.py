@@ -16,7 +16,7 @@ import pytest
 
 from jairouter_cli.cli.listening import bindable
 from tests.backend import answer, backend, raw
-from tests.process import Served, config, eventually, run, services, serving
+from tests.process import JAIROUTER, Served, config, eventually, run, services, serving
 
 HI: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "hi"}]
 CHAT = {"model": "m", "messages": HI}
@@ -272,6 +272,17 @@ def test_serve_stops_when_told(tmp_path: Path) -> None:
     with serving("--config", str(file)) as served:
         served.process.send_signal(signal.SIGINT)
         assert served.process.wait(20) == 0
+
+
+def test_a_demo_that_is_ended_early_leaves_nothing_behind() -> None:
+    """Before it listens, too: the pretend model server ends with it."""
+    process = subprocess.Popen([*JAIROUTER, "serve", "--demo", "--port", "0"], stderr=subprocess.DEVNULL)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    eventually(lambda: children.read_text().split())
+    child = Path("/proc") / children.read_text().split()[0]
+    process.terminate()
+    assert process.wait(20) in {0, 128 + signal.SIGTERM}
+    eventually(lambda: not child.exists())
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What `serve --demo` serves: a pretend model server and a configuration in front of it, both gone afterwards."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +28,8 @@ def demo() -> Iterator[Path]:
         text = resources.files("jairouter_cli.cli").joinpath("demo.yaml").read_text("utf-8")
         file.write_text(text.replace("@MOCK@", f"http://127.0.0.1:{port}"), "utf-8")
         command = [sys.executable, "-m", "jairouter_cli.mock", "--host", "127.0.0.1", "--port", str(port)]
+        # until Granian takes the signal over, it would end this process and leave the other one behind
+        signal.signal(signal.SIGTERM, _leave)
         backend = subprocess.Popen(command)  # noqa: S603 - our own program
         try:
             _await_port(port)
@@ -38,6 +41,11 @@ def demo() -> Iterator[Path]:
             except subprocess.TimeoutExpired:
                 backend.kill()
                 backend.wait()
+
+
+def _leave(signum: int, _: object) -> None:
+    """End in an orderly way, with the exit code that the signal would have given."""
+    raise SystemExit(128 + signum)
 
 
 def _await_port(port: int) -> None:
