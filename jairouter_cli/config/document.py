@@ -7,22 +7,58 @@ what the edit was to achieve. Documents are immutable; an edit returns another o
 
 import io
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Final
+from functools import cached_property, wraps
+from typing import Any, Concatenate, Final, ParamSpec
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, TaggedScalar
+from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.resolver import implicit_resolvers
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScalarString
 
 from jairouter_cli.errors import ConfigSyntaxError, EditImpossible
 
 Path = tuple[str | int, ...]
+_Args = ParamSpec("_Args")
 
 _BOM: Final = "\ufeff"
 _DASH: Final = re.compile(r"^ *(-)(?=\s)", re.MULTILINE)
+_COLON: Final = re.compile(r"\s*:")
+_PROPERTIES: Final = re.compile(r"(?:[ \t]+[&!][^\s,\[\]{}]*)*")  # an anchor, a tag
+_BLANK_LINE: Final = re.compile(r"\n[ \t\r]*\n")
+_BLANK_LINES: Final = re.compile(r"(?:[ \t\r]*\n)*")
+_REST_OF_FLOW_LINE: Final = re.compile(r"[ \t]*(,?)[ \t]*(?:#[^\n]*)?\r?(?:\n|$)")
+_ITEM_OUT_OF_USE: Final = re.compile(r"^ *#+ *- ", re.MULTILINE)
+
+# What ruamel raises beside YAMLError: for `%YAML 1.3`, for `!!int x`, for `!!bool x`, for brackets without end.
+_FOREIGN: Final[dict[type[Exception], str]] = {
+    AssertionError: "the %YAML line names a version that there is not",
+    RecursionError: "it is nested too deeply",
+    LookupError: "a value does not fit its !!tag",
+    TypeError: "a value does not fit its !!tag",
+    ValueError: "a value does not fit its !!tag",
+}
+
+
+def _if_possible(
+    edit: "Callable[Concatenate[Document, _Args], Document]",
+) -> "Callable[Concatenate[Document, _Args], Document]":
+    """Refuse an edit of a text that cannot be walked: an alias inside its own anchor has no end."""
+
+    @wraps(edit)
+    def attempt(document: "Document", /, *args: _Args.args, **kwargs: _Args.kwargs) -> "Document":
+        try:
+            return edit(document, *args, **kwargs)
+        except RecursionError:
+            raise EditImpossible(file=document.file) from None
+
+    return attempt
 
 
 @dataclass(frozen=True)
@@ -54,13 +90,11 @@ class Document:
         """What the text says."""
         try:
             root = _yaml().load(self.text)
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            problem = " ".join(part for part in (error.context, error.problem) if part)
-            raise self._bad(mark.line + 1 if mark else 0, problem) from None
         except YAMLError as error:
-            raise self._bad(0, " ".join(str(error).split())) from None
-        if root is None:
+            raise self._bad(*_fault(error, self.text)) from None
+        except tuple(_FOREIGN) as error:
+            raise self._bad(0, next(text for kind, text in _FOREIGN.items() if isinstance(error, kind))) from None
+        if root is None and (self._tree is None or not self._tree.value):
             return CommentedMap()
         if not isinstance(root, CommentedMap):
             raise self._bad(1, "the file must be a mapping, with keys like server: and model:")
@@ -91,52 +125,81 @@ class Document:
                 return None
         return node
 
+    # --- edits ---
+
+    @_if_possible
     def put(self, path: Path, value: Any) -> "Document":
         """Put a value where there is none, or null, or something empty; make the mappings that are missing.
 
-        Raises `EditImpossible`.
+        Raises `EditImpossible`, also where another value stands, there or on the way.
         """
         wanted = _plain(self.root)
         holder = wanted
         for step in path[:-1]:
-            if not holder.get(step):
+            if _is_vacant(self._member(holder, step)):
                 holder[step] = {}
             holder = holder[step]
+        if not _is_vacant(self._member(holder, path[-1])):
+            raise self._impossible()
         holder[path[-1]] = value
         return self._spliced(self._put_at(path, value), wanted)
 
+    @_if_possible
     def append(self, path: Path, value: dict[str, Any]) -> "Document":
-        """Add an item to the end of a list that is not empty. Raises `EditImpossible`."""
+        """Add an item to the end of a list that is not empty, in the style of the last. Raises `EditImpossible`."""
         wanted = _plain(self.root)
         _at(wanted, path).append(value)
-        node = self._node(path)
-        if not isinstance(node, SequenceNode) or not node.value:
-            raise EditImpossible(file=self.file)
-        last = _end(self.text, node.value[-1])
-        if node.flow_style:
-            return self._spliced(self.text[:last] + ", " + _flow(value) + self.text[last:], wanted)
-        indent = _column(self.text, _dash(self.text, node, len(node.value) - 1))
-        at = self._after(last, deeper_than=indent)
-        return self._spliced(_insert_lines(self.text, at, _item(value, indent)), wanted)
+        node = self._list(path)
+        text = self._append_to_flow(node, value) if node.flow_style else self._append_to_block(node, value)
+        return self._spliced(text, wanted)
 
+    @_if_possible
     def remove(self, path: Path) -> "Document":
         """Remove an item of a list, with the comment lines right above it. Raises `EditImpossible`."""
         above, index = path[:-1], int(path[-1])
         wanted = _plain(self.root)
         del _at(wanted, above)[index]
-        node = self._node(above)
-        if not isinstance(node, SequenceNode):
-            raise EditImpossible(file=self.file)
+        node = self._list(above)
         if not node.flow_style and len(node.value) == 1:
             return self._spliced(self._emptied(node, above), wanted)
-        start, end = self._flow_cut(node, index) if node.flow_style else self._block_cut(node, index)
-        return self._spliced(self.text[:start] + self.text[end:], wanted)
+        cuts = self._flow_cuts(node, index) if node.flow_style else [self._tidy_cut(node, index)]
+        text = self.text
+        for start, end in sorted(cuts, reverse=True):
+            text = text[:start] + text[end:]
+        return self._spliced(text, wanted)
+
+    def _impossible(self) -> EditImpossible:
+        return EditImpossible(file=self.file)
+
+    def _member(self, holder: Any, step: str | int) -> Any:
+        if not isinstance(holder, dict):
+            raise self._impossible()
+        return holder.get(step)
+
+    def _spliced(self, text: str, wanted: Any) -> "Document":
+        """Return the edited document, if it says what the edit was to achieve."""
+        if self.text and not self.text.endswith("\n"):
+            text = text.removesuffix("\n")
+        document = Document(text, self.file, self.newline, self.bom)
+        try:
+            is_right = _plain(document.root) == wanted
+        except ConfigSyntaxError:
+            is_right = False
+        if not is_right:
+            raise self._impossible()
+        return document
 
     # --- where things stand ---
 
+    @cached_property
+    def _tree(self) -> Node | None:
+        """The syntax tree, with positions."""
+        tree: Node | None = _yaml().compose(io.StringIO(self.text))
+        return tree
+
     def _node(self, path: Path) -> Node | None:
         """Return the syntax node at a path."""
-        node: Node | None = _yaml().compose(io.StringIO(self.text))
+        node = self._tree
         for step in path:
             if isinstance(node, MappingNode):
                 node = next((value for key, value in node.value if key.value == str(step)), None)
@@ -145,6 +208,23 @@ class Document:
             else:
                 return None
         return node
+
+    def _list(self, path: Path) -> SequenceNode:
+        node = self._node(path)
+        if not isinstance(node, SequenceNode) or not node.value:
+            raise self._impossible()
+        return node
+
+    def _key(self, path: Path) -> tuple[Node, int, bool]:
+        """Return the node of a path's last key, where its colon ends, and whether it stands in a flow mapping."""
+        holder = self._node(path[:-1])
+        if not path or not isinstance(holder, MappingNode):
+            raise self._impossible()
+        key = next(key for key, _ in holder.value if key.value == str(path[-1]))
+        colon = _COLON.match(self.text, _end(self.text, key))
+        if colon is None:
+            raise self._impossible()
+        return key, colon.end(), bool(holder.flow_style)
 
     def _after(self, offset: int, deeper_than: int) -> int:
         """Return where the line behind `offset` ends, with the comment lines below it that are indented deeper."""
@@ -158,34 +238,100 @@ class Document:
             at = end
         return at
 
+    @cached_property
+    def _style(self) -> "_Style":
+        """How the file indents, where there is something to go by."""
+        depths = list(_depths(self._tree))
+        steps = Counter(depth for kind, depth in depths if kind is MappingNode)
+        offsets = Counter(depth for kind, depth in depths if kind is SequenceNode)
+        step = steps.most_common(1)[0][0] if steps else 2
+        return _Style(step, offsets.most_common(1)[0][0] if offsets else step)
+
+    # --- cutting ---
+
     def _block_cut(self, node: SequenceNode, index: int) -> tuple[int, int]:
-        """Return from where to where an item of a block list stands, with the comment lines right above it."""
+        """Return from where to where an item of a block list stands, with the comment lines right above it.
+
+        Those stay if an item that was put out of use is among them.
+        """
         dash = _dash(self.text, node, index)
         indent = _column(self.text, dash)
-        start = dash - indent
-        while start and self.text.startswith(" " * indent + "#", _line_start(self.text, start - 1)):
-            start = _line_start(self.text, start - 1)
+        start = above = dash - indent
+        while above and self.text.startswith(" " * indent + "#", _line_start(self.text, above - 1)):
+            above = _line_start(self.text, above - 1)
+        if not _ITEM_OUT_OF_USE.search(self.text, above, start):
+            start = above
         return start, self._after(_end(self.text, node.value[index]), deeper_than=indent)
 
-    def _flow_cut(self, node: SequenceNode, index: int) -> tuple[int, int]:
-        """Return from where to where an item of a flow list stands, with one comma."""
+    def _tidy_cut(self, node: SequenceNode, index: int) -> tuple[int, int]:
+        """Return a block item's cut, with the blank lines that held it apart from its neighbours."""
+        start, end = self._block_cut(node, index)
+        above = _line_end(self.text, _end(self.text, node.value[index - 1])) if index else start
+        before = start
+        while before > above and not self.text[_line_start(self.text, before - 1) : before].strip():
+            before = _line_start(self.text, before - 1)
+        if index + 1 == len(node.value):
+            return before, end
+        blanks = _BLANK_LINES.match(self.text, end)
+        return start, blanks.end() if blanks and (index == 0 or before < start) else end
+
+    def _flow_cuts(self, node: SequenceNode, index: int) -> list[tuple[int, int]]:
+        """Return from where to where an item of a flow list stands, and a comma."""
         items = node.value
-        if index + 1 < len(items):
-            return items[index].start_mark.index, items[index + 1].start_mark.index
-        start = _end(self.text, items[index - 1]) if index else items[index].start_mark.index
-        return start, _end(self.text, items[index])
+        start, end = items[index].start_mark.index, _end(self.text, items[index])
+        above = _end(self.text, items[index - 1]) if index else start
+        rest = _REST_OF_FLOW_LINE.match(self.text, end)
+        is_last = index + 1 == len(items)
+        if rest and not self.text[_line_start(self.text, start) : start].strip():
+            lines = _line_start(self.text, start), rest.end()
+            comma = self.text.find(",", above, start) if is_last and index and not rest[1] else -1
+            return [lines, (comma, comma + 1)] if comma >= 0 else [lines]
+        if not is_last:
+            return [(start, items[index + 1].start_mark.index)]
+        if index:
+            return [(above, end)]
+        comma_behind = re.compile(r"\s*,").match(self.text, end)
+        return [(start, comma_behind.end() if comma_behind else end)]
 
     def _emptied(self, node: SequenceNode, path: Path) -> str:
         """Return the text with `[]` in the place of a block list's only item."""
-        holder = self._node(path[:-1])
-        if not isinstance(holder, MappingNode):
-            raise EditImpossible(file=self.file)
-        key = next(key for key, _ in holder.value if key.value == str(path[-1]))
-        colon = self.text.index(":", _end(self.text, key)) + 1
+        _, colon, _ = self._key(path)
+        properties = _PROPERTIES.match(self.text, colon)
+        at = properties.end() if properties else colon
         start, end = self._block_cut(node, 0)
-        return self.text[:colon] + " []" + self.text[colon:start] + self.text[end:]
+        return self.text[:at] + " []" + self.text[at:start] + self.text[end:]
 
     # --- putting ---
+
+    def _append_to_block(self, node: SequenceNode, value: dict[str, Any]) -> str:
+        last = node.value[-1]
+        dash = _dash(self.text, node, len(node.value) - 1)
+        indent = _column(self.text, dash)
+        gap = self.text[dash + 1 : last.start_mark.index] if not last.anchor else " "
+        lines = [self._flow_like(last, value)] if _is_flow(last) else _block(value, self._style)
+        lines = _item(lines, gap if gap and not gap.strip(" ") else " ")
+        above = _end(self.text, node.value[-2]) if len(node.value) > 1 else dash
+        if _BLANK_LINE.search(self.text, above, dash):
+            lines = ["", *lines]
+        at = self._after(_end(self.text, last), deeper_than=indent)
+        return _insert_lines(self.text, at, _indented(lines, indent))
+
+    def _append_to_flow(self, node: SequenceNode, value: dict[str, Any]) -> str:
+        last = node.value[-1]
+        start, end = last.start_mark.index, _end(self.text, last)
+        before = self.text[_line_start(self.text, start) : start]
+        rest = _REST_OF_FLOW_LINE.match(self.text, end)
+        if before.strip() or not rest:
+            return self.text[:end] + ", " + self._flow_like(last, value) + self.text[end:]
+        comma = "" if rest[1] else ","
+        added = before + self._flow_like(last, value) + rest[1] + "\n"
+        return self.text[:end] + comma + _ended(self.text[end : rest.end()]) + added + self.text[rest.end() :]
+
+    def _flow_like(self, sibling: Node, value: dict[str, Any]) -> str:
+        """Return a mapping as flow YAML, with spaces inside its braces where its sibling has them."""
+        text = _flow(value)
+        is_wide = self.text.startswith("{ ", sibling.start_mark.index)
+        return "{ " + text[1:-1] + " }" if is_wide else text
 
     def _put_at(self, path: Path, value: Any) -> str:
         """Return the text with `value` at `path`."""
@@ -195,54 +341,70 @@ class Document:
             value = {path[depth]: value}
         if not depth and (node is None or not node.value):
             text = "" if isinstance(node, MappingNode) else self.text  # `{}` gives way, comments stay
-            return _ended(text) + _block(value, 0)
+            return _insert_lines(text, len(text), _block(value, self._style))
         if not isinstance(node, MappingNode) or not node.value:
             return self._replace(node, path[:depth], value)
-        last_key, last_value = node.value[-1]
-        last = max(_end(self.text, last_key), _end(self.text, last_value))
+        last = _pair_end(self.text, *node.value[-1])
         if node.flow_style:
             return self.text[:last] + ", " + _flow(value)[1:-1] + self.text[last:]
-        indent = last_key.start_mark.column
-        return _insert_lines(self.text, self._after(last, deeper_than=indent), _block(value, indent))
+        indent = node.value[-1][0].start_mark.column
+        at = self._after(last, deeper_than=indent)
+        return _insert_lines(self.text, at, _indented(_block(value, self._style), indent))
 
     def _replace(self, node: Node | None, path: Path, value: Any) -> str:
         """Put a value in the place of null, `[]` or `{}` behind a key."""
-        holder = self._node(path[:-1])
-        if not isinstance(holder, MappingNode):
-            raise EditImpossible(file=self.file)
-        key = next(key for key, _ in holder.value if key.value == str(path[-1]))
-        start = self.text.index(":", _end(self.text, key)) + 1
-        end = max(start, _end(self.text, node)) if node is not None else start
-        if holder.flow_style:
+        key, start, in_flow = self._key(path)
+        end = start if node is None or _is_wordless(node) else max(start, _end(self.text, node))
+        if in_flow:
             return self.text[:start] + " " + _flow(value) + self.text[end:]
         line_end = _line_end(self.text, end)
         comment = self.text[end:line_end].rstrip()
-        step = 2 if isinstance(value, dict) or self._indents_lists() else 0
-        lines = _block(value, key.start_mark.column + step)
-        return self.text[:start] + comment + "\n" + lines + self.text[line_end:]
+        before = _ended(self.text[:start] + comment)
+        if isinstance(value, list):
+            lines = [line for one in value for line in _item(_block(one, self._style), " ")]
+            indent = key.start_mark.column + self._style.offset
+        else:
+            lines = _block(value, self._style)
+            indent = key.start_mark.column + self._style.step
+        return _insert_lines(before + self.text[line_end:], len(before), _indented(lines, indent))
 
-    def _indents_lists(self) -> bool:
-        """Whether the file's lists stand further in than their keys; true where there are none to go by."""
-        return not re.search(r"^( *)[^\s#-][^\n]*:[ ]*(?:#[^\n]*)?\n(?:\s*#[^\n]*\n)*\1- ", self.text, re.MULTILINE)
 
-    def _spliced(self, text: str, wanted: Any) -> "Document":
-        """Return the edited document, if it says what the edit was to achieve."""
-        document = Document(text, self.file, self.newline, self.bom)
-        try:
-            is_right = _plain(document.root) == wanted
-        except ConfigSyntaxError:
-            is_right = False
-        if not is_right:
-            raise EditImpossible(file=self.file)
-        return document
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """How far a file indents: a mapping in a mapping, and the dash of a list under its key, in columns."""
+
+    step: int
+    offset: int
+
+
+class _Constructor(RoundTripConstructor):
+    """Reads dates as text, as YAML 1.2 has it: no setting is a date, and 2024-13-01 may be a model's name."""
+
+    yaml_constructors = {  # noqa: RUF012 - as its base has it
+        **RoundTripConstructor.yaml_constructors,
+        "tag:yaml.org,2002:timestamp": RoundTripConstructor.construct_yaml_str,
+    }
 
 
 def _yaml() -> YAML:
     yaml = YAML(pure=True)
+    yaml.Constructor = _Constructor
     yaml.preserve_quotes = True
     yaml.width = 1 << 20
-    yaml.indent(mapping=2, sequence=4, offset=2)
     return yaml
+
+
+def _fault(error: YAMLError, text: str) -> tuple[int, str]:
+    """Return the line and a description of what makes a text unreadable, without its values: they may be keys."""
+    if isinstance(error, ReaderError):
+        return text.count("\n", 0, error.position) + 1, f"the character U+{error.character:04X} is not allowed"
+    if not isinstance(error, MarkedYAMLError):
+        return 0, " ".join(str(error).split())
+    mark = error.problem_mark or error.context_mark
+    parts = (error.context, error.problem)
+    if isinstance(error, DuplicateKeyError):
+        parts = (None, re.sub(r" with value .*", "", error.problem or "", flags=re.DOTALL))
+    return mark.line + 1 if mark else 0, " ".join(part for part in parts if part)
 
 
 def _plain(value: Any) -> Any:
@@ -251,7 +413,13 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, TaggedScalar):
+        return str(value.tag), value.value
     return value
+
+
+def _is_vacant(value: Any) -> bool:
+    return value is None or value in ({}, [])
 
 
 def _at(value: Any, path: Path) -> Any:
@@ -277,13 +445,25 @@ def _end(text: str, node: Node) -> int:
     """Return where a node's own text ends. A block collection ends with its last child, before comments and blanks."""
     if isinstance(node, CollectionNode) and node.value and not node.flow_style:
         last = node.value[-1]
-        children = last if isinstance(last, tuple) else (last,)
-        return max(_end(text, child) for child in children)
+        return _pair_end(text, *last) if isinstance(last, tuple) else _end(text, last)
     if isinstance(node, ScalarNode) and node.style in {"|", ">"}:
-        return len(text[: node.end_mark.index].rstrip("\n"))
-    if node.start_mark.index == node.end_mark.index:  # null without a word: nothing stands there
+        block = text[: node.end_mark.index]
+        return len(block.removesuffix("\n") if node.value.endswith("\n\n") else block.rstrip("\n"))
+    if _is_wordless(node):
         return len(text[: node.start_mark.index].rstrip())
     return int(node.end_mark.index)
+
+
+def _pair_end(text: str, key: Node, value: Node) -> int:
+    """Return where a key with its value ends."""
+    end = _end(text, key)
+    colon = _COLON.match(text, end)
+    return max(colon.end() if colon else end, 0 if _is_wordless(value) else _end(text, value))
+
+
+def _is_wordless(node: Node) -> bool:
+    """Whether a node is null by saying nothing; ruamel then places it behind the comments that follow."""
+    return bool(node.start_mark.index == node.end_mark.index)
 
 
 def _dash(text: str, node: SequenceNode, index: int) -> int:
@@ -298,8 +478,26 @@ def _column(text: str, offset: int) -> int:
     return offset - _line_start(text, offset)
 
 
-def _insert_lines(text: str, at: int, lines: str) -> str:
-    return _ended(text[:at]) + lines + text[at:]
+def _is_flow(node: Node) -> bool:
+    return isinstance(node, CollectionNode) and bool(node.flow_style)
+
+
+def _depths(node: Node | None) -> Iterator[tuple[type[Node], int]]:
+    """Yield the kind of each block collection under a key, and how much further in than the key it stands."""
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            child = value.value[0] if isinstance(value, CollectionNode) and value.value else None
+            if child is not None and not value.flow_style and value.start_mark.line > key.start_mark.line:
+                first = child[0] if isinstance(child, tuple) else value
+                yield type(value), first.start_mark.column - key.start_mark.column
+            yield from _depths(value)
+    elif isinstance(node, SequenceNode):
+        for item in node.value:
+            yield from _depths(item)
+
+
+def _insert_lines(text: str, at: int, lines: list[str]) -> str:
+    return _ended(text[:at]) + "".join(f"{line}\n" for line in lines) + text[at:]
 
 
 def _ended(text: str) -> str:
@@ -309,20 +507,22 @@ def _ended(text: str) -> str:
 # --- new text ---
 
 
-def _block(value: Any, indent: int) -> str:
-    """Return a value as block YAML, each line indented; what is in a list stands at the indentation itself."""
+def _block(value: Any, style: _Style) -> list[str]:
+    """Return a value as the lines of block YAML."""
     stream = io.StringIO()
     yaml = _yaml()
-    yaml.dump(value, stream)
-    text = stream.getvalue()
-    if isinstance(value, list):
-        text = "\n".join(line.removeprefix("  ") for line in text.split("\n"))
-    return "".join(" " * indent + line if line.strip() else line for line in text.splitlines(keepends=True))
+    yaml.indent(mapping=style.step, sequence=style.offset + 2, offset=style.offset)
+    yaml.dump(_quoted(value), stream)
+    return stream.getvalue().removesuffix("\n").split("\n")
 
 
-def _item(value: dict[str, Any], indent: int) -> str:
-    """Return a mapping as an item of a block list."""
-    return _block([value], indent)
+def _item(lines: list[str], gap: str) -> list[str]:
+    """Return the lines of a list's item from those of its value; `gap` stands behind the dash."""
+    return [(" " + " " * len(gap) if index else "-" + gap) + line for index, line in enumerate(lines)]
+
+
+def _indented(lines: list[str], indent: int) -> list[str]:
+    return [" " * indent + line if line else line for line in lines]
 
 
 def _flow(value: Any) -> str:
@@ -330,5 +530,20 @@ def _flow(value: Any) -> str:
     stream = io.StringIO()
     yaml = _yaml()
     yaml.default_flow_style = True
-    yaml.dump(value, stream)
+    yaml.dump(_quoted(value), stream)
     return stream.getvalue().strip()
+
+
+def _quoted(value: Any) -> Any:
+    """Put in quotes what readers of YAML 1.1 take for something else than text, and what holds line breaks."""
+    if isinstance(value, dict):
+        return {_quoted(key): _quoted(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_quoted(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    if not value.isprintable():
+        return DoubleQuotedScalarString(value)
+    # a single y or n is text to all readers in use, whatever the letter of YAML 1.1
+    is_ambiguous = len(value) > 1 and any(pattern.match(value) for _, _, pattern, _ in implicit_resolvers)
+    return SingleQuotedScalarString(value) if is_ambiguous else value

@@ -1,5 +1,6 @@
 """Where configuration files live: --config, JAIROUTER_CONFIG, the working folder, the user's folder, the system's."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -12,18 +13,21 @@ NAMES: Final = ("jairouter.yaml", "jairouter.yml")
 
 def find(explicit: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:
     """Return the configuration file in use; one that is named must exist. Raises `ConfigNotFound`."""
-    named = explicit or (Path(environ[VARIABLE]) if environ.get(VARIABLE) else None)
-    places = [cwd / named] if named else list(places_to_look(cwd))
-    for place in places:
-        if place.is_file() or (named and place.exists()):
-            return place
-    raise ConfigNotFound(searched="\n".join(f"  {place}" for place in places))
+    named = _named(explicit, environ)
+    if named is not None:
+        places = [cwd / named]
+        found = [place for place in places if not _is_missing(place)]
+    else:
+        places = list(places_to_look(cwd))
+        found = [place for place in places if os.path.isfile(place)]  # noqa: PTH113 - Path.is_file raises for closed folders
+    if not found:
+        raise ConfigNotFound(searched="\n".join(f"  {place}" for place in places))
+    return found[0]
 
 
 def default_target(explicit: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:
     """Return where a new configuration file goes."""
-    named = explicit or (Path(environ[VARIABLE]) if environ.get(VARIABLE) else None)
-    return cwd / (named or NAMES[0])
+    return cwd / (_named(explicit, environ) or NAMES[0])
 
 
 def places_to_look(cwd: Path) -> Iterator[Path]:
@@ -33,6 +37,23 @@ def places_to_look(cwd: Path) -> Iterator[Path]:
     yield from (cwd / name for name in NAMES)
     for folder in (platformdirs.user_config_path, platformdirs.site_config_path):
         try:
-            yield folder("jairouter", appauthor=False) / NAMES[0]
+            place = folder("jairouter", appauthor=False) / NAMES[0]
         except (RuntimeError, KeyError):  # there is no home folder
             continue
+        if place.is_absolute():  # without a home folder it may be `~/.config`, which nobody means
+            yield place
+
+
+def _named(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
+    return explicit or (Path(environ[VARIABLE]) if environ.get(VARIABLE) else None)
+
+
+def _is_missing(place: Path) -> bool:
+    """Whether nothing is there; what cannot be looked at may be there, and reading it says what is wrong."""
+    try:
+        place.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

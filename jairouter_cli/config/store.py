@@ -1,16 +1,16 @@
 """The file on disk: read, and changed under a lock, whole or not at all.
 
 A change is read, edited, parsed as a whole, and only then written: to a new file beside the old one, flushed to the
-disk, then renamed over it. Whoever reads sees the old file or the new one.
+disk, then renamed over it. Whoever reads sees the old file or the new one. The system's errors become ours in
+`_translated`, and nowhere else.
 """
 
 import errno
 import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,12 +27,17 @@ from jairouter_cli.errors import (
     ConfigUnreadable,
     ConfigUnwritable,
     EditRefused,
+    StoreError,
 )
 
 LOCK_WAIT_S: Final = 10.0  # an edit takes milliseconds; whoever holds the lock for longer is stuck
 
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _NEW_FILE_MODE: Final = 0o600  # it will hold keys
 _ANY_WRITE: Final = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+_MOUNTED: Final = "mount the file's folder instead of the file, so that it can be replaced"
+# What a file system that cannot flush folders says; the rename has happened by then.
+_CANNOT_FLUSH: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})
 
 Operation = Callable[[Document], Change]
 
@@ -66,14 +71,15 @@ class Applied:
 
 
 class Store:
-    """One configuration file."""
+    """One configuration file; an edit waits `lock_wait_s` for another to end."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, lock_wait_s: float = LOCK_WAIT_S) -> None:
         self.file: Final = file
+        self._lock_wait_s: Final = lock_wait_s
 
     def read(self) -> Loaded:
         """Read the file. Raises `ConfigNotFound`, `ConfigUnreadable`, `ConfigSyntaxError`, `ConfigInvalid`."""
-        data = self._bytes()
+        data = self._bytes(self.file)
         document = Document.load(self._text(data), str(self.file))
         parsed = parse(document)
         return Loaded(self.file, document, parsed.config, parsed.notices, _digest(data))
@@ -84,8 +90,9 @@ class Store:
         Raises what `read` raises, what the operation raises, `ConfigLocked`, `ConfigUnwritable`.
         """
         target = self._target()
+        _check_editable(self.file, target)
         with self._locked(target):
-            data = self._bytes()
+            data = self._bytes(target)
             document = Document.load(self._text(data), str(self.file))
             change = operation(document)
             text = change.document.dump()
@@ -101,8 +108,13 @@ class Store:
         target = self._target()
         with _translated(self.file):
             target.parent.mkdir(parents=True, exist_ok=True)
+            is_there = target.exists()
+        if is_there and not force:
+            raise ConfigExists(file=str(self.file))
+        if is_there:
+            _check_editable(self.file, target)
         with self._locked(target):
-            if target.exists() and not force:
+            if target.exists() and not force:  # made by another process in the meantime
                 raise ConfigExists(file=str(self.file))
             self._replace(target, text.encode("utf-8"))
 
@@ -110,16 +122,12 @@ class Store:
         """Return the file itself, behind any links: a link stays a link."""
         try:
             return self.file.resolve()
-        except (OSError, RuntimeError) as error:
-            raise ConfigUnreadable(file=str(self.file), reason=str(error)) from error
+        except (OSError, RuntimeError):  # what Python 3.11 raises for links in a circle
+            raise ConfigUnreadable(file=str(self.file), reason="its symbolic links lead nowhere") from None
 
-    def _bytes(self) -> bytes:
-        try:
-            return self.file.read_bytes()
-        except FileNotFoundError:
-            raise ConfigNotFound(searched=f"  {self.file}") from None
-        except OSError as error:
-            raise ConfigUnreadable(file=str(self.file), reason=error.strerror or str(error)) from error
+    def _bytes(self, file: Path) -> bytes:
+        with _translated(self.file, ConfigUnreadable):
+            return file.read_bytes()
 
     def _text(self, data: bytes) -> str:
         try:
@@ -133,35 +141,52 @@ class Store:
         """Keep other processes from editing. The lock ends with its process, however that ends."""
         from filelock import FileLock, Timeout  # noqa: PLC0415 - only edits need it
 
-        lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=LOCK_WAIT_S)
-        try:
-            with _translated(self.file):
+        lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=self._lock_wait_s)
+        with _translated(self.file):
+            try:
                 lock.acquire()
-        except Timeout:
-            raise ConfigLocked(file=str(self.file), waited_s=LOCK_WAIT_S) from None
+            except Timeout:  # an OSError, too
+                raise ConfigLocked(file=str(self.file), waited_s=self._lock_wait_s) from None
         try:
             yield
         finally:
             lock.release()
 
     def _replace(self, target: Path, data: bytes) -> None:
-        """Write beside the file, flush, rename over it, flush the folder."""
+        """Write beside the file, flush, rename over it, flush the folder.
+
+        The name of the new file is always the same, so that one left by a killed process is overwritten by the next.
+        """
+        new = target.with_name(f".{target.name}.new")
         with _translated(self.file):
             status = target.stat() if target.exists() else None
-            if status is not None and not status.st_mode & _ANY_WRITE:
-                raise PermissionError(errno.EACCES, "it is read-only")
-            descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".new", dir=target.parent)
             try:
-                with os.fdopen(descriptor, "wb") as stream:
+                new.unlink(missing_ok=True)
+                with os.fdopen(os.open(new, _CREATE, _NEW_FILE_MODE), "wb") as stream:
+                    _like(stream.fileno(), status)
                     stream.write(data)
                     stream.flush()
-                    _like(stream.fileno(), status)
                     os.fsync(stream.fileno())
-                Path(name).replace(target)
+                new.replace(target)
             except BaseException:
-                Path(name).unlink(missing_ok=True)
+                new.unlink(missing_ok=True)
                 raise
             _flush_folder(target.parent)
+
+
+def _check_editable(file: Path, target: Path) -> None:
+    """Raise what stands against an edit; the mode is looked at, too, for it would not stop root."""
+    with _translated(file, ConfigUnreadable):
+        status, folder = target.stat(), target.parent.stat()
+    obstacles = (
+        ("it is a folder", stat.S_ISDIR(status.st_mode)),
+        ("it is not a regular file", not stat.S_ISREG(status.st_mode)),
+        ("it is read-only", not status.st_mode & _ANY_WRITE),
+        ("its folder is read-only", not folder.st_mode & _ANY_WRITE),
+    )
+    for reason, stands in obstacles:
+        if stands:
+            raise ConfigUnwritable(file=str(file), reason=reason)
 
 
 def _judged(edited: Document, before: Document) -> Parsed:
@@ -174,13 +199,14 @@ def _judged(edited: Document, before: Document) -> Parsed:
 
 
 def _like(descriptor: int, status: os.stat_result | None) -> None:
-    """Give a new file the mode and, where that is allowed, the owner of the old one."""
-    os.fchmod(descriptor, stat.S_IMODE(status.st_mode) if status else _NEW_FILE_MODE)
-    if status is not None and (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
-        try:
+    """Give a new file the owner, where that is allowed, and the mode of the old one."""
+    if status is None:
+        return
+    own = os.fstat(descriptor)
+    if (status.st_uid, status.st_gid) != (own.st_uid, own.st_gid):
+        with suppress(PermissionError):  # a user who may write the folder but not give files away
             os.fchown(descriptor, status.st_uid, status.st_gid)
-        except PermissionError:
-            return  # a user who may write the folder but not give files away
+    os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
 
 
 def _flush_folder(folder: Path) -> None:
@@ -188,19 +214,23 @@ def _flush_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_FLUSH:
+            raise
     finally:
         os.close(descriptor)
 
 
 @contextmanager
-def _translated(file: Path) -> Iterator[None]:
-    """Tell the system's errors as ours."""
+def _translated(file: Path, kind: type[StoreError] = ConfigUnwritable) -> Iterator[None]:
+    """Tell the system's errors as ours: as `kind`, or as `ConfigNotFound` where nothing is there to be read."""
     try:
         yield
-    except (TimeoutError, ConfigExists):
-        raise
     except OSError as error:
-        raise ConfigUnwritable(file=str(file), reason=error.strerror or str(error)) from error
+        if kind is ConfigUnreadable and isinstance(error, FileNotFoundError):
+            raise ConfigNotFound(searched=f"  {file}") from error
+        hint = _MOUNTED if error.errno == errno.EBUSY else None
+        raise kind(file=str(file), reason=error.strerror or str(error), hint=hint) from error
 
 
 def _digest(data: bytes) -> str:

@@ -1,5 +1,6 @@
 """The file is the old one or the new one, whole; concurrent edits lose nothing."""
 
+import os
 import resource
 import stat
 import subprocess
@@ -8,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from jairouter_cli.config.model import Instance, ServiceType, Url
 from jairouter_cli.config.ops import instances as ops
@@ -16,6 +18,7 @@ from jairouter_cli.config.store import Store
 from jairouter_cli.errors import (
     ConfigExists,
     ConfigInvalid,
+    ConfigLocked,
     ConfigNotFound,
     ConfigSyntaxError,
     ConfigUnreadable,
@@ -113,6 +116,77 @@ def test_a_read_only_file_is_left_alone(store: Store) -> None:
     assert store.file.read_text() == TEXT
 
 
+def test_a_folder_that_is_read_only(store: Store) -> None:
+    """Nothing can be renamed in it; nothing is left in it, not even a lock."""
+    store.file.parent.chmod(0o555)
+    try:
+        with pytest.raises(ConfigUnwritable, match="its folder is read-only; the file was left as it was"):
+            add(store)
+        assert [path.name for path in store.file.parent.iterdir()] == ["jairouter.yaml"]
+    finally:
+        store.file.parent.chmod(0o755)
+
+
+def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path) -> None:
+    """Else `JAIROUTER_CONFIG=/dev/null`, as root, would be the end of /dev/null."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for edit in (add, lambda store: store.create(TEXT, force=True)):
+        with pytest.raises(ConfigUnwritable, match="it is not a regular file"):
+            edit(Store(pipe))
+    assert list(tmp_path.iterdir()) == [pipe]
+    with pytest.raises(ConfigUnwritable, match="it is a folder"):
+        add(Store(tmp_path))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_the_owner_is_kept(store: Store) -> None:
+    """When root edits the file of a service's account, the service can still read it."""
+    os.chown(store.file, 12345, 23456)
+    store.file.chmod(0o600)
+    add(store)
+    status = store.file.stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (12345, 23456, 0o600)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_file_that_is_mounted_alone(store: Store, tmp_path: Path) -> None:
+    """As containers do it; it cannot be renamed over, and the hint says what to do."""
+    source = tmp_path / "source"
+    source.write_text(TEXT)
+    if subprocess.run(["mount", "--bind", source, store.file], capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        with pytest.raises(ConfigUnwritable) as caught:
+            add(store)
+    finally:
+        subprocess.run(["umount", store.file], check=True)
+    assert caught.value.hint == "mount the file's folder instead of the file, so that it can be replaced"
+    assert leftovers(store) == ["jairouter.yaml", "source"]
+
+
+def test_links_in_a_circle(tmp_path: Path) -> None:
+    """They are told as an error of the file's."""
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(ConfigUnreadable):
+        Store(tmp_path / "a").read()
+    with pytest.raises(ConfigUnreadable):
+        add(Store(tmp_path / "a"))
+
+
+def test_a_lock_that_is_held_too_long(store: Store) -> None:
+    """The edit gives up and says how long it waited."""
+    impatient = Store(store.file, lock_wait_s=0.1)
+    with (
+        FileLock(store.file.with_name(".jairouter.yaml.lock")),
+        ThreadPoolExecutor(1) as pool,
+        pytest.raises(ConfigLocked, match=r"another process is editing .* \(waited 0.1 s\)"),
+    ):
+        pool.submit(add, impatient).result()
+    assert store.file.read_text() == TEXT
+
+
 def test_a_full_disk_leaves_the_old_file(store: Store) -> None:
     """No space for the new one: nothing half done, nothing left over."""
     limited = "import resource, signal; resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))"
@@ -145,9 +219,13 @@ def test_files_that_cannot_be_used(store: Store, data: bytes, error: type[Except
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:
-    """Missing, or a folder."""
-    with pytest.raises(ConfigNotFound):
-        Store(tmp_path / "none.yaml").read()
+    """Missing, even its folder, or a folder itself; no lock is made for it."""
+    for name in ("none.yaml", "none/none.yaml"):
+        with pytest.raises(ConfigNotFound):
+            Store(tmp_path / name).read()
+        with pytest.raises(ConfigNotFound):
+            add(Store(tmp_path / name))
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(ConfigUnreadable):
         Store(tmp_path).read()
 
@@ -194,3 +272,11 @@ def test_a_writer_that_is_killed_leaves_a_whole_file(store: Store) -> None:
         assert names(store) >= {f"k{round_}-{edit}" for edit in range(2 + round_)}
     add(store, "after")
     assert "after" in names(store)
+    assert leftovers(store) == ["jairouter.yaml"]
+
+
+def test_what_a_killed_writer_left_is_overwritten(store: Store) -> None:
+    """The half-written file, with its keys, does not lie about for ever."""
+    store.file.with_name(".jairouter.yaml.new").write_text("api-key: half")
+    add(store)
+    assert leftovers(store) == ["jairouter.yaml"]

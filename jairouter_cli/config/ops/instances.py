@@ -1,42 +1,68 @@
 """Adding and removing instances."""
 
 import difflib
-from collections.abc import Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
 
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.model import Instance, ServiceType
 from jairouter_cli.config.ops.change import Change
-from jairouter_cli.config.spelling import camel, find_key, kebab, service_type, squash
+from jairouter_cli.config.spelling import camel, find_key, kebab, service_type
 from jairouter_cli.config.view import plain
 from jairouter_cli.errors import InstanceAmbiguous, InstanceExists, InstanceNotFound
 
 Path = tuple[str | int, ...]
 
-_SHOWN = 5  # candidates that an error names
+_SHOWN: Final = 5  # candidates that an error names
+_SLASHES_AT_END: Final = re.compile(r"/+(?=(?:#\d+)?$)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An instance as it stands in the file: at `index`, as the `number`th of `count` with its name and address."""
+
+    index: int
+    name: str
+    base_url: str
+    number: int = 1
+    count: int = 1
+
+    @property
+    def id(self) -> str:
+        """`name@base-url`; among equals their number stands behind it: `name@base-url#2`."""
+        return self.plain_id if self.count == 1 else f"{self.plain_id}#{self.number}"
+
+    @property
+    def plain_id(self) -> str:
+        return f"{self.name}@{self.base_url}"
 
 
 def add(document: Document, service: ServiceType, instance: Instance) -> Change:
     """Add an instance behind those that the service has. Raises `InstanceExists`, `EditImpossible`."""
     path = instances_path(document, service)
-    present = _present(document, path)
-    if instance.id in (_id(one) for one in present):
+    if trimmed(instance.id) in (entry.plain_id for entry in _entries(document, path)):
         raise InstanceExists(service=service.value, instance=instance.id)
-    value = _written(instance, in_camel_case=_is_camel_case(present))
-    edited = document.append(path, value) if present else document.put(path, [value])
+    present = document.get(path)
+    value = _written(instance, camel if _is_camel_case(present) else kebab)
+    is_list = isinstance(present, list) and bool(present)
+    edited = document.append(path, value) if is_list else document.put(path, [value])
     return Change(edited, f"added instance {instance.id} to service {service}", service.value, instance.id)
 
 
 def remove(document: Document, service: ServiceType, wanted: str, base_url: str | None = None) -> Change:
     """Remove an instance: `MODEL@BASE_URL`, `MODEL@BASE_URL#2` for the second of equals, or `MODEL` if that is enough.
 
-    Raises `InstanceNotFound`, `InstanceAmbiguous`, `EditImpossible`.
+    Addresses are compared as they stand in the file, without slashes at their end. Raises `InstanceNotFound`,
+    `InstanceAmbiguous`, `EditImpossible`.
     """
     path = instances_path(document, service)
-    names = _names(_present(document, path))
-    index = _chosen(service, names, f"{wanted}@{base_url.rstrip('/')}" if base_url else wanted)
-    summary = f"removed instance {names[index]} from service {service}"
-    return Change(document.remove((*path, index)), summary, service.value, names[index])
+    entry = _chosen(service, _entries(document, path), f"{wanted}@{base_url}" if base_url else wanted)
+    summary = f"removed instance {entry.id} from service {service}"
+    return Change(document.remove((*path, entry.index)), summary, service.value, entry.id)
 
 
 def instances_path(document: Document, service: ServiceType) -> Path:
@@ -50,65 +76,92 @@ def instances_path(document: Document, service: ServiceType) -> Path:
     return (*path, key, _key(document.get((*path, key)), "instances"))
 
 
+def trimmed(instance_id: str) -> str:
+    """Return an id without slashes at the end of its address, in front of its number."""
+    return _SLASHES_AT_END.sub("", instance_id)
+
+
+# --- what is there ---
+
+
 def _key(node: Any, wanted: str) -> str:
     found = find_key(node, wanted) if isinstance(node, Mapping) else None
     return found or wanted
 
 
-def _present(document: Document, path: Path) -> list[Mapping[str, Any]]:
+def _entries(document: Document, path: Path) -> list[_Entry]:
+    """Return the instances at a path; what is no mapping is none, but counts for the index."""
     found = document.get(path)
-    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+    items = enumerate(found) if isinstance(found, list) else ()
+    return list(_numbered([_entry(index, item) for index, item in items if isinstance(item, Mapping)]))
 
 
-def _member(instance: Mapping[str, Any], wanted: str) -> str:
-    key = find_key(instance, wanted)
-    return str(instance[key]) if key else ""
+def _entry(index: int, item: Mapping[str, Any]) -> _Entry:
+    name, base_url = (_member(item, key) for key in ("name", "base-url"))
+    return _Entry(index, name, base_url.rstrip("/"))
 
 
-def _id(instance: Mapping[str, Any]) -> str:
-    return f"{_member(instance, 'name')}@{_member(instance, 'base-url').rstrip('/')}"
+def _member(item: Mapping[str, Any], wanted: str) -> str:
+    value = item.get(_key(item, wanted))
+    return "" if value is None else str(value)
 
 
-def _names(present: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the ids; where several are equal they are told apart by `#1`, `#2`, ..."""
-    ids = [_id(one) for one in present]
-    return [f"{name}#{ids[: index + 1].count(name)}" if ids.count(name) > 1 else name for index, name in enumerate(ids)]
+def _numbered(entries: Sequence[_Entry]) -> Iterator[_Entry]:
+    ids = [entry.plain_id for entry in entries]
+    for at, entry in enumerate(entries):
+        number, count = ids[: at + 1].count(entry.plain_id), ids.count(entry.plain_id)
+        yield _Entry(entry.index, entry.name, entry.base_url, number, count)
 
 
-def _chosen(service: ServiceType, names: Sequence[str], wanted: str) -> int:
-    """Return the index of the one instance that `wanted` fits."""
-    wanted = wanted.rstrip("/")
-    fitting = [index for index, name in enumerate(names) if name == wanted]
+# --- choosing ---
+
+# What a user may mean by a text, the closest reading first.
+_READINGS: Final[Sequence[Callable[[_Entry, str], bool]]] = (
+    lambda entry, wanted: trimmed(wanted) == entry.id,
+    lambda entry, wanted: trimmed(wanted) == entry.plain_id,
+    lambda entry, wanted: wanted == entry.name,
+)
+
+
+def _chosen(service: ServiceType, entries: Sequence[_Entry], wanted: str) -> _Entry:
+    """Return the one instance that `wanted` fits."""
+    readings = ([entry for entry in entries if fits(entry, wanted)] for fits in _READINGS)
+    fitting = next((found for found in readings if found), [])
     if not fitting:
-        fitting = [
-            i for i, name in enumerate(names) if name.rpartition("#")[0] == wanted or name.startswith(f"{wanted}@")
-        ]
-    if not fitting:
-        raise InstanceNotFound(service=service.value, instance=wanted, candidates=_closest(names, wanted))
+        raise InstanceNotFound(service=service.value, instance=wanted, candidates=_closest(entries, wanted))
     if len(fitting) > 1:
-        listed = "it may be " + ", ".join(names[index] for index in fitting[:_SHOWN])
+        listed = "it may be " + ", ".join(entry.id for entry in fitting[:_SHOWN])
         raise InstanceAmbiguous(service=service.value, instance=wanted, candidates=listed)
     return fitting[0]
 
 
-def _closest(names: Sequence[str], wanted: str) -> str:
-    if not names:
+def _closest(entries: Sequence[_Entry], wanted: str) -> str:
+    if not entries:
         return "the service has no instances"
-    close = difflib.get_close_matches(wanted, names, _SHOWN, cutoff=0) or names[:_SHOWN]
+    close = difflib.get_close_matches(wanted, [entry.id for entry in entries], _SHOWN, cutoff=0)
     return "there is " + ", ".join(close)
 
 
-def _is_camel_case(present: Sequence[Mapping[str, Any]]) -> bool:
-    return any(squash(key) == "baseurl" and key != "base-url" and "_" not in key for one in present for key in one)
+# --- writing ---
 
 
-def _written(instance: Instance, *, in_camel_case: bool) -> dict[str, Any]:
-    """Return an instance as it is written: name and address, then what differs from the defaults."""
-    members = plain(instance, naming=str, reveal=True)
-    defaults = plain(Instance(name=instance.name, base_url=instance.base_url), naming=str)
-    naming = camel if in_camel_case else kebab
-    return {
-        naming(name): value
-        for name, value in members.items()
-        if name in {"name", "base_url"} or value != defaults.get(name)
-    }
+def _is_camel_case(present: Any) -> bool:
+    items = present if isinstance(present, list) else ()
+    return any("baseUrl" in item for item in items if isinstance(item, Mapping))
+
+
+def _written(struct: msgspec.Struct, naming: Callable[[str], str]) -> dict[str, Any]:
+    """Return a struct as it is written: what it must have, then what differs from the defaults."""
+    shown = plain(struct, naming=str, reveal=True)
+    written = {}
+    for spec in msgspec.structs.fields(struct):
+        value = getattr(struct, spec.name)
+        if not spec.required and value == _default(spec):
+            continue
+        is_section = isinstance(value, msgspec.Struct) and isinstance(shown[spec.name], dict)
+        written[naming(spec.name)] = _written(value, naming) if is_section else shown[spec.name]
+    return written
+
+
+def _default(spec: msgspec.structs.FieldInfo) -> Any:
+    return spec.default_factory() if spec.default_factory is not msgspec.NODEFAULT else spec.default
