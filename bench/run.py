@@ -168,14 +168,18 @@ class Stream(asyncio.Protocol):
             self.done.set_result(None)
 
 
-async def paced(port: int, count: int) -> tuple[float, float]:
-    """Run paced streams at once; return the median first token in ms and the 99th percentile of the gaps' error."""
+async def paced(port: int, count: int, *, burst: bool) -> tuple[float, float]:
+    """Run paced streams; return the median first token in ms and the 99th percentile of the gaps' error.
+
+    They begin evenly over the life of one, as in steady use, or, in a burst, within one pace.
+    """
+    over_s = PACE_MS / 1000 * (1 if burst else PACED_CHUNKS)
     loop = asyncio.get_running_loop()
     streams = []
     for _ in range(count):
         transport, stream = await loop.create_connection(Stream, "127.0.0.1", port)
         streams.append((transport, stream))
-        await asyncio.sleep(PACE_MS / 1000 / count)
+        await asyncio.sleep(over_s / count)
     await asyncio.wait_for(asyncio.gather(*(stream.done for _, stream in streams)), 30)
     for transport, _ in streams:
         transport.close()
@@ -216,6 +220,8 @@ def nginx(stack: ExitStack, folder: Path, backend: int) -> Proxy:
     return proxy
 
 
+PACED = {"first token": "first token ms", "jitter": "gap error p99 ms", "paced cpu us": "CPU us per chunk"}
+CROWDS = (("64", 64, False), ("200", 200, False), ("64 in a burst", 64, True))
 LOADS = (("unary 1", 1, False), ("unary 32", 32, False), ("unary 256", 256, False), ("chunks 64", 64, True))
 
 
@@ -243,13 +249,13 @@ def measure(rounds: int, seconds: int) -> tuple[list[Proxy], list[Proxy], Proxy]
         direct = Proxy("direct", slow, backend)
         unhurried = [direct, nginx(stack, folder, slow), gateway(stack, folder, "jairouter", slow)]
         for _ in range(rounds):
-            for count in (64, 200):
+            for name, count, burst in CROWDS:
                 for proxy in unhurried:
                     before = proxy.cpu_s()
-                    first, jitter = uvloop.run(paced(proxy.port, count))
-                    proxy.note(f"first token {count}", first)
-                    proxy.note(f"jitter {count}", jitter)
-                    proxy.note(f"paced cpu us {count}", (proxy.cpu_s() - before) / (count * PACED_CHUNKS) * 1e6)
+                    first, jitter = uvloop.run(paced(proxy.port, count, burst=burst))
+                    proxy.note(f"first token {name}", first)
+                    proxy.note(f"jitter {name}", jitter)
+                    proxy.note(f"paced cpu us {name}", (proxy.cpu_s() - before) / (count * PACED_CHUNKS) * 1e6)
         return loaded, unhurried, direct
 
 
@@ -280,21 +286,10 @@ def report(loaded: list[Proxy], unhurried: list[Proxy], rounds: int, seconds: in
         "start s",
     ]
     paced_rows = [
-        [
-            p.name,
-            *(f"{p.median(f'{what} {count}'):.1f}" for count in (64, 200) for what in ("first token", "jitter")),
-            f"{p.median('paced cpu us 200'):.0f}",
-        ]
-        for p in unhurried
+        [proxy.name, *(f"{proxy.median(f'{what} {name}'):.1f}" for name, _, _ in CROWDS for what in PACED)]
+        for proxy in unhurried
     ]
-    paced_columns = [
-        "",
-        "first token ms, 64 streams",
-        "gap error p99 ms",
-        "first token ms, 200 streams",
-        "gap error p99 ms",
-        "CPU us per chunk",
-    ]
+    paced_columns = ["", *(f"{name}: {what}" for name, _, _ in CROWDS for what in PACED.values())]
     packages = ", ".join(
         f"{name} {metadata.version(name)}" for name in ("jairouter", "granian", "litestar", "uvloop", "httptools")
     )
@@ -310,7 +305,7 @@ nginx in the same run is what travels between machines.
 
 {table(columns, rows)}
 
-Streams of {PACED_CHUNKS} events, {PACE_MS} ms apart:
+Streams of {PACED_CHUNKS} events, {PACE_MS} ms apart, beginning evenly over the life of one, or all within {PACE_MS} ms (a burst):
 
 {table(paced_columns, paced_rows)}
 """

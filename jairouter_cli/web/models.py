@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import get
+from litestar import Request, get
 
 from jairouter_cli.errors import ModelNotFound
 from jairouter_cli.gateway.gateway import Gateway
@@ -18,9 +18,9 @@ def model_routes(gateway: Gateway) -> list[Any]:
         return {"object": "list", "data": [_model(gateway, model) for model in gateway.table.models]}
 
     @get([f"{prefix}/v1/models/{{model:path}}" for prefix in PREFIXES], summary="Show one model")
-    async def show_model(model: str) -> dict[str, object]:
+    async def show_model(request: Request[Any, Any, Any]) -> dict[str, object]:
         """One model by its name, which may hold slashes."""
-        name = model.removeprefix("/")
+        name = str(request.path_params["model"]).removeprefix("/")
         if name not in gateway.table.models:
             raise ModelNotFound(model=name, service="*", param="model")
         return _model(gateway, name)
