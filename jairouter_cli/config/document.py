@@ -8,42 +8,42 @@ what the edit was to achieve. Documents are immutable; an edit returns another o
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import Any, Concatenate, Final, ParamSpec
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, TaggedScalar
-from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.reader import ReaderError
-from ruamel.yaml.resolver import implicit_resolvers
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScalarString
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
+from jairouter_cli.config.layout import (
+    column_of,
+    dash_at,
+    depths_of,
+    is_flow,
+    is_wordless,
+    line_begin,
+    next_line,
+    node_end,
+    pair_end,
+    with_lines,
+    with_newline,
+)
+from jairouter_cli.config.render import Style, block_lines, flow_text, indented_lines, item_lines
+from jairouter_cli.config.roundtrip import FOREIGN_ERRORS, fault_of, new_yaml, plain_copy
 from jairouter_cli.errors import ConfigSyntaxError, EditImpossible
 
 Path = tuple[str | int, ...]
 _Args = ParamSpec("_Args")
 
 _BOM: Final = "\ufeff"
-_DASH: Final = re.compile(r"^ *(-)(?=\s)", re.MULTILINE)
 _COLON: Final = re.compile(r"\s*:")
 _PROPERTIES: Final = re.compile(r"(?:[ \t]+[&!][^\s,\[\]{}]*)*")  # an anchor, a tag
 _BLANK_LINE: Final = re.compile(r"\n[ \t\r]*\n")
 _BLANK_LINES: Final = re.compile(r"(?:[ \t\r]*\n)*")
 _REST_OF_FLOW_LINE: Final = re.compile(r"[ \t]*(,?)[ \t]*(?:#[^\n]*)?\r?(?:\n|$)")
 _ITEM_OUT_OF_USE: Final = re.compile(r"^ *#+ *- ", re.MULTILINE)
-
-# What ruamel raises beside YAMLError: for `%YAML 1.3`, for `!!int x`, for `!!bool x`, for brackets without end.
-_FOREIGN: Final[dict[type[Exception], str]] = {
-    AssertionError: "the %YAML line names a version that there is not",
-    RecursionError: "it is nested too deeply",
-    LookupError: "a value does not fit its !!tag",
-    TypeError: "a value does not fit its !!tag",
-    ValueError: "a value does not fit its !!tag",
-}
 
 
 def _if_possible(
@@ -89,11 +89,11 @@ class Document:
     def root(self) -> CommentedMap:
         """What the text says."""
         try:
-            root = _yaml().load(self.text)
+            root = new_yaml().load(self.text)
         except YAMLError as error:
-            raise self._bad(*_fault(error, self.text)) from None
-        except tuple(_FOREIGN) as error:
-            raise self._bad(0, next(text for kind, text in _FOREIGN.items() if isinstance(error, kind))) from None
+            raise self._bad(*fault_of(error, self.text)) from None
+        except tuple(FOREIGN_ERRORS) as error:
+            raise self._bad(0, next(text for kind, text in FOREIGN_ERRORS.items() if isinstance(error, kind))) from None
         if root is None and (self._tree is None or not self._tree.value):
             return CommentedMap()
         if not isinstance(root, CommentedMap):
@@ -133,7 +133,7 @@ class Document:
 
         Raises `EditImpossible`, also where another value stands, there or on the way.
         """
-        wanted = _plain(self.root)
+        wanted = plain_copy(self.root)
         holder = wanted
         for step in path[:-1]:
             if _is_vacant(self._member(holder, step)):
@@ -147,7 +147,7 @@ class Document:
     @_if_possible
     def append(self, path: Path, value: dict[str, Any]) -> "Document":
         """Add an item to the end of a list that is not empty, in the style of the last. Raises `EditImpossible`."""
-        wanted = _plain(self.root)
+        wanted = plain_copy(self.root)
         _at(wanted, path).append(value)
         node = self._list(path)
         text = self._append_to_flow(node, value) if node.flow_style else self._append_to_block(node, value)
@@ -157,7 +157,7 @@ class Document:
     def remove(self, path: Path) -> "Document":
         """Remove an item of a list, with the comment lines right above it. Raises `EditImpossible`."""
         above, index = path[:-1], int(path[-1])
-        wanted = _plain(self.root)
+        wanted = plain_copy(self.root)
         del _at(wanted, above)[index]
         node = self._list(above)
         if not node.flow_style and len(node.value) == 1:
@@ -182,7 +182,7 @@ class Document:
             text = text.removesuffix("\n")
         document = Document(text, self.file, self.newline, self.bom)
         try:
-            is_right = _plain(document.root) == wanted
+            is_right = plain_copy(document.root) == wanted
         except ConfigSyntaxError:
             is_right = False
         if not is_right:
@@ -194,7 +194,7 @@ class Document:
     @cached_property
     def _tree(self) -> Node | None:
         """The syntax tree, with positions."""
-        tree: Node | None = _yaml().compose(io.StringIO(self.text))
+        tree: Node | None = new_yaml().compose(io.StringIO(self.text))
         return tree
 
     def _node(self, path: Path) -> Node | None:
@@ -221,16 +221,16 @@ class Document:
         if not path or not isinstance(holder, MappingNode):
             raise self._impossible()
         key = next(key for key, _ in holder.value if key.value == str(path[-1]))
-        colon = _COLON.match(self.text, _end(self.text, key))
+        colon = _COLON.match(self.text, node_end(self.text, key))
         if colon is None:
             raise self._impossible()
         return key, colon.end(), bool(holder.flow_style)
 
     def _after(self, offset: int, deeper_than: int) -> int:
         """Return where the line behind `offset` ends, with the comment lines below it that are indented deeper."""
-        at = _line_end(self.text, offset)
+        at = next_line(self.text, offset)
         while at < len(self.text):
-            end = _line_end(self.text, at)
+            end = next_line(self.text, at)
             line = self.text[at:end]
             body = line.lstrip(" ")
             if not body.startswith("#") or len(line) - len(body) <= deeper_than:
@@ -239,13 +239,13 @@ class Document:
         return at
 
     @cached_property
-    def _style(self) -> "_Style":
+    def _style(self) -> "Style":
         """How the file indents, where there is something to go by."""
-        depths = list(_depths(self._tree))
+        depths = list(depths_of(self._tree))
         steps = Counter(depth for kind, depth in depths if kind is MappingNode)
         offsets = Counter(depth for kind, depth in depths if kind is SequenceNode)
         step = steps.most_common(1)[0][0] if steps else 2
-        return _Style(step, offsets.most_common(1)[0][0] if offsets else step)
+        return Style(step, offsets.most_common(1)[0][0] if offsets else step)
 
     # --- cutting ---
 
@@ -254,22 +254,22 @@ class Document:
 
         Those stay if an item that was put out of use is among them.
         """
-        dash = _dash(self.text, node, index)
-        indent = _column(self.text, dash)
+        dash = dash_at(self.text, node, index)
+        indent = column_of(self.text, dash)
         start = above = dash - indent
-        while above and self.text.startswith(" " * indent + "#", _line_start(self.text, above - 1)):
-            above = _line_start(self.text, above - 1)
+        while above and self.text.startswith(" " * indent + "#", line_begin(self.text, above - 1)):
+            above = line_begin(self.text, above - 1)
         if not _ITEM_OUT_OF_USE.search(self.text, above, start):
             start = above
-        return start, self._after(_end(self.text, node.value[index]), deeper_than=indent)
+        return start, self._after(node_end(self.text, node.value[index]), deeper_than=indent)
 
     def _tidy_cut(self, node: SequenceNode, index: int) -> tuple[int, int]:
         """Return a block item's cut, with the blank lines that held it apart from its neighbours."""
         start, end = self._block_cut(node, index)
-        above = _line_end(self.text, _end(self.text, node.value[index - 1])) if index else start
+        above = next_line(self.text, node_end(self.text, node.value[index - 1])) if index else start
         before = start
-        while before > above and not self.text[_line_start(self.text, before - 1) : before].strip():
-            before = _line_start(self.text, before - 1)
+        while before > above and not self.text[line_begin(self.text, before - 1) : before].strip():
+            before = line_begin(self.text, before - 1)
         if index + 1 == len(node.value):
             return before, end
         blanks = _BLANK_LINES.match(self.text, end)
@@ -278,12 +278,12 @@ class Document:
     def _flow_cuts(self, node: SequenceNode, index: int) -> list[tuple[int, int]]:
         """Return from where to where an item of a flow list stands, and a comma."""
         items = node.value
-        start, end = items[index].start_mark.index, _end(self.text, items[index])
-        above = _end(self.text, items[index - 1]) if index else start
+        start, end = items[index].start_mark.index, node_end(self.text, items[index])
+        above = node_end(self.text, items[index - 1]) if index else start
         rest = _REST_OF_FLOW_LINE.match(self.text, end)
         is_last = index + 1 == len(items)
-        if rest and not self.text[_line_start(self.text, start) : start].strip():
-            lines = _line_start(self.text, start), rest.end()
+        if rest and not self.text[line_begin(self.text, start) : start].strip():
+            lines = line_begin(self.text, start), rest.end()
             comma = self.text.find(",", above, start) if is_last and index and not rest[1] else -1
             return [lines, (comma, comma + 1)] if comma >= 0 else [lines]
         if not is_last:
@@ -305,31 +305,31 @@ class Document:
 
     def _append_to_block(self, node: SequenceNode, value: dict[str, Any]) -> str:
         last = node.value[-1]
-        dash = _dash(self.text, node, len(node.value) - 1)
-        indent = _column(self.text, dash)
+        dash = dash_at(self.text, node, len(node.value) - 1)
+        indent = column_of(self.text, dash)
         gap = self.text[dash + 1 : last.start_mark.index] if not last.anchor else " "
-        lines = [self._flow_like(last, value)] if _is_flow(last) else _block(value, self._style)
-        lines = _item(lines, gap if gap and not gap.strip(" ") else " ")
-        above = _end(self.text, node.value[-2]) if len(node.value) > 1 else dash
+        lines = [self._flow_like(last, value)] if is_flow(last) else block_lines(value, self._style)
+        lines = item_lines(lines, gap if gap and not gap.strip(" ") else " ")
+        above = node_end(self.text, node.value[-2]) if len(node.value) > 1 else dash
         if _BLANK_LINE.search(self.text, above, dash):
             lines = ["", *lines]
-        at = self._after(_end(self.text, last), deeper_than=indent)
-        return _insert_lines(self.text, at, _indented(lines, indent))
+        at = self._after(node_end(self.text, last), deeper_than=indent)
+        return with_lines(self.text, at, indented_lines(lines, indent))
 
     def _append_to_flow(self, node: SequenceNode, value: dict[str, Any]) -> str:
         last = node.value[-1]
-        start, end = last.start_mark.index, _end(self.text, last)
-        before = self.text[_line_start(self.text, start) : start]
+        start, end = last.start_mark.index, node_end(self.text, last)
+        before = self.text[line_begin(self.text, start) : start]
         rest = _REST_OF_FLOW_LINE.match(self.text, end)
         if before.strip() or not rest:
             return self.text[:end] + ", " + self._flow_like(last, value) + self.text[end:]
         comma = "" if rest[1] else ","
         added = before + self._flow_like(last, value) + rest[1] + "\n"
-        return self.text[:end] + comma + _ended(self.text[end : rest.end()]) + added + self.text[rest.end() :]
+        return self.text[:end] + comma + with_newline(self.text[end : rest.end()]) + added + self.text[rest.end() :]
 
     def _flow_like(self, sibling: Node, value: dict[str, Any]) -> str:
         """Return a mapping as flow YAML, with spaces inside its braces where its sibling has them."""
-        text = _flow(value)
+        text = flow_text(value)
         is_wide = self.text.startswith("{ ", sibling.start_mark.index)
         return "{ " + text[1:-1] + " }" if is_wide else text
 
@@ -341,81 +341,32 @@ class Document:
             value = {path[depth]: value}
         if not depth and (node is None or not node.value):
             text = "" if isinstance(node, MappingNode) else self.text  # `{}` gives way, comments stay
-            return _insert_lines(text, len(text), _block(value, self._style))
+            return with_lines(text, len(text), block_lines(value, self._style))
         if not isinstance(node, MappingNode) or not node.value:
             return self._replace(node, path[:depth], value)
-        last = _pair_end(self.text, *node.value[-1])
+        last = pair_end(self.text, *node.value[-1])
         if node.flow_style:
-            return self.text[:last] + ", " + _flow(value)[1:-1] + self.text[last:]
+            return self.text[:last] + ", " + flow_text(value)[1:-1] + self.text[last:]
         indent = node.value[-1][0].start_mark.column
         at = self._after(last, deeper_than=indent)
-        return _insert_lines(self.text, at, _indented(_block(value, self._style), indent))
+        return with_lines(self.text, at, indented_lines(block_lines(value, self._style), indent))
 
     def _replace(self, node: Node | None, path: Path, value: Any) -> str:
         """Put a value in the place of null, `[]` or `{}` behind a key."""
         key, start, in_flow = self._key(path)
-        end = start if node is None or _is_wordless(node) else max(start, _end(self.text, node))
+        end = start if node is None or is_wordless(node) else max(start, node_end(self.text, node))
         if in_flow:
-            return self.text[:start] + " " + _flow(value) + self.text[end:]
-        line_end = _line_end(self.text, end)
+            return self.text[:start] + " " + flow_text(value) + self.text[end:]
+        line_end = next_line(self.text, end)
         comment = self.text[end:line_end].rstrip()
-        before = _ended(self.text[:start] + comment)
+        before = with_newline(self.text[:start] + comment)
         if isinstance(value, list):
-            lines = [line for one in value for line in _item(_block(one, self._style), " ")]
+            lines = [line for one in value for line in item_lines(block_lines(one, self._style), " ")]
             indent = key.start_mark.column + self._style.offset
         else:
-            lines = _block(value, self._style)
+            lines = block_lines(value, self._style)
             indent = key.start_mark.column + self._style.step
-        return _insert_lines(before + self.text[line_end:], len(before), _indented(lines, indent))
-
-
-@dataclass(frozen=True, slots=True)
-class _Style:
-    """How far a file indents: a mapping in a mapping, and the dash of a list under its key, in columns."""
-
-    step: int
-    offset: int
-
-
-class _Constructor(RoundTripConstructor):
-    """Reads dates as text, as YAML 1.2 has it: no setting is a date, and 2024-13-01 may be a model's name."""
-
-    yaml_constructors = {  # noqa: RUF012 - as its base has it
-        **RoundTripConstructor.yaml_constructors,
-        "tag:yaml.org,2002:timestamp": RoundTripConstructor.construct_yaml_str,
-    }
-
-
-def _yaml() -> YAML:
-    yaml = YAML(pure=True)
-    yaml.Constructor = _Constructor
-    yaml.preserve_quotes = True
-    yaml.width = 1 << 20
-    return yaml
-
-
-def _fault(error: YAMLError, text: str) -> tuple[int, str]:
-    """Return the line and a description of what makes a text unreadable, without its values: they may be keys."""
-    if isinstance(error, ReaderError):
-        return text.count("\n", 0, error.position) + 1, f"the character U+{error.character:04X} is not allowed"
-    if not isinstance(error, MarkedYAMLError):
-        return 0, " ".join(str(error).split())
-    mark = error.problem_mark or error.context_mark
-    parts = (error.context, error.problem)
-    if isinstance(error, DuplicateKeyError):
-        parts = (None, re.sub(r" with value .*", "", error.problem or "", flags=re.DOTALL))
-    return mark.line + 1 if mark else 0, " ".join(part for part in parts if part)
-
-
-def _plain(value: Any) -> Any:
-    """Return a copy without ruamel's classes, to compare and to edit."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, TaggedScalar):
-        return str(value.tag), value.value
-    return value
+        return with_lines(before + self.text[line_end:], len(before), indented_lines(lines, indent))
 
 
 def _is_vacant(value: Any) -> bool:
@@ -426,124 +377,3 @@ def _at(value: Any, path: Path) -> Any:
     for step in path:
         value = value[step]
     return value
-
-
-# --- positions in a text ---
-
-
-def _line_start(text: str, offset: int) -> int:
-    return text.rfind("\n", 0, offset) + 1
-
-
-def _line_end(text: str, offset: int) -> int:
-    """Return where the next line begins."""
-    end = text.find("\n", offset)
-    return len(text) if end < 0 else end + 1
-
-
-def _end(text: str, node: Node) -> int:
-    """Return where a node's own text ends. A block collection ends with its last child, before comments and blanks."""
-    if isinstance(node, CollectionNode) and node.value and not node.flow_style:
-        last = node.value[-1]
-        return _pair_end(text, *last) if isinstance(last, tuple) else _end(text, last)
-    if isinstance(node, ScalarNode) and node.style in {"|", ">"}:
-        block = text[: node.end_mark.index]
-        return len(block.removesuffix("\n") if node.value.endswith("\n\n") else block.rstrip("\n"))
-    if _is_wordless(node):
-        return len(text[: node.start_mark.index].rstrip())
-    return int(node.end_mark.index)
-
-
-def _pair_end(text: str, key: Node, value: Node) -> int:
-    """Return where a key with its value ends."""
-    end = _end(text, key)
-    colon = _COLON.match(text, end)
-    return max(colon.end() if colon else end, 0 if _is_wordless(value) else _end(text, value))
-
-
-def _is_wordless(node: Node) -> bool:
-    """Whether a node is null by saying nothing; ruamel then places it behind the comments that follow."""
-    return bool(node.start_mark.index == node.end_mark.index)
-
-
-def _dash(text: str, node: SequenceNode, index: int) -> int:
-    """Return where the dash of an item of a block list stands."""
-    above = node.value[index - 1] if index else None
-    begin = _line_start(text, node.start_mark.index) if above is None else _line_end(text, _end(text, above))
-    found = _DASH.search(text, begin)
-    return found.start(1) if found else begin
-
-
-def _column(text: str, offset: int) -> int:
-    return offset - _line_start(text, offset)
-
-
-def _is_flow(node: Node) -> bool:
-    return isinstance(node, CollectionNode) and bool(node.flow_style)
-
-
-def _depths(node: Node | None) -> Iterator[tuple[type[Node], int]]:
-    """Yield the kind of each block collection under a key, and how much further in than the key it stands."""
-    if isinstance(node, MappingNode):
-        for key, value in node.value:
-            child = value.value[0] if isinstance(value, CollectionNode) and value.value else None
-            if child is not None and not value.flow_style and value.start_mark.line > key.start_mark.line:
-                first = child[0] if isinstance(child, tuple) else value
-                yield type(value), first.start_mark.column - key.start_mark.column
-            yield from _depths(value)
-    elif isinstance(node, SequenceNode):
-        for item in node.value:
-            yield from _depths(item)
-
-
-def _insert_lines(text: str, at: int, lines: list[str]) -> str:
-    return _ended(text[:at]) + "".join(f"{line}\n" for line in lines) + text[at:]
-
-
-def _ended(text: str) -> str:
-    return text if not text or text.endswith("\n") else text + "\n"
-
-
-# --- new text ---
-
-
-def _block(value: Any, style: _Style) -> list[str]:
-    """Return a value as the lines of block YAML."""
-    stream = io.StringIO()
-    yaml = _yaml()
-    yaml.indent(mapping=style.step, sequence=style.offset + 2, offset=style.offset)
-    yaml.dump(_quoted(value), stream)
-    return stream.getvalue().removesuffix("\n").split("\n")
-
-
-def _item(lines: list[str], gap: str) -> list[str]:
-    """Return the lines of a list's item from those of its value; `gap` stands behind the dash."""
-    return [(" " + " " * len(gap) if index else "-" + gap) + line for index, line in enumerate(lines)]
-
-
-def _indented(lines: list[str], indent: int) -> list[str]:
-    return [" " * indent + line if line else line for line in lines]
-
-
-def _flow(value: Any) -> str:
-    """Return a value as flow YAML on one line."""
-    stream = io.StringIO()
-    yaml = _yaml()
-    yaml.default_flow_style = True
-    yaml.dump(_quoted(value), stream)
-    return stream.getvalue().strip()
-
-
-def _quoted(value: Any) -> Any:
-    """Put in quotes what readers of YAML 1.1 take for something else than text, and what holds line breaks."""
-    if isinstance(value, dict):
-        return {_quoted(key): _quoted(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_quoted(item) for item in value]
-    if not isinstance(value, str):
-        return value
-    if not value.isprintable():
-        return DoubleQuotedScalarString(value)
-    # a single y or n is text to all readers in use, whatever the letter of YAML 1.1
-    is_ambiguous = len(value) > 1 and any(pattern.match(value) for _, _, pattern, _ in implicit_resolvers)
-    return SingleQuotedScalarString(value) if is_ambiguous else value

@@ -40,7 +40,9 @@ def _struct(value: msgspec.Struct, *, naming: Naming, reveal: bool) -> dict[str,
 
 def duration(seconds: float) -> str:
     """Return a duration as it is written in the file: `30s`, `500ms`."""
-    return f"{seconds:g}s" if seconds >= 1 else f"{seconds * 1000:g}ms"
+    number = seconds if seconds >= 1 else seconds * 1000
+    whole = str(round(number, 6)).removesuffix(".0")  # never 1e+06, which is no duration
+    return f"{whole}s" if seconds >= 1 else f"{whole}ms"
 
 
 def as_yaml(value: Any, *, reveal: bool = False) -> Any:

@@ -1,0 +1,62 @@
+"""ruamel.yaml as this program uses it: how it is set up, what it raises, what its values are."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import TaggedScalar
+from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.reader import ReaderError
+
+# What ruamel raises beside YAMLError: for `%YAML 1.3`, for `!!int x`, for `!!bool x`, for brackets without end.
+FOREIGN_ERRORS: Final[dict[type[Exception], str]] = {
+    AssertionError: "the %YAML line names a version that there is not",
+    RecursionError: "it is nested too deeply",
+    LookupError: "a value does not fit its !!tag",
+    TypeError: "a value does not fit its !!tag",
+    ValueError: "a value does not fit its !!tag",
+}
+
+
+class _Constructor(RoundTripConstructor):
+    """Reads dates as text, as YAML 1.2 has it: no setting is a date, and 2024-13-01 may be a model's name."""
+
+    yaml_constructors = {  # noqa: RUF012 - as its base has it
+        **RoundTripConstructor.yaml_constructors,
+        "tag:yaml.org,2002:timestamp": RoundTripConstructor.construct_yaml_str,
+    }
+
+
+def new_yaml() -> YAML:
+    """Return a reader and writer that keeps quotes and never folds lines."""
+    yaml = YAML(pure=True)
+    yaml.Constructor = _Constructor
+    yaml.preserve_quotes = True
+    yaml.width = 1 << 20
+    return yaml
+
+
+def fault_of(error: YAMLError, text: str) -> tuple[int, str]:
+    """Return the line and a description of what makes a text unreadable, without its values: they may be keys."""
+    if isinstance(error, ReaderError):
+        return text.count("\n", 0, error.position) + 1, f"the character U+{error.character:04X} is not allowed"
+    if not isinstance(error, MarkedYAMLError):
+        return 0, " ".join(str(error).split())
+    mark = error.problem_mark or error.context_mark
+    parts = (error.context, error.problem)
+    if isinstance(error, DuplicateKeyError):
+        parts = (None, re.sub(r" with value .*", "", error.problem or "", flags=re.DOTALL))
+    return mark.line + 1 if mark else 0, " ".join(part for part in parts if part)
+
+
+def plain_copy(value: Any) -> Any:
+    """Return a copy without ruamel's classes, to compare and to edit."""
+    if isinstance(value, Mapping):
+        return {key: plain_copy(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_copy(item) for item in value]
+    if isinstance(value, TaggedScalar):
+        return str(value.tag), value.value
+    return value
