@@ -306,7 +306,7 @@ class Server(Struct, frozen=True, kw_only=True):
 
 
 class ConnectionPool(Struct, frozen=True, kw_only=True):
-    """`webclient.connection-pool`: connections kept to one backend."""
+    """`webclient.connection-pool`: connections kept to one backend; read at start."""
 
     max_connections: Positive = 500
     max_idle_time_s: Millis = 20.0

@@ -55,11 +55,6 @@ class Http1Upstream:
             pool.close()
         self._pools.clear()
 
-    @property
-    def connections(self) -> int:
-        """Open connections, over all origins."""
-        return sum(pool.open for pool in self._pools.values())
-
     def _open_pool(self, origin: str) -> "_Pool":
         if origin.startswith("https:") and self._tls is None:
             self._tls = tls_context(self._tls_settings)
