@@ -21,7 +21,9 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   ├── InstanceAmbiguous
     │   └── InstanceExists
     ├── ServeError                  the server could not be started
+    │   └── StateFull
     ├── Unreachable                 no gateway answered
+    ├── Answered                    a gateway answered with an error
     └── RequestError                what a client of the gateway is told
         ├── InvalidRequest
         │   ├── MissingParameter
@@ -32,7 +34,13 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
         │   ├── ModelNotFound
         │   └── RouteNotFound
         ├── MethodNotAllowed
+        ├── NotFromHere
         ├── ServiceUnavailable
+        │   ├── InstancesDown
+        │   ├── InstancesCooling
+        │   ├── InstancesFull
+        │   ├── CircuitBreakerOpen
+        │   └── Degraded
         ├── UpstreamError
         │   └── UpstreamTruncated
         ├── UpstreamTimeout
@@ -204,12 +212,24 @@ class ServeError(JAIRouterError):
     """The server could not be started. Keyword: `message`."""
 
 
+class StateFull(ServeError):
+    """What the workers hold in common has no room for more. Keywords: `what`, `most`."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "there can be {most} {what} at once, and there are more"}
+
+
 class Unreachable(JAIRouterError):
     """No gateway answered. Keywords: `url`, `reason`."""
 
     exit_code = 3
     texts: ClassVar[Mapping[str, str]] = {"en": "no gateway answers at {url}: {reason}"}
     default_hint = "start it with `jairouter serve`, or name another with --url"
+
+
+class Answered(JAIRouterError):
+    """A gateway answered with an error. Keywords: `url`, `status`, `reason`."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "{url} answers {status}: {reason}"}
 
 
 # --- what a client of the gateway is told ----------------------------------------------------------------------------
@@ -219,7 +239,8 @@ class RequestError(JAIRouterError):
     """What a client of the gateway is told (contract 1.10).
 
     `type` doubles as `code`; `reason` is the finer, stable name given in `details.reason`. `param` names the
-    request's field at fault. `details` joins the error object's `details`. `retry_after_s` becomes `Retry-After`.
+    request's field at fault. `details` joins the error object's `details`. `retry_after_s` becomes `Retry-After`;
+    `headers` are sent beside it.
     """
 
     status: ClassVar[int] = 500
@@ -239,6 +260,7 @@ class RequestError(JAIRouterError):
         self.param = param
         self.details = dict(details or {})
         self.retry_after_s = retry_after_s
+        self.headers: dict[str, str] = {}
         super().__init__(hint=hint, **params)
 
 
@@ -342,6 +364,18 @@ class MethodNotAllowed(RequestError):
     }
 
 
+class NotFromHere(RequestError):
+    """What was asked for is for programs on the gateway's own machine. Keyword: `path`."""
+
+    status = 403
+    type = "permission_denied"
+    reason = "own_machine_only"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "{path} is only answered on the gateway's own machine",
+        "zh": "{path} 仅限网关本机访问",
+    }
+
+
 class ServiceUnavailable(RequestError):
     """No instance of the model could be reached. Keyword: `model`."""
 
@@ -352,6 +386,66 @@ class ServiceUnavailable(RequestError):
         "en": "No instance of model '{model}' can be reached",
         "zh": "模型 '{model}' 的所有实例均不可用",
     }
+
+
+class InstancesDown(ServiceUnavailable):
+    """Every instance that is left is known to be down. Keyword: `model`."""
+
+    reason = "all_instances_down"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "All instances of model '{model}' are down",
+        "zh": "模型 '{model}' 的所有实例均已下线",
+    }
+
+
+class InstancesCooling(ServiceUnavailable):
+    """Every instance that is left has asked to be left alone for a while (`Retry-After`). Keyword: `model`."""
+
+    reason = "all_instances_cooling_down"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "All instances of model '{model}' have asked to be left alone for a while",
+        "zh": "模型 '{model}' 的所有实例均要求稍后重试",
+    }
+
+
+class InstancesFull(ServiceUnavailable):
+    """Every slot of every instance that is left is taken, and there is no room or no time to wait. Keyword: `model`."""
+
+    reason = "all_instances_full"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "All instances of model '{model}' are busy",
+        "zh": "模型 '{model}' 的所有实例均繁忙",
+    }
+
+
+class CircuitBreakerOpen(ServiceUnavailable):
+    """The circuit breaker of every instance that is left is open. Keyword: `model`."""
+
+    type = "circuit_breaker_open"
+    reason = "circuit_breaker_open"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "The circuit breakers of all instances of model '{model}' are open",
+        "zh": "模型 '{model}' 的所有实例均处于熔断状态",
+    }
+
+
+class Degraded(ServiceUnavailable):
+    """No instance can answer, and the configuration says what is told instead. Keyword: `text`, or None."""
+
+    reason = "degraded"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "Service is currently degraded, please try again later",
+        "zh": "服务暂时降级, 请稍后重试",
+    }
+
+    def __init__(self, *, text: str | None, cause: RequestError | None = None) -> None:
+        self._text = text
+        details = {**cause.details, "cause": cause.reason} if cause else {}
+        super().__init__(details=details, retry_after_s=cause.retry_after_s if cause else None)
+
+    def message(self, locale: str = "en") -> str:
+        """Return the configured text in any locale, or ours in `locale`."""
+        return self._text or super().message(locale)
 
 
 class UpstreamError(RequestError):

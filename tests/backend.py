@@ -1,4 +1,7 @@
-"""A backend that does as it is told: answers, delays, drips, cuts, resets; and remembers what it was sent."""
+"""A backend that does as it is told: answers, delays, drips, cuts, resets; and remembers what it was sent.
+
+What it is told is for POSTs; a GET asks whether it works, and is answered by what it is told for those.
+"""
 
 import asyncio
 import json
@@ -91,7 +94,9 @@ class Backend:
 
     def __init__(self, behave: Behaviour) -> None:
         self.behave = behave
+        self.behave_when_asked: Behaviour = answer({})
         self.requests: list[Received] = []
+        self.questions: list[Received] = []
         self.connections = 0
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
@@ -141,10 +146,12 @@ class Backend:
         self.connections += 1
         try:
             while (received := await _receive(reader)) is not None:
+                is_question = received.line.startswith("GET ")
                 with self._arrived:
-                    self.requests.append(received)
+                    (self.questions if is_question else self.requests).append(received)
                     self._arrived.notify_all()
-                await self.behave(received, Wire(reader, writer))
+                behave = self.behave_when_asked if is_question else self.behave
+                await behave(received, Wire(reader, writer))
         except (OSError, asyncio.CancelledError):
             pass
         finally:

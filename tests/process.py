@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import openai
+
+from jairouter_cli.cli.listening import bindable
 
 JAIROUTER = [sys.executable, "-m", "jairouter_cli"]
 
@@ -110,6 +113,41 @@ def eventually(condition: Callable[[], object], timeout_s: float = 10) -> None:
     while not condition():
         assert time.monotonic() < end, "it never came true"
         time.sleep(0.01)
+
+
+@contextmanager
+def mock(name: str, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Run a pretend model server; yield its process and address."""
+    port = bindable("127.0.0.1", 0)
+    command = [sys.executable, "-m", "jairouter_cli.mock", "--port", str(port), "--name", name, *options]
+    process = subprocess.Popen(command)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        eventually(lambda: _is_up(url))
+        yield process, url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _is_up(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a mock and its worker the hard way: no goodbye to anybody."""
+    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for pid in (process.pid, *map(int, workers)):
+        subprocess.run(["kill", "-9", str(pid)], check=True)
+    process.wait()
+
+
+def sdk(served: Served) -> openai.OpenAI:
+    """Return an SDK that is pointed at a gateway and gives up at once."""
+    return openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0)
 
 
 def config(folder: Path, text: str, name: str = "jairouter.yaml") -> Path:

@@ -8,8 +8,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from jairouter_cli.config.document import Document
+from jairouter_cli.config.model import BREAKER_DEFAULTS, Fallback
+from jairouter_cli.config.parse import parse
 from tests.process import Served, run, serving
 
 ROOT = Path(__file__).parent.parent
@@ -112,7 +116,7 @@ def test_the_first_steps(tmp_path: Path) -> None:
 def test_the_commands_in_the_table_exist() -> None:
     """With every option that is named."""
     rows = re.findall(r"^\| `jairouter (.*?)` \|", README, re.MULTILINE)
-    assert len(rows) == 8
+    assert len(rows) == 9
     for row in rows:
         words = row.replace("path\\|show\\|validate", "show").split()
         command = [word for word in words if re.fullmatch("[a-z]+", word)]
@@ -123,7 +127,16 @@ def test_the_commands_in_the_table_exist() -> None:
 
 def test_every_command_has_the_shared_options() -> None:
     """`--config` and `--json`, as the readme says; the pretend model server has no configuration."""
-    for command in ("init", "serve", "health", "instances list", "instances add", "instances remove", "config show"):
+    for command in (
+        "init",
+        "serve",
+        "health",
+        "explain",
+        "instances list",
+        "instances add",
+        "instances remove",
+        "config show",
+    ):
         shown = run(*command.split(), "--help").stdout
         assert "--config" in shown, command
         assert "--json" in shown, command
@@ -143,9 +156,10 @@ def test_samples_are_good(file: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_configuration_in_the_readme_is_good(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/routing.md"])
+def test_the_configuration_in_the_documents_is_good(page: str, tmp_path: Path) -> None:
     """Without a warning."""
-    (text,) = blocks("yaml")
+    (text,) = blocks("yaml", (ROOT / page).read_text("utf-8"))
     file = tmp_path / "x.yaml"
     file.write_text(text)
     done = run("config", "validate", str(file), env={"OPENAI_API_KEY": "k"})
@@ -158,6 +172,19 @@ def test_the_chinese_readme_shows_the_same() -> None:
         assert blocks(language, CHINESE) == blocks(language)
     commands = r"^\| `(.*?)` \|"
     assert re.findall(commands, CHINESE, re.MULTILINE) == re.findall(commands, README, re.MULTILINE)
+
+
+def test_the_defaults_on_the_page_on_routing_are_the_programs(tmp_path: Path) -> None:
+    """What stands there with a value that is not marked otherwise is what holds without it."""
+    (text,) = blocks("yaml", (ROOT / "docs" / "routing.md").read_text("utf-8"))
+    page, defaults = (
+        parse(Document.load(one, str(tmp_path))).config.model
+        for one in (text, "model: {circuit-breaker: {}, fallback: {}}")
+    )
+    assert (page.load_balance, page.failover, page.queue) == (defaults.load_balance, defaults.failover, defaults.queue)
+    assert page.circuit_breaker == msgspec.structs.replace(BREAKER_DEFAULTS, failure_ratio=0.5)
+    assert page.fallback == Fallback(response='{"sorry": "we are closed"}')
+    assert page.max_retries == defaults.max_retries
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

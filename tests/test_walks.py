@@ -3,54 +3,20 @@
 import json
 import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import openai
 import pytest
 
-from jairouter_cli.cli.listening import bindable
 from tests.backend import answer, backend, raw
-from tests.process import JAIROUTER, Served, config, eventually, run, services, serving
+from tests.process import JAIROUTER, Served, config, eventually, kill, mock, run, sdk, services, serving
 
 HI: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "hi"}]
 CHAT = {"model": "m", "messages": HI}
-
-
-@contextmanager
-def mock(name: str, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Run a pretend model server; yield its process and address."""
-    port = bindable("127.0.0.1", 0)
-    command = [sys.executable, "-m", "jairouter_cli.mock", "--port", str(port), "--name", name, *options]
-    process = subprocess.Popen(command)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        eventually(lambda: _is_up(url))
-        yield process, url
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _is_up(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health", trust_env=False).is_success
-    except httpx.TransportError:
-        return False
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """End a mock and its worker the hard way: no goodbye to anybody."""
-    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    for pid in (process.pid, *map(int, workers)):
-        subprocess.run(["kill", "-9", str(pid)], check=True)
-    process.wait()
 
 
 def seconds_until(condition: Callable[[], object]) -> float:
@@ -58,11 +24,6 @@ def seconds_until(condition: Callable[[], object]) -> float:
     start = time.monotonic()
     eventually(condition)
     return time.monotonic() - start
-
-
-def sdk(served: Served) -> openai.OpenAI:
-    """Return an SDK that is pointed at a gateway and gives up at once."""
-    return openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0)
 
 
 def ask(served: Served) -> tuple[int, str | None]:
@@ -107,7 +68,8 @@ def test_failures_before_the_first_byte_go_to_the_next(tmp_path: Path, behave: o
         with serving("--config", str(file), stderr=tmp_path / "log") as served:
             answers = [served.post("/v1/chat/completions", json=CHAT) for _ in range(10)]
         assert [response.json() for response in answers] == [{"ok": True}] * 10
-        assert (len(good.requests), len(bad.requests)) == (10, 5)
+        assert len(good.requests) == 10
+        assert 3 <= len(bad.requests) <= 5  # three failures in a row, and it is left alone until somebody asks it
         assert "WARNING chat m 200, ok after" in (tmp_path / "log").read_text()
 
 
@@ -145,7 +107,9 @@ def test_when_nobody_can_be_reached(tmp_path: Path) -> None:
         done = run("health", "--url", served.url)
         assert (done.returncode, done.stdout.splitlines()[0]) == (1, f"{served.url} is DOWN")
         rows = [line.split() for line in done.stdout.splitlines()[2:]]
-        assert rows == [["chat", "m", f"http://127.0.0.1:{n}", "DOWN", "Connection", "refused"] for n in (1, 2)]
+        assert rows == [
+            ["chat", "m", f"http://127.0.0.1:{n}", "DOWN", "-", "0", "Connection", "refused"] for n in (1, 2)
+        ]
 
 
 def test_a_timeout_is_504_and_named(tmp_path: Path) -> None:

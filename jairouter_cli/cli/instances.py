@@ -65,6 +65,10 @@ def add_instance(  # noqa: PLR0913 - one option a field
     adapter: Annotated[Dialect | None, typer.Option(help="What the backend speaks.", case_sensitive=False)] = None,
     api_key: Annotated[str | None, typer.Option(help="The key for the backend; ${NAME} reads the environment.")] = None,
     header: Annotated[list[str] | None, typer.Option(help="A header to send, repeatable.", metavar="K=V")] = None,
+    priority: Annotated[int, typer.Option(help="Its tier: larger numbers are used when smaller ones cannot be.")] = 0,
+    max_concurrency: Annotated[
+        int | None, typer.Option(help="Requests that its machine takes at once, all models together.", min=1)
+    ] = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Add it, but send it nothing yet.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -80,6 +84,8 @@ def add_instance(  # noqa: PLR0913 - one option a field
         adapter=adapter,
         api_key=Secret(api_key) if api_key else None,
         headers=dict(_header(text) for text in header or ()),
+        priority=priority,
+        max_concurrency=max_concurrency,
     )
     applied = options.store(ctx, config).apply(lambda document: ops.add(document, kind, instance))
     options.report(applied, as_json=as_json)

@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from jairouter_cli.cli import options, output
-from jairouter_cli.cli.health import base_url
+from jairouter_cli.cli.asking import base_url
 from jairouter_cli.cli.options import ConfigOption, JsonOption
 from jairouter_cli.config import paths
 from jairouter_cli.config.model import Config, Server
@@ -76,13 +77,8 @@ def _file(ctx: typer.Context, config: Path | None, stack: ExitStack, *, demo: bo
 
 def _overridden(server: Server, host: str | None, port: int | None, workers: int | None) -> Server:
     """Return the settings with what the command line says in place of the file's."""
-    return Server(
-        host=host or server.host,
-        port=server.port if port is None else port,
-        workers=workers or server.workers,
-        locale=server.locale,
-        max_body_size=server.max_body_size,
-    )
+    given = {"host": host, "port": port, "workers": workers}
+    return msgspec.structs.replace(server, **{name: value for name, value in given.items() if value is not None})
 
 
 def _warn_if_open(host: str) -> None:

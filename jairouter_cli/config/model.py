@@ -81,6 +81,9 @@ class Balancing(StrEnum):
     ROUND_ROBIN = "round-robin"
     LEAST_CONNECTIONS = "least-connections"
     IP_HASH = "ip-hash"
+    CONSISTENT_HASH = "consistent-hash"
+    LATENCY = "latency"
+    PREFIX_AFFINITY = "prefix-affinity"
 
 
 class HashAlgorithm(StrEnum):
@@ -114,7 +117,16 @@ class FallbackStrategy(StrEnum):
 
     DEFAULT = "default"
     CACHE = "cache"
+    MODEL = "model"
     NONE = "none"
+
+
+class ProbeType(StrEnum):
+    """The values of `health-check.type`; `auto` is the cheapest request that the instance's adapter is known for."""
+
+    AUTO = "auto"
+    HTTP = "http"
+    TCP = "tcp"
 
 
 class Secret(Struct, frozen=True):
@@ -158,6 +170,12 @@ class UrlPath(str):
     __slots__ = ()
 
 
+class Network(str):
+    """An IP address or a network in CIDR notation, in its canonical form: `10.0.0.0/8`, `::1/128`."""
+
+    __slots__ = ()
+
+
 MILLISECONDS = Unit(0.001)
 SECONDS = Unit(1.0)
 
@@ -166,6 +184,8 @@ Count = Annotated[int, Meta(ge=0)]
 Millis = Annotated[float, Meta(gt=0), MILLISECONDS]
 Seconds = Annotated[float, Meta(gt=0), SECONDS]
 Port = Annotated[int, Meta(ge=0, le=65535)]
+Share = Annotated[float, Meta(gt=0, le=1)]
+Status = Annotated[int, Meta(ge=200, le=599)]
 Text = Annotated[str, Meta(min_length=1)]
 
 
@@ -204,29 +224,77 @@ class RateLimit(Struct, frozen=True, kw_only=True):
 
 
 class CircuitBreaker(Struct, frozen=True, kw_only=True):
-    """`circuit-breaker`: when an instance is left alone for a while (contract 5.3)."""
+    """`circuit-breaker`: when an instance is left alone for a while (contract 5.3).
 
-    enabled: bool = False
-    failure_threshold: Positive = 5
-    timeout_s: Annotated[Millis, Alias(("recovery-timeout",))] = 60.0
-    success_threshold: Positive = 2
+    What an instance does not say its service does, then `model.circuit-breaker`, then `BREAKER_DEFAULTS`. With
+    `failure_ratio` that share of failures among at least `minimum_requests` within `window_s` opens it; without,
+    `failure_threshold` failures in a row. Open for `timeout_s`, it then lets `success_threshold` requests through at a
+    time, and closes after as many successes.
+    """
+
+    enabled: bool | None = None
+    failure_threshold: Positive | None = None
+    failure_ratio: Annotated[Share | None, Alias(("failure-rate", "failure-rate-threshold"))] = None
+    minimum_requests: Annotated[Positive | None, Alias(("minimum-number-of-calls",))] = None
+    window_s: Seconds | None = None
+    timeout_s: Annotated[Millis | None, Alias(("recovery-timeout",))] = None
+    success_threshold: Positive | None = None
+
+
+BREAKER_DEFAULTS: Final = CircuitBreaker(
+    enabled=False, failure_threshold=5, minimum_requests=20, window_s=10.0, timeout_s=60.0, success_threshold=2
+)
 
 
 class Fallback(Struct, frozen=True, kw_only=True):
-    """`fallback`: what is answered when no instance can (contract 5.4)."""
+    """`fallback`: what is answered when no instance can (contract 5.4).
+
+    `default` answers `status` with `response`, or with an error that says `message`; `cache` what was answered to the
+    same request with the same credential, if that is not older than `cache_ttl_s`; `model` lets another model answer.
+    """
 
     enabled: bool = False
     strategy: Annotated[FallbackStrategy, Alias(("type",))] = FallbackStrategy.DEFAULT
     cache_size: Annotated[Positive, Alias(("cache.size",))] = 100
     cache_ttl_s: Annotated[Millis, Alias(("ttl", "cache.ttl"))] = 300.0
-    response: str | None = None
-    message: str | None = None
+    response: Text | None = None
+    message: Text | None = None
+    status: Status = 503
+    model: Text | None = None
+
+
+class Failover(Struct, frozen=True, kw_only=True):
+    """`failover`: when a request goes to another instance. A service's own replaces the gateway's.
+
+    `retry_on` are the statuses that another instance may better. Attempts begin until `deadline_s` after the request.
+    A backend's `Retry-After` keeps requests from it, for `max_cooldown_s` at most. Retries that cost a backend work are
+    bounded to `budget_ratio` of the requests, and `budget_rate` a second beside.
+    """
+
+    enabled: bool = True
+    retry_on: Annotated[tuple[Status, ...], Alias(("retry-on-status",))] = (429, 500, 502, 503, 504)
+    deadline_s: Millis = 600.0
+    max_cooldown_s: Millis = 60.0
+    budget_ratio: Annotated[float, Meta(ge=0)] = 0.2
+    budget_rate: Annotated[float, Meta(ge=0)] = 10.0
+
+
+class Queue(Struct, frozen=True, kw_only=True):
+    """`queue`: requests that wait for a slot of a backend with `max-concurrency`: how many for one, and how long."""
+
+    size: Count = 100
+    timeout_s: Millis = 30.0
 
 
 class HealthCheck(Struct, frozen=True, kw_only=True):
-    """`load-balance.health-check`: how instances are probed."""
+    """`load-balance.health-check`: how instances are probed.
+
+    `path` replaces the one that the adapter is known for; there, only 2xx and 3xx are good.
+    """
 
     enabled: bool = True
+    type: ProbeType = ProbeType.AUTO
+    path: UrlPath | None = None
     interval_s: Millis = 30.0
     timeout_s: Millis = 5.0
     failure_threshold: Positive = 3
@@ -234,12 +302,16 @@ class HealthCheck(Struct, frozen=True, kw_only=True):
 
 
 class LoadBalance(Struct, frozen=True, kw_only=True):
-    """`load-balance`: how an instance is chosen; a plain word stands for `type`."""
+    """`load-balance`: how an instance is chosen; a plain word stands for `type`.
+
+    `load_factor` is how much busier than the average `prefix-affinity` lets an instance be.
+    """
 
     SHORTHAND: ClassVar[str] = "type"
 
     type: Balancing = Balancing.RANDOM
     hash_algorithm: HashAlgorithm = HashAlgorithm.MD5
+    load_factor: Annotated[float, Meta(ge=1)] = 1.25
     health_check: HealthCheck = HealthCheck()
 
 
@@ -247,6 +319,8 @@ class Instance(Struct, frozen=True, kw_only=True):
     """One endpoint of a backend that serves one model.
 
     `name` is what clients send; where the backend calls the model otherwise, `upstream_model` is put in its place.
+    Instances with a larger `priority` are used when those with a smaller one cannot. `max_concurrency` holds for the
+    machine behind the address, host and port: its other models and services share it, and the smallest counts.
     """
 
     name: Text
@@ -263,6 +337,8 @@ class Instance(Struct, frozen=True, kw_only=True):
     rate_limit: RateLimit | None = None
     circuit_breaker: CircuitBreaker | None = None
     priority: int = 0
+    max_concurrency: Annotated[Positive | None, Alias(("slots",))] = None
+    health_path: Annotated[UrlPath | None, Alias(("health-check.path", "health.path"))] = None
 
     @property
     def id(self) -> str:
@@ -279,6 +355,7 @@ class Service(Struct, frozen=True, kw_only=True):
     rate_limit: RateLimit | None = None
     circuit_breaker: CircuitBreaker | None = None
     fallback: Fallback | None = None
+    failover: Annotated[Failover | None, Alias(("load-balance.failover",))] = None
     timeout: TimeoutSettings | None = None
     max_retries: Count | None = None
 
@@ -291,18 +368,27 @@ class ModelSection(Struct, frozen=True, kw_only=True):
     rate_limit: RateLimit | None = None
     circuit_breaker: CircuitBreaker | None = None
     fallback: Fallback | None = None
+    failover: Annotated[Failover, Alias(("load-balance.failover",))] = Failover()
+    queue: Queue = Queue()
+    max_concurrency: Positive | None = None
     max_retries: Count = 2
     services: dict[ServiceType, Service] = field(default_factory=dict)
 
 
 class Server(Struct, frozen=True, kw_only=True):
-    """`server`: where the gateway listens and how it speaks; read at start, except `locale` and `max-body-size`."""
+    """`server`: where the gateway listens and how it speaks; host, port and workers are read at start.
+
+    Only a peer among `trusted_proxies` is believed about whom it speaks for. With `route_header` every answer says in
+    `X-JAiRouter-Route` how it came about, which tells clients the addresses of backends.
+    """
 
     host: Annotated[Text, Alias(("address",))] = "127.0.0.1"
     port: Port = 8080
     workers: Positive = 1
     locale: Locale = Locale.ZH
     max_body_size: Bytes = Bytes(64 * 1024 * 1024)
+    trusted_proxies: tuple[Network, ...] = ()
+    route_header: bool = False
 
 
 class ConnectionPool(Struct, frozen=True, kw_only=True):

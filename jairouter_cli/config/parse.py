@@ -17,7 +17,17 @@ import msgspec
 
 from jairouter_cli.config import scalars
 from jairouter_cli.config.document import Document
-from jairouter_cli.config.model import Alias, Config, Secret, Service, ServiceType, Unit, Url
+from jairouter_cli.config.model import (
+    Alias,
+    Config,
+    Fallback,
+    FallbackStrategy,
+    Secret,
+    Service,
+    ServiceType,
+    Unit,
+    Url,
+)
 from jairouter_cli.config.spelling import find_key, kebab, service_type, squash
 from jairouter_cli.errors import ConfigInvalid, Problem
 
@@ -28,7 +38,7 @@ FOREIGN_SECTIONS: Final = frozenset(
     {"spring", "springdoc", "management", "logging", "monitoring", "store", "info", "debug", "jairouter"}
 )
 # Read and checked, so that a file is ready for them, but without effect in this version.
-NOT_ENFORCED: Final = frozenset({"rate_limit", "circuit_breaker", "fallback", "priority"})
+NOT_ENFORCED: Final = frozenset({"rate_limit"})
 
 _FOUND_LENGTH = 60  # characters of a wrong value that are shown
 
@@ -131,7 +141,10 @@ class _Walk:
         self._unknown_keys(struct, fields, node, path)
         if any(spec.required and spec.name not in values for spec in fields):
             return None
-        return struct(**values)
+        made = struct(**values)
+        if isinstance(made, Fallback) and made.strategy is FallbackStrategy.MODEL and made.model is None:
+            self._problem(path, "a model to fall back to, in the key model")
+        return made
 
     def _field(self, spec: _Field, node: Mapping[Any, Any], path: Path) -> Any:
         found = list(self._spelled(spec, node, path))
@@ -169,7 +182,9 @@ class _Walk:
     def _value(self, spec: _Field, value: Any, path: Path) -> Any:
         kind, origin = spec.kind, get_origin(spec.kind)
         if origin is tuple:
-            return self._list(get_args(kind)[0], value, path)
+            item = get_args(kind)[0]
+            is_struct = isinstance(item, type) and issubclass(item, msgspec.Struct)
+            return self._list(item, value, path) if is_struct else self._scalars(spec, value, path)
         if origin is dict:
             return self._services(value, path) if get_args(kind)[0] is ServiceType else self._headers(value, path)
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind is not Secret:
@@ -186,6 +201,15 @@ class _Walk:
             return self._wrong(path, "a list", node)
         items = (self.struct(struct, item, (*path, index)) for index, item in enumerate(node))
         return tuple(item for item in items if item is not None)
+
+    def _scalars(self, spec: _Field, node: Any, path: Path) -> Any:
+        """Read a list of single values; one alone, or several with commas between them, will do (Spring's way)."""
+        one = _describe(spec.name, get_args(spec.kind)[0], required=True)
+        if isinstance(node, str):
+            node = [part.strip() for part in node.split(",") if part.strip()]
+        if not isinstance(node, Sequence):
+            node = [node]
+        return tuple(self._scalar(one, item, (*path, index)) for index, item in enumerate(node))
 
     def _services(self, node: Any, path: Path) -> Any:
         if not isinstance(node, Mapping):

@@ -4,13 +4,14 @@ Each reader takes the plain value that YAML gave (str, int, float or bool) and r
 `Expected` with a phrase for what it would have taken. Ranges are checked by `parse`, which knows the field.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-from jairouter_cli.config.model import Bytes, Secret, Unit, Url, UrlPath
+from jairouter_cli.config.model import Bytes, Network, Secret, Unit, Url, UrlPath
 from jairouter_cli.config.spelling import squash
 
 Scalar = str | int | float | bool
@@ -150,6 +151,14 @@ def read_path(value: Scalar) -> UrlPath:
     return UrlPath(text)
 
 
+def read_network(value: Scalar) -> Network:
+    """Read an address or a network."""
+    try:
+        return Network(ipaddress.ip_network(read_text(value).strip(), strict=False))
+    except ValueError:
+        raise Expected("an IP address or a network, like 10.0.0.0/8") from None
+
+
 def read_secret(value: Scalar) -> Secret:
     """Read a value that will be masked; it may not hold line breaks, for it becomes a header."""
     text = read_text(value)
@@ -175,5 +184,6 @@ READERS: Final[Mapping[type, Callable[[Scalar], object]]] = {
     Bytes: read_size,
     Url: read_url,
     UrlPath: read_path,
+    Network: read_network,
     Secret: read_secret,
 }

@@ -5,43 +5,39 @@ the `Reply`, whose holder settles it. Errors are raised as `RequestError`s; noth
 """
 
 from collections import Counter
-from typing import Final, NamedTuple
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Final
 
-from jairouter_cli.adapters.dialects import MANNERS
-from jairouter_cli.adapters.rename import rename_form, rename_json
-from jairouter_cli.config.model import HealthCheck
-from jairouter_cli.errors import RequestError, ServiceUnavailable, UpstreamError, UpstreamTimeout, UpstreamTruncated
-from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.gateway.upstream.exchange import Exchange, FailureKind, Headers, UpstreamFailure, UpstreamRequest
-from jairouter_cli.observe.events import Attempt, Completed
-from jairouter_cli.routing.attempts import Plan, plan
-from jairouter_cli.routing.call import Call, Outcome, Target
-from jairouter_cli.routing.health import State
-from jairouter_cli.routing.ledger import Lease
-
-# Answers that another instance may better: the backend, or a proxy before it, could not serve (contract 1.9).
-RETRYABLE_STATUSES: Final = frozenset({502, 503, 504})
-
-# Meant for one connection, not for the message (RFC 9110, 7.6.1).
-HOP_BY_HOP: Final = frozenset(
-    {
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
+from jairouter_cli.adapters.affinity import affinity
+from jairouter_cli.config.model import Balancing, Fallback, FallbackStrategy
+from jairouter_cli.errors import (
+    CircuitBreakerOpen,
+    Degraded,
+    InstancesCooling,
+    InstancesDown,
+    InstancesFull,
+    RequestError,
+    ServiceUnavailable,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamTruncated,
 )
-# `host` and `content-length` are made anew; `expect` was answered by our own server.
-_NOT_FORWARDED: Final = HOP_BY_HOP | {"host", "content-length", "expect"}
+from jairouter_cli.gateway.fallback import FALLBACK_HEADER, Copy, configured, key_of
+from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.gateway.outbound import Inbound, outbound
+from jairouter_cli.gateway.route import ROUTE_HEADER, Route
+from jairouter_cli.gateway.upstream.exchange import Exchange, FailureKind, Headers, UpstreamFailure
+from jairouter_cli.observe.events import Attempt, Completed
+from jairouter_cli.routing.attempts import Exhausted, Obstacle, Plan, Result, Wait, plan
+from jairouter_cli.routing.balance import USE_AFFINITY
+from jairouter_cli.routing.call import Outcome, Timeouts
+from jairouter_cli.routing.ledger import Lease
+from jairouter_cli.routing.slots import Slots
+from jairouter_cli.routing.table import Pool
 
-_NOT_REACHED: Final = frozenset({FailureKind.UNREACHABLE, FailureKind.CONNECT_TIMEOUT})
-# A backend that is slow has the request already: a second copy elsewhere would double the load and the wait.
-_NOT_RETRIED: Final = frozenset({FailureKind.FIRST_BYTE_TIMEOUT, FailureKind.TOTAL_TIMEOUT})
+# Nothing was sent, so nothing was worked on.
+_NOT_REACHED: Final = frozenset({FailureKind.UNREACHABLE, FailureKind.CONNECT_TIMEOUT, FailureKind.POOL_TIMEOUT})
 # The names by which clients are told of timeouts; other failures are no timeouts.
 _TIMEOUTS: Final = {
     FailureKind.CONNECT_TIMEOUT: "connect",
@@ -50,37 +46,44 @@ _TIMEOUTS: Final = {
     FailureKind.IDLE_TIMEOUT: "idle",
     FailureKind.TOTAL_TIMEOUT: "total",
 }
+# What a client is told when nobody could even be tried: the obstacle that will go away first.
+_NOBODY: Final[tuple[tuple[Obstacle, type[ServiceUnavailable]], ...]] = (
+    (Obstacle.FULL, InstancesFull),
+    (Obstacle.COOLING_DOWN, InstancesCooling),
+    (Obstacle.BREAKER_OPEN, CircuitBreakerOpen),
+    (Obstacle.DOWN, InstancesDown),
+)
 
 CLIENT_LEFT: Final = 499  # nginx's number for it; never sent, only recorded
+_OK: Final = 200
+_SERVER_ERROR: Final = 500
+_TOO_MANY_REQUESTS: Final = 429
+_MAY_SAY_WHEN: Final = frozenset({_TOO_MANY_REQUESTS, 503})  # those whose Retry-After is about the backend
+_TRY_AGAIN_S: Final = 1.0  # nobody was reached, and the next request will look anew
 
 _ENDINGS: Final = {Outcome.OK: "ok", Outcome.FAILED: "truncated", Outcome.LEFT: "left"}
-
-
-class Inbound(NamedTuple):
-    """A client's request, as it will be forwarded. `tail` is the endpoint's path behind the version segment."""
-
-    call: Call
-    tail: str
-    is_main: bool
-    query: str
-    headers: Headers
-    body: bytes | bytearray
-    request_id: str
 
 
 class Reply:
     """A backend's answer on its way to the client. Whoever holds it calls `settle` once, at the end.
 
-    `lease` is None for an answer that was the best of several failures: its lease has ended already.
+    `extra` are headers that it gets beside its own; `copy` takes what is to be kept of it, if anything is.
     """
 
-    __slots__ = ("_journey", "_lease", "exchange", "target")
+    __slots__ = ("_journey", "_lease", "copy", "exchange", "extra", "timeouts")
 
-    def __init__(self, journey: "Journey", exchange: Exchange, target: Target, lease: Lease | None) -> None:
+    def __init__(self, journey: "Journey", exchange: Exchange, timeouts: Timeouts | None, lease: Lease | None) -> None:
         self._journey = journey
         self._lease = lease
         self.exchange = exchange
-        self.target = target
+        self.timeouts = timeouts
+        self.extra: Headers = ()
+        self.copy: Copy | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it is but the best of several failures; its lease has ended already."""
+        return self._lease is None and self.exchange.status >= _SERVER_ERROR
 
     @property
     def request_id(self) -> str:
@@ -93,34 +96,124 @@ class Reply:
 
     async def settle(self, outcome: Outcome, status: int) -> None:
         """End the lease, report the call with the status that the client was told, and let the connection go."""
+        journey, copy = self._journey, self.copy
         if self._lease is not None:
-            self._lease.settle(outcome)
+            self._lease.settle(outcome, journey.gateway.clock(), journey.last_failure)
+        if copy is not None and outcome is Outcome.OK and (body := copy.body) is not None:
+            now = journey.gateway.clock()
+            journey.gateway.answers.keep(copy.key, self.exchange.headers, body, now, copy.rules)
         status = CLIENT_LEFT if outcome is Outcome.LEFT else status
-        self._journey.report(status, _ENDINGS[outcome])
+        journey.report(status, _ENDINGS[outcome])
         await self.exchange.aclose()
 
 
 async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
-    """Find an instance that answers.
+    """Find an instance that answers, or what takes the place of its answer.
 
     When every attempt failed, and one of them with an answer, the last answer is the reply. Cancelling it is how a
-    client leaves. Raises `ModelNotFound`, `ServiceUnavailable`, `UpstreamError`, `UpstreamTimeout`.
+    client leaves. Raises `ModelNotFound`, `ServiceUnavailable` and its kin, `UpstreamError`, `UpstreamTimeout`.
     """
     journey = Journey(gateway, inbound)
     try:
-        return await journey.travel()
+        pool = gateway.table.pool(inbound.call.service, inbound.call.model)
+        if gateway.table.config.server.route_header:
+            journey.trace(pool)
+        rules = pool.fallback
+        reply = await (journey.travel(pool) if rules is None else _with_fallback(journey, pool, rules))
     except RequestError as error:
         journey.report(error.status, "failed")
+        if journey.route is not None:
+            error.headers[ROUTE_HEADER] = journey.describe()
         raise
     except BaseException:
         journey.report(CLIENT_LEFT, "left")
         raise
+    if journey.route is not None:
+        reply.extra = [*reply.extra, (ROUTE_HEADER, journey.describe())]
+    return reply
+
+
+async def _with_fallback(journey: "Journey", pool: Pool, rules: Fallback) -> Reply:
+    """Travel, and put something in the place of a failure. Raises a `RequestError`."""
+    inbound, key = journey.inbound, b""
+    if rules.strategy is FallbackStrategy.CACHE and not inbound.call.stream:
+        parts = (inbound.call.service.value, inbound.call.model, inbound.tail, inbound.query)
+        key = key_of(parts, dict(inbound.headers), inbound.body)
+    try:
+        reply = await journey.travel(pool)
+    except RequestError as error:
+        instead = await _instead(journey, rules, key, error)
+        if instead is None:
+            raise
+        return instead
+    if not reply.has_failed:
+        if key and reply.exchange.status == _OK:
+            reply.copy = Copy(key, rules)
+        return reply
+    try:
+        instead = await _instead(journey, rules, key, None)
+    except BaseException:
+        await _discard(reply)
+        raise
+    if instead is None:
+        return reply
+    await _discard(reply)
+    return instead
+
+
+async def _instead(journey: "Journey", rules: Fallback, key: bytes, error: RequestError | None) -> Reply | None:
+    """Return what takes the place of a failure, if anything does. Raises `Degraded`."""
+    reply: Reply | None = None
+    if rules.strategy is FallbackStrategy.MODEL and rules.model is not None:
+        reply = await _ask_other_model(journey, rules.model)
+    elif rules.strategy is FallbackStrategy.DEFAULT:
+        canned = configured(rules)
+        if canned is None:
+            raise Degraded(text=rules.message, cause=error)
+        reply = Reply(journey, canned, None, None)
+    elif key:
+        kept = journey.gateway.answers.find(key, journey.gateway.clock(), rules)
+        reply = None if kept is None else Reply(journey, kept, None, None)
+    if reply is not None:
+        journey.fallback = rules.strategy.value
+    return reply
+
+
+async def _ask_other_model(journey: "Journey", model: str) -> Reply | None:
+    """Let another model of the same service answer; None if it cannot, either."""
+    inbound = journey.inbound
+    try:
+        pool = journey.gateway.table.pool(inbound.call.service, model)
+        journey.inbound = inbound._replace(call=inbound.call._replace(model=model), other_model=model)
+        reply = await journey.travel(pool)
+    except RequestError:
+        return None
+    finally:
+        journey.inbound = inbound
+    if reply.has_failed:
+        await _discard(reply)
+        return None
+    # a header takes no other letters; a model's name may have them
+    name = model.encode("ascii", "backslashreplace").decode("ascii")
+    reply.extra = [(FALLBACK_HEADER, f"model={name}")]
+    return reply
 
 
 class Journey:
     """The attempts of one call, and what is to be told of them."""
 
-    __slots__ = ("attempts", "failures", "gateway", "inbound", "started")
+    __slots__ = (
+        "attempts",
+        "failures",
+        "fallback",
+        "gateway",
+        "inbound",
+        "last_failure",
+        "passed_over",
+        "queued_s",
+        "route",
+        "started",
+    )
 
     def __init__(self, gateway: Gateway, inbound: Inbound) -> None:
         self.gateway = gateway
@@ -128,126 +221,179 @@ class Journey:
         self.started = gateway.clock()
         self.attempts: list[Attempt] = []
         self.failures: list[UpstreamFailure] = []
+        self.passed_over: tuple[tuple[str, str], ...] = ()
+        self.last_failure = ""
+        self.queued_s = 0.0
+        self.fallback = ""
+        self.route: Route | None = None
 
-    async def travel(self) -> Reply:
+    async def travel(self, pool: Pool) -> Reply:
         """Try instance after instance. Raises a `RequestError`."""
         gateway, call = self.gateway, self.inbound.call
-        pool = gateway.table.pool(call.service, call.model)
-        attempts = plan(pool, gateway.ledger, call, gateway.rng)
-        lease: Lease | None = next(attempts)
-        answer: tuple[Exchange, Target] | None = None
-        while lease is not None:
-            target = lease.target
-            try:
-                exchange = await self._attempt(lease)
-            except UpstreamFailure as failure:
-                self.failures.append(failure)
-                if failure.kind in _NOT_RETRIED:
-                    lease.settle(Outcome.FAILED)
-                    raise self._error(failure) from None
-            except BaseException:
-                lease.settle(Outcome.LEFT)
-                await _discard(answer)
-                raise
-            else:
-                await _discard(answer)
-                if exchange.status not in RETRYABLE_STATUSES:
-                    return Reply(self, exchange, target, lease)
-                answer = exchange, target
-            lease = _next(attempts)
-        if answer is not None:
-            return Reply(self, *answer, None)
-        raise self._error(self.failures[-1])
-
-    async def _attempt(self, lease: Lease) -> Exchange:
-        target, health = lease.target, lease.live.health
+        if pool.balancing in USE_AFFINITY:
+            call = call._replace(affinity=self._affinity(pool))
+        steps = plan(pool, call, gateway.around)
+        step = _advance(steps, None)
+        answer: Reply | None = None
         try:
-            exchange = await self.gateway.upstream.send(self._outbound(target))
-        except UpstreamFailure as failure:
-            self.attempts.append(Attempt(target.id, None, str(failure)))
-            if failure.kind in _NOT_REACHED:
-                health.saw(self._health_check, ok=False, at=self.gateway.wall_clock(), reason=failure.detail)
+            while not isinstance(step, Exhausted):
+                if isinstance(step, Wait):
+                    step = _advance(steps, await self._wait(step))
+                    continue
+                exchange, result = await self._attempt(step, pool)
+                if exchange is not None:
+                    await _discard(answer)
+                    if result is None:
+                        return Reply(self, exchange, step.target.timeouts, step)
+                    answer = Reply(self, exchange, step.target.timeouts, None)
+                step = _advance(steps, result)
+        except BaseException:
+            await _discard(answer)
             raise
-        self.attempts.append(Attempt(target.id, exchange.status))
-        if health.state is not State.UP:
-            health.saw(self._health_check, ok=True, at=self.gateway.wall_clock())
-        return exchange
+        self.passed_over = tuple((name, what.value) for name, what in step.obstacles.items())
+        if answer is not None:
+            return answer
+        raise self._error(step)
 
-    def _outbound(self, target: Target) -> UpstreamRequest:
-        inbound = self.inbound
-        path = target.path if inbound.is_main else target.prefix + inbound.tail
-        if inbound.query:
-            path = f"{path}{'&' if '?' in path else '?'}{inbound.query}"
+    async def _attempt(self, lease: Lease, pool: Pool) -> tuple[Exchange | None, Result | None]:
+        """Try an instance; return its answer and, unless it will do, what to tell the plan. Raises a `RequestError`."""
+        gateway, target = self.gateway, lease.target
+        began = gateway.clock()
         total_s = target.timeouts.total_s
         expires_at = float("inf") if total_s is None else self.started + total_s
-        headers = _outbound_headers(inbound.headers, target)
-        body = inbound.body if target.upstream_model is None else _renamed(inbound, target.upstream_model)
-        return UpstreamRequest(target.origin, path, headers, body, target.timeouts, expires_at)
+        patience_s = max(0.0, self.started + pool.failover.deadline_s - began)
+        try:
+            exchange = await gateway.upstream.send(outbound(self.inbound, target, expires_at, patience_s))
+        except UpstreamFailure as failure:
+            now = gateway.clock()
+            self.attempts.append(Attempt(target.id, None, str(failure), now - began))
+            self.failures.append(failure)
+            if failure.kind is FailureKind.TOTAL_TIMEOUT:
+                lease.settle(Outcome.FAILED, now, str(failure))
+                raise self._error(Exhausted()) from None
+            ours = failure.kind is FailureKind.POOL_TIMEOUT
+            outcome = Outcome.REFUSED if ours else Outcome.FAILED
+            return None, Result(outcome, failure.detail or failure.kind.value, failure.kind not in _NOT_REACHED)
+        except BaseException:
+            lease.settle(Outcome.LEFT, gateway.clock())
+            raise
+        now, status = gateway.clock(), exchange.status
+        self.attempts.append(Attempt(target.id, status, "", now - began))
+        if status in pool.failover.retry_on:
+            return exchange, self._result(exchange, has_own_key=target.has_own_key)
+        lease.answered(now)
+        return exchange, None
 
-    @property
-    def _health_check(self) -> HealthCheck:
-        return self.gateway.table.config.model.load_balance.health_check
+    def _result(self, exchange: Exchange, *, has_own_key: bool) -> Result:
+        """Return what an answer that another instance may better says of this one."""
+        status = exchange.status
+        cooldown_s = 0.0
+        # what a backend refuses to a client's own key says nothing about the other clients
+        is_about_all = has_own_key or not any(name == "authorization" for name, _ in self.inbound.headers)
+        if status in _MAY_SAY_WHEN and (status != _TOO_MANY_REQUESTS or is_about_all):
+            cooldown_s = _retry_after_s(exchange.headers, self.gateway.wall_clock())
+        if status >= _SERVER_ERROR:
+            return Result(Outcome.FAILED, f"HTTP {status}", cooldown_s=cooldown_s)
+        return Result(Outcome.REFUSED, f"HTTP {status}", was_work=False, cooldown_s=cooldown_s)
+
+    async def _wait(self, step: Wait) -> Slots | None:
+        """Wait for a slot."""
+        gateway = self.gateway
+        began = gateway.clock()
+        rules = gateway.table.config.model.queue
+        try:
+            return await gateway.waiting.wait(step.machines, self.inbound.call.client_ip, rules, step.until - began)
+        finally:
+            self.queued_s += gateway.clock() - began
+
+    def _affinity(self, pool: Pool) -> str:
+        by_prefix = pool.balancing is Balancing.PREFIX_AFFINITY
+        return affinity(dict(self.inbound.headers), self.inbound.body, by_prefix=by_prefix)
+
+    # --- what is told ---
 
     def cut_off(self, failure: UpstreamFailure) -> RequestError:
         """Return what the client is told when an answer breaks off in its midst."""
-        last = self.attempts[-1]
-        self.attempts[-1] = Attempt(last.instance, last.status, str(failure))
+        if self.attempts:
+            self.attempts[-1] = self.attempts[-1]._replace(failure=str(failure))
+        self.last_failure = str(failure)
         model = self.inbound.call.model
         if name := _TIMEOUTS.get(failure.kind):
             return UpstreamTimeout(model=model, timeout=name, seconds=failure.after_s)
         return UpstreamTruncated(model=model)
 
-    def _error(self, failure: UpstreamFailure) -> RequestError:
+    def _error(self, end: Exhausted) -> RequestError:
         """Return what the client is told when no instance answered: counts, never addresses."""
-        counts = Counter(failure.kind.value for failure in self.failures)
-        details = {"attempts": len(self.attempts), "failures": dict(counts)}
         model = self.inbound.call.model
+        details: dict[str, object] = {"attempts": len(self.attempts)}
+        if self.failures:
+            details["failures"] = dict(Counter(failure.kind.value for failure in self.failures))
+        if end.obstacles:
+            details["passed_over"] = dict(Counter(what.value for what in end.obstacles.values()))
+        if end.limit is not None:
+            details["limit"] = end.limit.value
+        if not self.failures:
+            found = set(end.obstacles.values())
+            error = next((error for what, error in _NOBODY if what in found), ServiceUnavailable)
+            wait_s = _TRY_AGAIN_S if end.retry_after_s is None else end.retry_after_s
+            return error(model=model, details=details, retry_after_s=wait_s)
+        failure = self.failures[-1]
         if name := _TIMEOUTS.get(failure.kind):
             return UpstreamTimeout(model=model, timeout=name, seconds=failure.after_s, details=details)
-        error = UpstreamError if failure.kind is FailureKind.BROKEN else ServiceUnavailable
-        return error(model=model, details=details)
+        if failure.kind is FailureKind.BROKEN:
+            return UpstreamError(model=model, details=details)
+        return ServiceUnavailable(model=model, details=details, retry_after_s=_TRY_AGAIN_S)
+
+    def trace(self, pool: Pool) -> None:
+        """Note how things stand before the first attempt, for the header that tells of the route."""
+        gateway = self.gateway
+        self.route = Route.begin(gateway, pool, self.inbound.call._replace(affinity=self._affinity(pool)))
+
+    def describe(self) -> str:
+        """Return the header's value."""
+        total_s = self.gateway.clock() - self.started
+        return self.route.header(self.attempts, self.passed_over, self.queued_s, total_s) if self.route else ""
 
     def report(self, status: int, ended: str) -> None:
         """Tell the sinks how the call ended."""
         inbound, gateway = self.inbound, self.gateway
         duration_s = gateway.clock() - self.started
-        gateway.report(Completed(inbound.call, inbound.request_id, status, ended, tuple(self.attempts), duration_s))
+        attempts, passed_over = tuple(self.attempts), self.passed_over
+        event = Completed(
+            inbound.call,
+            inbound.request_id,
+            status,
+            ended,
+            attempts,
+            duration_s,
+            self.queued_s,
+            passed_over,
+            self.fallback,
+        )
+        gateway.report(event)
 
 
-def _next(attempts: Plan) -> Lease | None:
-    """Tell the plan that its lease failed; return the next one, if there is another."""
+def _advance(steps: Plan, sent: Result | Slots | None) -> Lease | Wait | Exhausted:
+    """Tell the plan what became of its last step; return the next one, or why there is none."""
     try:
-        return attempts.send(Outcome.FAILED)
-    except StopIteration:
-        return None
+        return steps.send(sent)
+    except StopIteration as end:
+        exhausted: Exhausted = end.value
+        return exhausted
 
 
-async def _discard(answer: tuple[Exchange, Target] | None) -> None:
-    if answer is not None:
-        await answer[0].aclose()
+async def _discard(reply: Reply | None) -> None:
+    if reply is not None:
+        await reply.exchange.aclose()
 
 
-def _renamed(inbound: Inbound, model: str) -> bytes:
-    """Return the body with the name by which the backend knows the model."""
-    content_type = dict(inbound.headers).get("content-type", "")
-    if content_type.startswith("multipart/"):
-        return rename_form(inbound.body, content_type, model)
-    return rename_json(inbound.body, model)
-
-
-def _outbound_headers(headers: Headers, target: Target) -> Headers:
-    """Return the client's headers without those of its own connection, and with the instance's own in their place."""
-    dropped = _NOT_FORWARDED
-    if target.headers:
-        dropped = dropped.union(name for name, _ in target.headers)
-    if named := [value for name, value in headers if name == "connection" and value != "keep-alive"]:
-        dropped = dropped.union(token.strip().lower() for value in named for token in value.split(","))
-    manner = MANNERS[target.dialect]
-    if not manner.bearer:
-        return [pair for pair in headers if pair[0] not in dropped] + list(target.headers)
-    kept = [
-        (name, manner.authorization(value) if name == "authorization" else value)
-        for name, value in headers
-        if name not in dropped
-    ]
-    return kept + list(target.headers)
+def _retry_after_s(headers: Headers, now: float) -> float:
+    """Return how long a backend asks to be left alone, in seconds or as a date (RFC 9110, 10.2.3); 0 for nothing."""
+    text = dict(headers).get("retry-after", "").strip()
+    if text.isdecimal():
+        return float(text[:9])
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    return max(0.0, at.replace(tzinfo=at.tzinfo or UTC).timestamp() - now)

@@ -10,8 +10,12 @@ from random import Random
 
 from jairouter_cli.config.model import Config
 from jairouter_cli.errors import JAIRouterError
+from jairouter_cli.gateway.fallback import AnswerCache
+from jairouter_cli.gateway.queue import WaitingRoom
 from jairouter_cli.gateway.upstream.exchange import Upstream
 from jairouter_cli.observe.events import Completed, Sink
+from jairouter_cli.routing.attempts import Circumstances
+from jairouter_cli.routing.budget import RetryBudget
 from jairouter_cli.routing.ledger import Ledger
 from jairouter_cli.routing.table import Table, compile_table
 
@@ -36,10 +40,16 @@ class Gateway:
     rng: Random = field(default_factory=Random)
     clock: Callable[[], float] = time.monotonic
     wall_clock: Callable[[], float] = time.time
+    worker: int = 0
     rejection: Rejection | None = None
+    answers: AnswerCache = field(default_factory=AnswerCache)
+    waiting: WaitingRoom = field(init=False)
+    around: Circumstances = field(init=False)
 
     def __post_init__(self) -> None:
         self.ledger.reconcile(self.table.targets)
+        self.waiting = WaitingRoom(self.ledger, self.worker)
+        self.around = Circumstances(self.ledger, self.rng, self.clock, RetryBudget())
 
     def swap(self, config: Config) -> None:
         """Put a new configuration into force, for all requests that begin from now on."""

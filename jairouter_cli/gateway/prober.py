@@ -1,48 +1,86 @@
-"""Looks whether instances can be reached: a TCP connection, opened and closed. Free for the backend, loads no model."""
+"""Asks instances whether they work, for nothing: a connection, or the cheapest GET that their kind is known for.
+
+Never a generation, and nothing that loads a model. One worker asks for all; what traffic has proved is not asked.
+"""
 
 import asyncio
-import logging
 import os
+from collections.abc import Callable
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
+from jairouter_cli.config.model import HealthCheck
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.routing.call import Target
+from jairouter_cli.gateway.upstream.exchange import Headers, Upstream, UpstreamFailure, UpstreamRequest
+from jairouter_cli.routing.call import Probe, Target, Timeouts
 from jairouter_cli.routing.health import State
 
-logger: Final = logging.getLogger("jairouter")
+_LOOK_S: Final = 0.25  # how soon a new instance is asked
+_AT_ONCE: Final = 64  # questions under way together
+_LARGEST_BYTES: Final = 1024 * 1024  # of an answer that is read so that its connection can be kept
+_OK: Final = range(200, 400)
+_ALIVE: Final = range(200, 500)
 
-_LOOK_S: Final = 0.5  # how soon a new instance is probed
-_AT_ONCE: Final = 64  # probes under way together
+
+class Question(NamedTuple):
+    """What is asked once for all targets of which the answer tells."""
+
+    origin: str
+    address: tuple[str, int]
+    probe: Probe
+    headers: tuple[tuple[str, str], ...]
 
 
-async def probe_all(gateway: Gateway, rng: Random) -> None:
-    """Probe every target when it is due, until cancelled. Instances that nobody has heard of yet are due at once."""
-    due: dict[object, float] = {}
+async def probe_all(gateway: Gateway, rng: Random, leads: Callable[[], bool]) -> None:
+    """Ask about every target when it is due, while this worker leads, until cancelled.
+
+    Instances that nobody has heard of yet are due at once.
+    """
+    due: dict[Question, float] = {}
     places = asyncio.Semaphore(_AT_ONCE)
-    while True:
-        targets = gateway.table.targets
-        check = gateway.table.config.model.load_balance.health_check
-        now = gateway.clock()
-        if check.enabled:
-            ready = [target for target in targets if due.get(target.key, 0.0) <= now]
-            # spread by a tenth, so that many gateways do not knock in step
-            due |= {target.key: now + check.interval_s * rng.uniform(0.9, 1.1) for target in ready}
-            await asyncio.gather(*(_probe(gateway, target, places) for target in ready))
-        keys = {target.key for target in targets}
-        due = {key: at for key, at in due.items() if key in keys}
-        await asyncio.sleep(_LOOK_S)
+    async with asyncio.TaskGroup() as tasks:
+        while True:
+            check = gateway.table.config.model.load_balance.health_check
+            if check.enabled and leads():
+                questions = _questions(gateway)
+                now = gateway.clock()
+                due = {question: at for question, at in due.items() if question in questions}
+                for question, targets in questions.items():
+                    if due.get(question, 0.0) <= now:
+                        # spread by a tenth, so that many gateways do not knock in step
+                        due[question] = now + check.interval_s * rng.uniform(0.9, 1.1)
+                        if not _proved(gateway, targets, check, now):
+                            tasks.create_task(_ask(gateway, question, targets, places))
+            await asyncio.sleep(min(_LOOK_S, check.interval_s))
 
 
-async def _probe(gateway: Gateway, target: Target, places: asyncio.Semaphore) -> None:
+def _questions(gateway: Gateway) -> dict[Question, list[Target]]:
+    questions: dict[Question, list[Target]] = {}
+    for target in gateway.table.targets:
+        if target.enabled:
+            headers = () if target.probe.path is None else target.headers
+            question = Question(target.origin, target.address, target.probe, headers)
+            questions.setdefault(question, []).append(target)
+    return questions
+
+
+def _proved(gateway: Gateway, targets: list[Target], check: HealthCheck, now: float) -> bool:
+    """Whether traffic has shown of late that all of them work."""
+    lives = [gateway.ledger.live(target) for target in targets]
+    return all(live.health.state is State.UP and live.answered_at > now - check.interval_s for live in lives)
+
+
+async def _ask(gateway: Gateway, question: Question, targets: list[Target], places: asyncio.Semaphore) -> None:
     check = gateway.table.config.model.load_balance.health_check
     async with places:
-        reason = await _knock(target.address, check.timeout_s)
-    health = gateway.ledger.live(target).health
-    before = health.state
-    health.saw(check, ok=not reason, at=gateway.wall_clock(), reason=reason)
-    if health.state is not before and before is not State.UNKNOWN:
-        logger.warning("instance %s of %s is %s %s", target.id, target.key[0], health.state, reason)
+        if question.probe.path is None:
+            reason = await _knock(question.address, check.timeout_s)
+        else:
+            reason = await _get(gateway.upstream, question, question.probe.path, check.timeout_s)
+    now = gateway.clock()
+    for target in targets:
+        if gateway.ledger.live(target).health.saw(check, ok=not reason, now=now, reason=reason):
+            gateway.ledger.tell(target, f"is {State.DOWN}: {reason}" if reason else f"is {State.UP}")
 
 
 async def _knock(address: tuple[str, int], timeout_s: float) -> str:
@@ -56,3 +94,21 @@ async def _knock(address: tuple[str, int], timeout_s: float) -> str:
         return os.strerror(error.errno) if error.errno else error.strerror or str(error)
     writer.transport.abort()  # nothing was said; no need to say goodbye
     return ""
+
+
+async def _get(upstream: Upstream, question: Question, path: str, timeout_s: float) -> str:
+    """Ask over HTTP; return why the answer is not good, or nothing."""
+    timeouts = Timeouts(timeout_s, timeout_s, timeout_s, timeout_s)
+    headers: Headers = [("user-agent", "jairouter"), ("accept", "*/*"), *question.headers]
+    try:
+        exchange = await upstream.send(UpstreamRequest(question.origin, path, headers, b"", timeouts, method="GET"))
+        read = 0
+        try:
+            while read < _LARGEST_BYTES and (piece := await exchange.read()):
+                read += len(piece)
+        finally:
+            await exchange.aclose()
+    except UpstreamFailure as failure:
+        return failure.detail if failure.kind.value == "unreachable" else failure.kind.value
+    good = exchange.status in (_OK if question.probe.strict else _ALIVE)
+    return "" if good else f"HTTP {exchange.status} to GET {path}"

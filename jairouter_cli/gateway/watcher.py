@@ -54,13 +54,13 @@ async def _take_over(gateway: Gateway, read: Callable[[], Loaded], current: str)
     """Read the file and put it into force if it is good and new; return the digest of what is in force."""
     try:
         loaded = await asyncio.to_thread(read)
+        if loaded.digest == current:
+            gateway.rejection = None
+            return current
+        gateway.swap(loaded.config)
     except JAIRouterError as error:
         logger.error("configuration not taken over, the one before stays in force: %s", error)
         gateway.reject(error)
         return current
-    if loaded.digest == current:
-        gateway.rejection = None
-        return current
-    gateway.swap(loaded.config)
     logger.info("configuration taken over: %s", loaded.file)
     return loaded.digest

@@ -5,16 +5,21 @@ from enum import Enum
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from jairouter_cli.config.model import Dialect, ServiceType
+from jairouter_cli.config.model import Dialect, HealthCheck, ServiceType
+from jairouter_cli.routing.breaker import BreakerRules
 
 
 class Call(NamedTuple):
-    """One request of a client, as far as routing needs to know it."""
+    """One request of a client, as far as routing needs to know it.
+
+    Calls with the same `affinity` should go to the same instance; it is worked out for strategies that look at it.
+    """
 
     service: ServiceType
     model: str
     client_ip: str = ""
     stream: bool = False
+    affinity: str = ""
 
 
 class Timeouts(NamedTuple):
@@ -32,12 +37,24 @@ class Timeouts(NamedTuple):
     total_s: float | None = None
 
 
+class Probe(NamedTuple):
+    """How to ask a target, free of charge, whether it works: GET `path`, or None for a connection alone.
+
+    `strict` is for a path that somebody named: then only 2xx and 3xx are good, else everything below 500, as even a
+    refusal says that somebody is there.
+    """
+
+    path: str | None = None
+    strict: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One instance, ready to be called: everything that a request to it needs, worked out beforehand.
 
     `key` names its live state: the service, the instance's id, and its ordinal among equals. `origin` is scheme and
     authority; `path` is that of the service's main endpoint; `prefix` is where the others begin, up to and with `/v1`.
+    `machine` is host and port, on which `max_concurrency` requests may be at once. `breaker` is None for no breaker.
     """
 
     key: tuple[ServiceType, str, int]
@@ -51,6 +68,18 @@ class Target:
     max_retries: int
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     upstream_model: str | None = None
+    enabled: bool = True
+    priority: int = 0
+    machine: str = ""
+    max_concurrency: int | None = None
+    breaker: BreakerRules | None = None
+    check: HealthCheck = field(default_factory=HealthCheck)
+    probe: Probe = field(default_factory=Probe)
+
+    @property
+    def has_own_key(self) -> bool:
+        """Whether it is called with a credential of its own, and not with the client's."""
+        return any(name == "authorization" for name, _ in self.headers)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -65,6 +94,8 @@ class Outcome(Enum):
     OK = "ok"
     """It answered, whatever the status: client errors are not the instance's fault."""
     FAILED = "failed"
-    """It could not be reached, broke off, was too slow, or answered 502, 503 or 504."""
+    """It could not be reached, broke off, was too slow, or answered with one of the 5xx of `failover.retry-on`."""
+    REFUSED = "refused"
+    """It answered with one of the 4xx of `failover.retry-on`: 429, too busy to serve, which is no failure."""
     LEFT = "left"
     """The client went away; nobody's failure."""

@@ -3,84 +3,283 @@
 Configuration never lives here; a `Target` is configuration, its `Live` is not.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Final
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
 
 from jairouter_cli.config.model import ServiceType
+from jairouter_cli.routing import breaker
+from jairouter_cli.routing.breaker import BreakerState
 from jairouter_cli.routing.call import Outcome, Target
-from jairouter_cli.routing.health import Health
+from jairouter_cli.routing.health import Health, State
+from jairouter_cli.routing.record import Memory, Number, OwnMemory, Record
+from jairouter_cli.routing.slots import Slots
 
 Key = tuple[ServiceType, str, int]
 
+_ANSWERED: Final = int(Number.ANSWERED_AT)
+_LATENCY_S: Final = int(Number.LATENCY_S)
+_LATENCY_AT: Final = int(Number.LATENCY_AT)
+_COOLING: Final = int(Number.COOLING_UNTIL)
+_LATENCY_DECAY_S: Final = 10.0  # how fast an old latency loses its say (the default of Finagle's peak EWMA)
 
-@dataclass(slots=True)
+
 class Live:
     """The live state of one target."""
 
-    in_flight: int = 0
-    turn: float = 0.0
-    """Its standing in smooth weighted round robin."""
-    health: Health = field(default_factory=Health)
-    retired: bool = False
-    """No longer configured; forgotten when nothing is in flight."""
+    __slots__ = ("health", "record", "retired", "slots", "turn")
+
+    def __init__(self, record: Record, slots: Slots) -> None:
+        self.record: Final = record
+        """Its numbers."""
+        self.health: Final = Health(record)
+        self.slots: Final = slots
+        """Those of the machine that it stands on."""
+        self.turn = 0.0
+        """Its standing in smooth weighted round robin, which every worker goes through by itself."""
+        self.retired = False
+        """No longer configured; forgotten when nothing of this worker is in flight."""
+
+    @property
+    def in_flight(self) -> int:
+        """Requests under way, of all workers."""
+        return int(sum(self.record.in_flight))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request of this worker is under way."""
+        return not self.record.in_flight[self.record.worker]
+
+    @property
+    def answered_at(self) -> float:
+        """When it last gave a good answer; 0 for never."""
+        return self.record.numbers[_ANSWERED]
+
+    @property
+    def cooling_until(self) -> float:
+        """Until when the backend has asked to be left alone."""
+        return self.record.numbers[_COOLING]
+
+    @property
+    def breaker(self) -> BreakerState:
+        """The state of its breaker, CLOSED if it has none."""
+        return breaker.state(self.record)
+
+    def state(self, target: Target) -> State:
+        """Return how it is, for people."""
+        if target.enabled and not self.retired:
+            return self.health.state
+        return State.DRAINING if self.in_flight else State.DISABLED
+
+    def latency_s(self, now: float) -> float:
+        """Return the average time to an answer, in which peaks count at once and fade with time; 0 if unknown."""
+        numbers = self.record.numbers
+        latency_s = numbers[_LATENCY_S]
+        return latency_s * math.exp((numbers[_LATENCY_AT] - now) / _LATENCY_DECAY_S) if latency_s else 0.0
+
+    def took(self, seconds: float, now: float) -> None:
+        """Take in the time that an answer took."""
+        numbers = self.record.numbers
+        past = math.exp(min(0.0, numbers[_LATENCY_AT] - now) / _LATENCY_DECAY_S)
+        before = numbers[_LATENCY_S]
+        numbers[_LATENCY_S] = seconds if seconds > before else before * past + seconds * (1 - past)
+        numbers[_LATENCY_AT] = now
+
+    def cool(self, until: float) -> None:
+        """Leave the target alone until then."""
+        self.record.numbers[_COOLING] = max(self.record.numbers[_COOLING], until)
+
+
+class Seat(NamedTuple):
+    """A candidate for a call: the target and its live state."""
+
+    target: Target
+    live: Live
 
 
 class Lease:
     """The right to send one request to a target, settled exactly once by whoever holds it last."""
 
-    __slots__ = ("_ledger", "live", "outcome", "target")
+    __slots__ = ("_ledger", "_permit", "_started", "live", "outcome", "target")
 
-    def __init__(self, ledger: "Ledger", target: Target, live: Live) -> None:
+    def __init__(self, ledger: "Ledger", target: Target, live: Live, permit: float | None, now: float) -> None:
         self._ledger: Final = ledger
+        self._permit = permit
+        self._started: Final = now
         self.target: Final = target
         self.live: Final = live
         self.outcome: Outcome | None = None
-        live.in_flight += 1
 
-    def settle(self, outcome: Outcome) -> None:
-        """End the lease. Raises `RuntimeError` if it has ended already."""
+    def answered(self, now: float) -> None:
+        """Take in that a good answer has begun: this much the target can do, however long the rest takes."""
+        live, target = self.live, self.target
+        live.took(now - self._started, now)
+        live.record.numbers[_ANSWERED] = now
+        if target.check.enabled and not live.health.is_sound and live.health.saw(target.check, ok=True, now=now):
+            self._ledger.tell(target, f"is {State.UP}: it answers")
+        rules, permit = target.breaker, self._permit
+        if rules is not None and permit is not None and breaker.is_trial(live.record, permit):
+            self._permit = None
+            if breaker.succeed(live.record, rules, permit, now):
+                self._ledger.tell(target, "has its circuit breaker closed")
+
+    def settle(self, outcome: Outcome, now: float, reason: str = "") -> None:
+        """End the lease; `reason` says why it failed. Raises `RuntimeError` if it has ended already."""
         if self.outcome is not None:
             message = f"the lease on {self.target.id} was settled as {self.outcome} before"
             raise RuntimeError(message)
         self.outcome = outcome
-        self.live.in_flight -= 1
-        if self.live.retired and not self.live.in_flight:
-            self._ledger.forget(self.target.key)
+        live = self.live
+        record = live.record
+        record.in_flight[record.worker] -= 1
+        live.slots.give(now - self._started)
+        if outcome is Outcome.FAILED:
+            self._failed(now, reason)
+        elif self._permit is not None and self.target.breaker is not None:
+            if outcome is Outcome.OK:
+                breaker.succeed(record, self.target.breaker, self._permit, now)
+            else:
+                breaker.give_back(record, self._permit)
+        self._ledger.freed(live)
+
+    def _failed(self, now: float, reason: str) -> None:
+        """Count against the target. A failure never makes it look faster than it is."""
+        live, target = self.live, self.target
+        live.took(max(now - self._started, live.latency_s(now)), now)
+        check = target.check
+        if check.enabled and live.health.saw(check, ok=False, now=now, reason=reason, asked=False):
+            self._ledger.tell(target, f"is {State.DOWN}: {reason}")
+        rules, permit = target.breaker, self._permit
+        if rules is not None and permit is not None and breaker.fail(live.record, rules, permit, now):
+            self._ledger.tell(target, f"has its circuit breaker open for {rules.timeout_s:g} s: {reason}")
+
+
+def _nobody(target: Target, what: str) -> None:
+    """Tell nobody."""
+
+
+def _nothing(slots: Slots) -> None:
+    """Do nothing."""
 
 
 class Ledger:
-    """The live state of every target."""
+    """The live state of every target, and of the machines that they stand on.
 
-    __slots__ = ("_lives",)
+    `tell` is called with what people should know of a target; `on_free` when a slot was given back that somebody waits
+    for.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_lives", "_machines", "_memory", "_seats", "on_free", "tell")
+
+    def __init__(self, memory: Memory | None = None, tell: Callable[[Target, str], None] = _nobody) -> None:
+        self._memory: Memory = memory or OwnMemory()
         self._lives: dict[Key, Live] = {}
+        self._machines: dict[str, Slots] = {}
+        self._seats: dict[int, tuple[tuple[Target, ...], tuple[Seat, ...]]] = {}
+        self.tell = tell
+        self.on_free: Callable[[Slots], None] = _nothing
 
     def reconcile(self, targets: Iterable[Target]) -> None:
         """Fit the state to a new configuration: add what is new, keep what stays, retire what is gone."""
-        keys = {target.key for target in targets}
-        for key in keys:
-            self._lives.setdefault(key, Live()).retired = False
-        for key in [key for key in self._lives if key not in keys]:
-            live = self._lives[key]
+        self._seats.clear()
+        present = {target.key: target for target in targets}
+        for target in present.values():
+            slots = self._machines.get(target.machine)
+            if slots is None:
+                slots = Slots(target.machine, self._memory.record(target.machine))
+                self._machines[target.machine] = slots
+            slots.limit = target.max_concurrency
+            live = self._lives.get(target.key)
+            if live is None:
+                live = self._lives[target.key] = Live(self._memory.record(_name(target.key)), slots)
+            live.retired = False
+        for key, live in [(key, live) for key, live in self._lives.items() if key not in present]:
             live.retired = True
-            if not live.in_flight:
-                self.forget(key)
+            if live.is_idle:
+                self._forget(key)
+        for slots in list(self._machines.values()):
+            self._sweep(slots)
+            if slots.waiting:  # a limit may have been raised
+                self.on_free(slots)
 
     def live(self, target: Target) -> Live:
         """Return the state of a target; one of an older table may be gone already and gets a passing one."""
-        return self._lives.get(target.key) or Live(retired=True)
+        return self._lives.get(target.key) or self._passing(target)
 
-    def lease(self, target: Target) -> Lease:
-        """Take the right to send one request to a target."""
-        return Lease(self, target, self.live(target))
+    def seats(self, targets: tuple[Target, ...]) -> tuple[Seat, ...]:
+        """Return some targets with their state; the same tuple of them is looked up once until the next reload."""
+        known = self._seats.get(id(targets))
+        if known is not None and known[0] is targets:
+            return known[1]
+        seats = tuple(Seat(target, self.live(target)) for target in targets)
+        self._seats[id(targets)] = targets, seats
+        return seats
 
-    def forget(self, key: Key) -> None:
-        """Drop the state of a target that is gone."""
-        self._lives.pop(key, None)
+    def _passing(self, target: Target) -> Live:
+        slots = self._machines.get(target.machine) or Slots(target.machine, Record(), target.max_concurrency)
+        live = Live(Record(), slots)
+        live.retired = True
+        return live
+
+    def lease(self, target: Target, now: float, *, has_slot: bool = False) -> Lease | None:
+        """Take the right to send one request to a target, with a slot that is held already or with a new one.
+
+        None if its breaker or its machine has no room for it: in another worker somebody was faster.
+        """
+        live = self.live(target)
+        permit = None
+        if target.breaker is not None:
+            permit = breaker.take(live.record, target.breaker, now)
+            if permit is None:
+                return None
+        if not has_slot and not live.slots.take():
+            if permit is not None:
+                breaker.give_back(live.record, permit)
+            return None
+        live.record.in_flight[live.record.worker] += 1
+        return Lease(self, target, live, permit, now)
+
+    def freed(self, live: Live) -> None:
+        """Let those know who wait for the slot that was given back; drop what is gone for good."""
+        if live.slots.limit is not None and live.slots.waiting:
+            self.on_free(live.slots)
+        if live.retired and live.is_idle:
+            for key, one in self._lives.items():
+                if one is live:
+                    self._forget(key)
+                    return
+
+    def _forget(self, key: Key) -> None:
+        live = self._lives.pop(key)
+        self._memory.release(_name(key))
+        self._sweep(live.slots)
+
+    def _sweep(self, slots: Slots) -> None:
+        """Forget a machine on which nothing stands any more, and which nobody of this worker uses or waits for."""
+        if slots.is_idle and not any(live.slots is slots for live in self._lives.values()):
+            self._machines.pop(slots.name, None)
+            self._memory.release(slots.name)
+
+    def nudge(self, worker: int) -> None:
+        """Tell another worker that a slot may be free."""
+        self._memory.nudge(worker)
+
+    @property
+    def machines(self) -> Iterable[Slots]:
+        """The machines that targets stand on."""
+        return self._machines.values()
+
+    @property
+    def retired(self) -> Iterator[tuple[Key, Live]]:
+        """What is no longer configured, and still at work for this worker."""
+        return ((key, live) for key, live in self._lives.items() if live.retired)
 
     @property
     def in_flight(self) -> int:
-        """Requests under way, over all targets."""
+        """Requests under way, over all targets and workers."""
         return sum(live.in_flight for live in self._lives.values())
+
+
+def _name(key: Key) -> str:
+    service, instance, number = key
+    return f"{service}:{instance}#{number}"

@@ -3,37 +3,65 @@
 Must not live here: live state (see `ledger`), choosing (see `balance`, `attempts`).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from jairouter_cli.config.model import (
+    BREAKER_DEFAULTS,
     DEFAULT_PATHS,
     Balancing,
+    CircuitBreaker,
     Config,
+    Dialect,
+    Failover,
+    Fallback,
     HashAlgorithm,
+    HealthCheck,
     Instance,
     LoadBalance,
+    ProbeType,
     Service,
     ServiceType,
     TimeoutSettings,
 )
 from jairouter_cli.errors import ModelNotFound
-from jairouter_cli.routing.call import Target, Timeouts
+from jairouter_cli.routing.breaker import BreakerRules
+from jairouter_cli.routing.call import Probe, Target, Timeouts
 
 T = TypeVar("T")
+
+# What each kind of backend answers for nothing: no model is loaded for it, no token generated.
+PROBE_PATHS: Final[Mapping[Dialect, str]] = {
+    Dialect.OLLAMA: "/api/tags",
+    Dialect.VLLM: "/health",
+    Dialect.LOCALAI: "/healthz",
+    Dialect.GPUSTACK: "/healthz",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The enabled instances that serve one model, in file order, and how to choose among them."""
+    """The enabled instances that serve one model, in file order, and how to choose among them.
+
+    `disabled` are those that would serve it; `fallback` is None where nothing takes the place of an answer.
+    """
 
     service: ServiceType
     model: str
     targets: tuple[Target, ...]
-    balancing: Balancing
-    hash_algorithm: HashAlgorithm
+    balancing: Balancing = Balancing.RANDOM
+    hash_algorithm: HashAlgorithm = HashAlgorithm.MD5
+    load_factor: float = 1.25
+    failover: Failover = field(default_factory=Failover)
+    fallback: Fallback | None = None
+    disabled: tuple[Target, ...] = ()
+    is_tiered: bool = field(init=False)
+    """Whether some instances come before others."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_tiered", len({target.priority for target in self.targets}) > 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +70,8 @@ class Table:
 
     config: Config
     pools: Mapping[tuple[ServiceType, str], Pool]
+    targets: tuple[Target, ...]
+    """Every target, disabled ones, too."""
 
     def pool(self, service: ServiceType, model: str) -> Pool:
         """Return the pool of a model, compared letter by letter.
@@ -54,11 +84,6 @@ class Table:
             raise ModelNotFound(model=model, service=service.value, param="model") from None
 
     @property
-    def targets(self) -> tuple[Target, ...]:
-        """Every target of every pool."""
-        return tuple(target for pool in self.pools.values() for target in pool.targets)
-
-    @property
     def models(self) -> tuple[str, ...]:
         """The names of all models with an enabled instance, each once, in file order."""
         return tuple(dict.fromkeys(model for _, model in self.pools))
@@ -66,31 +91,74 @@ class Table:
 
 def compile_table(config: Config) -> Table:
     """Work out every lookup that a request will need."""
-    pools = {}
+    slots = _slots(config)
+    pools: dict[tuple[ServiceType, str], Pool] = {}
+    everyone: list[Target] = []
     for kind, service in config.model.services.items():
-        balance = service.load_balance or config.model.load_balance
-        for model, targets in _by_model(config, kind, service).items():
-            pools[kind, model] = _pool(kind, model, tuple(targets), balance)
-    return Table(config, pools)
+        by_model: dict[str, list[Target]] = {}
+        for instance, ordinal in _numbered(service):
+            target = _target(config, kind, service, instance, ordinal, slots)
+            by_model.setdefault(instance.name, []).append(target)
+            everyone.append(target)
+        for model, targets in by_model.items():
+            if any(target.enabled for target in targets):
+                pools[kind, model] = _pool(config, kind, service, model, targets)
+    return Table(config, pools, tuple(everyone))
 
 
-def _pool(kind: ServiceType, model: str, targets: tuple[Target, ...], balance: LoadBalance) -> Pool:
-    return Pool(kind, model, targets, balance.type, balance.hash_algorithm)
-
-
-def _by_model(config: Config, kind: ServiceType, service: Service) -> dict[str, list[Target]]:
-    targets: dict[str, list[Target]] = {}
+def _numbered(service: Service) -> Iterator[tuple[Instance, int]]:
+    """Yield the instances of a service, each with its ordinal among those with its id."""
     seen: dict[str, int] = {}
     for instance in service.instances:
         seen[instance.id] = seen.get(instance.id, 0) + 1
-        if instance.enabled:
-            target = _target(config, kind, service, instance, seen[instance.id])
-            targets.setdefault(instance.name, []).append(target)
-    return targets
+        yield instance, seen[instance.id]
 
 
-def _target(config: Config, kind: ServiceType, service: Service, instance: Instance, ordinal: int) -> Target:
+def _pool(config: Config, kind: ServiceType, service: Service, model: str, targets: Sequence[Target]) -> Pool:
+    balance: LoadBalance = service.load_balance or config.model.load_balance
+    fallback = service.fallback or config.model.fallback
+    return Pool(
+        service=kind,
+        model=model,
+        targets=tuple(target for target in targets if target.enabled),
+        balancing=balance.type,
+        hash_algorithm=balance.hash_algorithm,
+        load_factor=balance.load_factor,
+        failover=service.failover or config.model.failover,
+        fallback=fallback if fallback is not None and fallback.enabled else None,
+        disabled=tuple(target for target in targets if not target.enabled),
+    )
+
+
+def _slots(config: Config) -> dict[str, int | None]:
+    """Return how many requests each machine takes at once: the least that any of its instances says."""
+    limits: dict[str, int | None] = {}
+    for service in config.model.services.values():
+        for instance in service.instances:
+            own, machine = instance.max_concurrency, _machine(instance)
+            known = [limit for limit in (own, limits.get(machine)) if limit is not None]
+            limits[machine] = min(known, default=None)
+    everyone = config.model.max_concurrency
+    return {machine: everyone if limit is None else limit for machine, limit in limits.items()}
+
+
+def _machine(instance: Instance) -> str:
+    """Return host and port, the port by scheme where the URL has none."""
+    url = urlsplit(instance.base_url)
+    return f"{url.hostname}:{url.port or (443 if url.scheme == 'https' else 80)}"
+
+
+def _target(
+    config: Config,
+    kind: ServiceType,
+    service: Service,
+    instance: Instance,
+    ordinal: int,
+    slots: Mapping[str, int | None],
+) -> Target:
     origin, prefix, path = _place(kind, instance)
+    dialect = instance.adapter or service.adapter or config.model.adapter
+    check, machine = config.model.load_balance.health_check, _machine(instance)
     return Target(
         key=(kind, instance.id, ordinal),
         id=instance.id,
@@ -98,12 +166,40 @@ def _target(config: Config, kind: ServiceType, service: Service, instance: Insta
         prefix=prefix,
         path=path,
         weight=instance.weight,
-        dialect=instance.adapter or service.adapter or config.model.adapter,
+        dialect=dialect,
         timeouts=_timeouts(config, service, instance),
         max_retries=_first(instance.max_retries, service.max_retries, config.model.max_retries),
         headers=_headers(instance),
         upstream_model=instance.upstream_model,
+        enabled=instance.enabled,
+        priority=instance.priority,
+        machine=machine,
+        max_concurrency=slots[machine],
+        breaker=_breaker(instance.circuit_breaker, service.circuit_breaker, config.model.circuit_breaker),
+        check=check,
+        probe=_probe(check, instance, dialect, prefix),
     )
+
+
+def _breaker(*levels: CircuitBreaker | None) -> BreakerRules | None:
+    """Return the rules of an instance's breaker, the nearest setting first; None if it has none."""
+    given = [level for level in (*levels, BREAKER_DEFAULTS) if level is not None]
+
+    def nearest(name: str) -> Any:
+        return next((value for level in given if (value := getattr(level, name)) is not None), None)
+
+    return BreakerRules(*map(nearest, BreakerRules._fields)) if nearest("enabled") else None
+
+
+def _probe(check: HealthCheck, instance: Instance, dialect: Dialect, prefix: str) -> Probe:
+    path = instance.health_path or check.path
+    if check.type is ProbeType.TCP and instance.health_path is None:
+        return Probe()
+    if path is not None:
+        return Probe(path, strict=True)
+    if dialect in PROBE_PATHS:
+        return Probe(urlsplit(instance.base_url).path.rstrip("/").removesuffix("/v1") + PROBE_PATHS[dialect])
+    return Probe(f"{prefix}/models")
 
 
 def _place(kind: ServiceType, instance: Instance) -> tuple[str, str, str]:

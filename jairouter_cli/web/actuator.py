@@ -1,6 +1,5 @@
 """`/actuator/*` in Spring Boot's conventions (contract 3)."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -18,6 +17,8 @@ SEVERITY: Final = ("DOWN", "OUT_OF_SERVICE", "UP", "UNKNOWN")
 STATUS_CODES: Final[Mapping[str, int]] = {"DOWN": 503, "OUT_OF_SERVICE": 503}
 
 Node = dict[str, Any]
+
+_USABLE: Final = frozenset({State.UP.value, State.UNKNOWN.value})
 
 
 def actuator_routes(gateway: Gateway) -> list[Any]:
@@ -73,12 +74,12 @@ def _place(error: JAIRouterError) -> Node:
 def _router_node(gateway: Gateway) -> Node:
     """DOWN when no service can be served, UNKNOWN when none is configured (contract 3.4)."""
     services = _services(gateway)
-    usable = {name: any(i["status"] != State.DOWN for i in node["instances"]) for name, node in services.items()}
+    usable = {name: any(i["status"] in _USABLE for i in node["instances"]) for name, node in services.items()}
     status = (State.UP if any(usable.values()) else State.DOWN) if services else State.UNKNOWN
     instances = [instance for node in services.values() for instance in node["instances"]]
     details = {
         "totalInstances": len(instances),
-        "activeInstances": sum(instance["status"] != State.DOWN for instance in instances),
+        "activeInstances": sum(instance["status"] in _USABLE for instance in instances),
         "inFlight": gateway.ledger.in_flight,
         "servicesWithoutInstance": [name for name, is_usable in usable.items() if not is_usable],
         "services": services,
@@ -87,29 +88,44 @@ def _router_node(gateway: Gateway) -> Node:
 
 
 def _services(gateway: Gateway) -> Node:
-    by_service: dict[str, list[Node]] = defaultdict(list)
-    for service in gateway.table.config.model.services:
-        by_service[service.value] = []
-    for (service, _), pool in gateway.table.pools.items():
-        by_service[service.value] += [_instance(gateway, target, pool.model) for target in pool.targets]
+    by_service: dict[str, list[Node]] = {service.value: [] for service in gateway.table.config.model.services}
+    for target in gateway.table.targets:
+        service, *_ = target.key
+        by_service[service.value].append(_instance(gateway, target))
+    for (service, instance, _), live in gateway.ledger.retired:
+        node = {**_named(instance), "status": State.DRAINING.value, "inFlight": live.in_flight}
+        by_service.setdefault(service.value, []).append(node)
     return {
         name: {
             "totalInstances": len(instances),
-            "healthyInstances": sum(instance["status"] != State.DOWN for instance in instances),
+            "healthyInstances": sum(instance["status"] in _USABLE for instance in instances),
             "instances": instances,
         }
         for name, instances in by_service.items()
     }
 
 
-def _instance(gateway: Gateway, target: Target, model: str) -> Node:
-    health = gateway.ledger.live(target).health
-    node = {"id": target.id, "model": model, "url": target.id.removeprefix(model + "@"), "status": health.state.value}
+def _instance(gateway: Gateway, target: Target) -> Node:
+    live = gateway.ledger.live(target)
+    health = live.health
+    node = {**_named(target.id), "status": live.state(target).value, "inFlight": live.in_flight}
+    if target.breaker is not None:
+        node["circuitBreaker"] = live.breaker.name
+    if target.max_concurrency is not None:
+        slots = live.slots
+        node["slots"] = {"limit": target.max_concurrency, "taken": slots.taken, "waiting": slots.waiting}
+    if live.cooling_until > gateway.clock():
+        node["coolingUntil"] = _iso(gateway.wall_clock() + live.cooling_until - gateway.clock())
     if health.at is not None:
-        node["lastCheck"] = _iso(health.at)
+        node["lastCheck"] = _iso(gateway.wall_clock() + health.at - gateway.clock())
     if health.reason:
         node["error"] = health.reason
     return node
+
+
+def _named(instance: str) -> Node:
+    model, _, url = instance.rpartition("@")
+    return {"id": instance, "model": model, "url": url}
 
 
 def _iso(at: float) -> str:

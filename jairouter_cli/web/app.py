@@ -2,10 +2,12 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING, Any, Final
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -16,56 +18,89 @@ from jairouter_cli.config.store import Loaded, Store
 from jairouter_cli.errors import RequestError
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.prober import probe_all
+from jairouter_cli.gateway.together import stay_in_touch
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
 from jairouter_cli.gateway.watcher import watch
-from jairouter_cli.observe.log import log_trouble
+from jairouter_cli.observe.log import log_instance, log_trouble
+from jairouter_cli.routing.ledger import Ledger
 from jairouter_cli.routing.table import compile_table
 from jairouter_cli.web.actuator import actuator_routes
 from jairouter_cli.web.asgi import endpoint_routes
 from jairouter_cli.web.errors import answer_bug, answer_http_exception, answer_request_error
+from jairouter_cli.web.explain import explain_routes
 from jairouter_cli.web.models import model_routes
 from jairouter_cli.web.openai import OpenAI
 from jairouter_cli.web.rsgi import RsgiApplication
 
+if TYPE_CHECKING:
+    from jairouter_cli.state.shared import SharedMemory
 
-def create_rsgi(file: Path) -> RsgiApplication:
+logger: Final = logging.getLogger("jairouter")
+
+
+def create_rsgi(file: Path, folder: Path | None = None, workers: int = 1) -> RsgiApplication:
     """Build the application of a worker for Granian's own interface. Raises `ConfigError`, `StoreError`."""
-    litestar = create(file)
+    litestar = create(file, folder, workers)
     openai: OpenAI = litestar.state.openai
     return RsgiApplication(openai, litestar)
 
 
-def create(file: Path) -> Litestar:
-    """Build the application of a worker from its configuration file. Raises `ConfigError`, `StoreError`."""
+def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar:
+    """Build the application of a worker from its configuration file. Raises `ConfigError`, `StoreError`.
+
+    With a `folder` it holds in common with the other workers what must be the same for all.
+    """
     store = Store(file)
     loaded = store.read()
+    shared = None if folder is None else _share(folder, workers)
     gateway = Gateway(
         table=compile_table(loaded.config),
         upstream=Http1Upstream(loaded.config.webclient.connection_pool, loaded.config.webclient.ssl),
         sinks=(log_trouble,),
+        ledger=Ledger(shared, log_instance),
+        worker=0 if shared is None else shared.worker,
     )
-    return application(gateway, store, loaded)
+    return application(gateway, store, loaded, shared)
 
 
-def application(gateway: Gateway, store: Store, loaded: Loaded) -> Litestar:
+def _share(folder: Path, workers: int) -> "SharedMemory":
+    from jairouter_cli.state.shared import SharedMemory  # noqa: PLC0415 - not on every system, nor with one worker
+
+    return SharedMemory(folder, workers)
+
+
+def application(gateway: Gateway, store: Store, loaded: Loaded, shared: "SharedMemory | None" = None) -> Litestar:
     """Build the application over a gateway that follows a store."""
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        tasks = [
-            asyncio.create_task(watch(gateway, store.file, store.read, loaded.digest)),
-            asyncio.create_task(probe_all(gateway, Random())),
+        leads = _alone if shared is None else shared.leads
+        work: list[Coroutine[Any, Any, None]] = [
+            watch(gateway, store.file, store.read, loaded.digest),
+            probe_all(gateway, Random(), leads),
         ]
+        if shared is not None:
+            work.append(stay_in_touch(shared, gateway.waiting))
+        tasks = [asyncio.create_task(one) for one in work]
+        for task in tasks:
+            task.add_done_callback(_say_if_it_died)
         _spare_the_collector()
         yield
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await gateway.upstream.aclose()
+        if shared is not None:
+            shared.close()
 
     openai = OpenAI(gateway)
     return Litestar(
-        route_handlers=[*endpoint_routes(openai), *model_routes(gateway), *actuator_routes(gateway)],
+        route_handlers=[
+            *endpoint_routes(openai),
+            *model_routes(gateway),
+            *actuator_routes(gateway),
+            *explain_routes(gateway),
+        ],
         lifespan=[lifespan],
         state=State({"gateway": gateway, "openai": openai}),
         exception_handlers={
@@ -76,6 +111,17 @@ def application(gateway: Gateway, store: Store, loaded: Loaded) -> Litestar:
         openapi_config=OpenAPIConfig(title="JAiRouter", version="0.1.0", path="/docs"),
         logging_config=None,
     )
+
+
+def _alone() -> bool:
+    """Whether this worker leads; the only one does."""
+    return True
+
+
+def _say_if_it_died(task: asyncio.Task[None]) -> None:
+    """Log a bug that ended what should go on as long as the worker does."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.critical("bug: a task of this worker has ended", exc_info=error)
 
 
 def _spare_the_collector() -> None:

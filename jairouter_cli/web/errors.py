@@ -51,7 +51,7 @@ def error_object(error: RequestError, locale: Locale) -> ErrorObject:
 
 def error_headers(error: RequestError) -> dict[str, str]:
     """Return the headers that an error carries beside its body's."""
-    headers = {}
+    headers = dict(error.headers)
     if error.retry_after_s is not None:
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
     if isinstance(error, MethodNotAllowed):

@@ -15,9 +15,11 @@ import msgspec
 
 from jairouter_cli.config.model import Locale
 from jairouter_cli.errors import InternalError, MethodNotAllowed, RequestError, UnsupportedMediaType
-from jairouter_cli.gateway.dispatch import Inbound, dispatch
+from jairouter_cli.gateway.dispatch import dispatch
 from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.gateway.outbound import Inbound
 from jairouter_cli.routing.call import Call
+from jairouter_cli.web.client_ip import client_ip
 from jairouter_cli.web.departures import Departures, Presence
 from jairouter_cli.web.door import ClientLeft, Door
 from jairouter_cli.web.endpoints import Endpoint
@@ -75,6 +77,11 @@ class OpenAI:
             return given
         return f"req_{self._origin}{next(self._number):08x}"
 
+    def _client(self, peer: str, headers: dict[str, str]) -> str:
+        """Return the address of the client, going by those among the peers that are trusted to say it."""
+        trusted = self._gateway.table.config.server.trusted_proxies
+        return client_ip(peer, headers, trusted) if trusted else peer
+
     async def _read(self, endpoint: Endpoint, door: Door, headers: dict[str, str], request_id: str) -> Inbound:
         """Read the request whole. Raises `InvalidRequest` and its kin."""
         if door.method != "POST":
@@ -84,7 +91,8 @@ class OpenAI:
         content_type = headers.get("content-type", "")
         _check_media_type(endpoint, content_type)
         peeked = peek_multipart(body, content_type) if endpoint.multipart else peek_json(body)
-        call = Call(endpoint.service, peeked.model, door.client_ip, peeked.stream)
+        client = self._client(door.client_ip, headers)
+        call = Call(endpoint.service, peeked.model, client, peeked.stream)
         sent = door.headers
         if headers.get("x-request-id") != request_id:
             sent = [pair for pair in sent if pair[0] != "x-request-id"]

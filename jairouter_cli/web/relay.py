@@ -12,7 +12,8 @@ import msgspec
 from jairouter_cli.adapters.sse import EventGate, has_content
 from jairouter_cli.config.model import Locale
 from jairouter_cli.errors import RequestError
-from jairouter_cli.gateway.dispatch import HOP_BY_HOP, Reply
+from jairouter_cli.gateway.dispatch import Reply
+from jairouter_cli.gateway.outbound import HOP_BY_HOP
 from jairouter_cli.gateway.upstream.exchange import Headers, UpstreamFailure
 from jairouter_cli.routing.call import Outcome
 from jairouter_cli.web.door import Door
@@ -53,6 +54,7 @@ async def relay(reply: Reply, door: Door, locale: Callable[[], Locale], heartbea
 def _headers(reply: Reply) -> Headers:
     headers = [pair for pair in reply.exchange.headers if pair[0] not in HOP_BY_HOP and pair[0] != "x-request-id"]
     headers.append(("x-request-id", reply.request_id))
+    headers.extend(reply.extra)
     return headers
 
 
@@ -65,15 +67,19 @@ async def _all(reply: Reply) -> bytes:
             body += piece
     except UpstreamFailure as failure:
         raise reply.cut_off(failure) from failure
+    if reply.copy is not None:
+        reply.copy.add(body)
     return body
 
 
 async def _pump(reply: Reply, door: Door, headers: Headers) -> Outcome:
     """Send the pieces on as they come."""
-    exchange = reply.exchange
+    exchange, copy = reply.exchange, reply.copy
     await door.start(exchange.status, headers)
     try:
         while data := await exchange.read():
+            if copy is not None:
+                copy.add(data)
             await door.piece(data)
     except UpstreamFailure as failure:
         reply.cut_off(failure)
@@ -107,7 +113,7 @@ async def _pump_events(
 
 async def _first_content(reply: Reply, door: Door, gate: EventGate, heartbeat_s: float | None) -> None:
     """Send events on until one has content; only here anything looks into them, and only if there is a reason to."""
-    within_s = reply.target.timeouts.first_content_s
+    within_s = None if reply.timeouts is None else reply.timeouts.first_content_s
     if within_s is None and heartbeat_s is None:
         return
     exchange = reply.exchange

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, Final
 
@@ -57,4 +58,10 @@ def run(
         workers_kill_timeout=_DRAIN_S,
     )
     server.on_startup(announce)
-    server.serve(target_loader=partial(_LOADERS[chosen], loaded.file), wrap_loader=False)
+    with ExitStack() as stack:
+        load = partial(_LOADERS[chosen], loaded.file)
+        if workers > 1:
+            from jairouter_cli.state.shared import folder  # noqa: PLC0415 - not on every system
+
+            load = partial(load, stack.enter_context(folder()), workers)
+        server.serve(target_loader=load, wrap_loader=False)

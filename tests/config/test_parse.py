@@ -71,7 +71,7 @@ def test_upstreams_own_file_loads() -> None:
         "service tts has 2 instances with the id cosyvoice-300m@http://192.0.2.6:9090",
         "sections that this program does not use: store, monitoring, management, spring",
         "keys that this program does not use: webclient.max-in-memory-size",
-        "checked, but not enforced by this version: model.rate-limit, model.circuit-breaker, model.fallback, model.services.chat.instances[1].rate-limit, model.services.rerank.fallback",
+        "checked, but not enforced by this version: model.rate-limit, model.services.chat.instances[1].rate-limit",
     ]
 
 
@@ -205,7 +205,7 @@ model:
 EXPECTED = """\
 f:1: server.port: expected a number of at most 65535, found 99999
 f:1: server.locale: expected one of zh, en, found 'fr'
-f:3: model.load-balance: expected one of random, round-robin, least-connections, ip-hash, found 'fastest'
+f:3: model.load-balance: expected one of random, round-robin, least-connections, ip-hash, consistent-hash, latency, prefix-affinity, found 'fastest'
 f:5: model.services.chatt: expected one of the services chat, embedding, rerank, tts, stt, imgGen, imgEdit, found 'chatt'
 f:9: model.services.chat.instances[0].base-url: expected an http:// or https:// URL with a host, like http://10.0.0.7:8000, found 'ftp://x'
 f:10: model.services.chat.instances[0].weight: expected a number greater than 0, found 0

@@ -1,16 +1,55 @@
 """The failover plan, driven with plain outcomes."""
 
-from random import Random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jairouter_cli.config.model import Balancing
-from jairouter_cli.routing.attempts import plan
+from jairouter_cli.config.model import Balancing, Failover, HealthCheck
+from jairouter_cli.routing.attempts import Circumstances, Exhausted, Limit, Obstacle, Result, Wait, plan
+from jairouter_cli.routing.breaker import BreakerRules
 from jairouter_cli.routing.call import Outcome, Target
-from jairouter_cli.routing.health import State
-from jairouter_cli.routing.ledger import Lease
-from tests.routing.factory import CALL, ledger, pool, target
+from jairouter_cli.routing.ledger import Lease, Ledger
+from jairouter_cli.routing.slots import Slots
+from jairouter_cli.routing.table import Pool
+from tests.routing.factory import CALL, Clock, around, leased, ledger, pool, target
+
+FAILED = Result(Outcome.FAILED, "HTTP 500")
+NOW = 1000.0
+
+
+@dataclass
+class Run:
+    """A plan that was driven to its end."""
+
+    tried: list[str] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
+    end: Exhausted | None = None
+
+
+def drive(
+    these: Pool,
+    around: Circumstances,
+    result: Callable[[Lease], Result] = lambda _: FAILED,
+    grant: Callable[[Wait], Slots | None] = lambda _: None,
+) -> Run:
+    """Drive a plan whose attempts end with these results and whose waits with these slots."""
+    run, steps = Run(), plan(these, CALL, around)
+    sent: Result | Slots | None = None
+    while True:
+        try:
+            step = steps.send(sent)
+        except StopIteration as end:
+            run.end = end.value
+            return run
+        if isinstance(step, Wait):
+            run.waits.append(step)
+            sent = grant(step)
+        else:
+            run.tried.append(step.target.id)
+            sent = result(step)
 
 
 def tried(targets: list[Target], down: str = "", balancing: Balancing = Balancing.ROUND_ROBIN) -> list[str]:
@@ -18,17 +57,10 @@ def tried(targets: list[Target], down: str = "", balancing: Balancing = Balancin
     book = ledger(targets)
     for one in targets:
         if one.id in down:
-            book.live(one).health.state = State.DOWN
-    attempts = plan(pool(targets, balancing), book, CALL, Random(1))
-    leases: list[Lease] = [next(attempts)]
-    try:
-        while True:
-            leases.append(attempts.send(Outcome.FAILED))
-    except StopIteration:
-        pass
-    assert [lease.outcome for lease in leases] == [Outcome.FAILED] * len(leases)
+            book.live(one).health.saw(HealthCheck(), ok=False, now=NOW, reason="refused")
+    run = drive(pool(targets, balancing), around(book))
     assert book.in_flight == 0
-    return [lease.target.id for lease in leases]
+    return run.tried
 
 
 def test_every_instance_is_tried_once() -> None:
@@ -48,20 +80,190 @@ def test_what_is_down_comes_last_but_comes() -> None:
     assert tried([target("a")], down="a") == ["a"]
 
 
+def test_lower_tiers_come_first_whatever_the_strategy() -> None:
+    """A higher tier is used when no instance of a lower one can be, for any of the reasons."""
+    tiers = [target("a", priority=2), target("b", priority=1), target("c", priority=1), target("d", priority=3)]
+    assert [*map(sorted, (tried(tiers)[:2], tried(tiers)[2:]))] == [["b", "c"], ["a", "d"]]
+    assert tried(tiers)[2:] == ["a", "d"]
+    assert tried(tiers, down="bc")[:2] == ["a", "d"]
+
+
 def test_success_leaves_the_lease_with_the_caller() -> None:
     """Closing the plan after an answer settles nothing: the relay will."""
     targets = [target("a"), target("b")]
     book = ledger(targets)
-    attempts = plan(pool(targets), book, CALL, Random(1))
-    lease = next(attempts)
-    attempts.close()
+    steps = plan(pool(targets), CALL, around(book))
+    lease = next(steps)
+    steps.close()
+    assert isinstance(lease, Lease)
     assert (lease.outcome, book.in_flight) == (None, 1)
 
 
-@given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.sampled_from(Balancing), st.integers(0, 8))
+def test_failover_switched_off_means_one_attempt() -> None:
+    """Whatever it brings."""
+    targets = [target("a"), target("b")]
+    run = drive(pool(targets, failover=Failover(enabled=False)), around(ledger(targets)))
+    assert (run.tried, run.end) == (["a"], Exhausted(limit=Limit.FAILOVER_OFF))
+
+
+def test_no_attempt_begins_after_the_deadline() -> None:
+    """One deadline for all attempts."""
+    targets, clock = [target("a"), target("b"), target("c")], Clock()
+
+    def slow(_: Lease) -> Result:
+        clock.now += 6
+        return FAILED
+
+    run = drive(pool(targets, failover=Failover(deadline_s=10)), around(ledger(targets), clock), slow)
+    assert (run.tried, run.end) == (["a", "b"], Exhausted(limit=Limit.DEADLINE))
+
+
+def test_the_budget_bounds_retries_that_cost_work_and_no_others() -> None:
+    """When everything fails, a tenth of the requests is tried again; refused connections cost nobody anything."""
+    targets = [target("a"), target("b")]
+    rules = Failover(budget_ratio=0.1, budget_rate=0)
+    book, account = ledger(targets), around(ledger(targets))
+    runs = [drive(pool(targets, failover=rules), account) for _ in range(1000)]
+    assert 1090 <= sum(len(run.tried) for run in runs) <= 1100
+    assert {run.end.limit for run in runs if run.end} == {None, Limit.BUDGET}
+    free = [
+        drive(pool(targets, failover=rules), around(book), lambda _: Result(Outcome.FAILED, "refused", was_work=False))
+        for _ in range(100)
+    ]
+    assert sum(len(run.tried) for run in free) == 200
+
+
+def test_the_budget_pays_a_few_retries_a_second_anyway() -> None:
+    """A gateway with little traffic retries, too; savings are kept for about ten seconds."""
+    targets, clock = [target("a"), target("b")], Clock()
+    rules = Failover(budget_ratio=0, budget_rate=2)
+    account = around(ledger(targets), clock)
+
+    def retries(requests: int) -> int:
+        return sum(len(drive(pool(targets, failover=rules), account).tried) - 1 for _ in range(requests))
+
+    assert retries(100) == 20
+    clock.now += 1
+    assert 1 <= retries(100) <= 2
+    clock.now += 1000
+    assert 19 <= retries(100) <= 20
+
+
+def test_what_asked_to_be_left_alone_is() -> None:
+    """Retry-After keeps requests away for that long, at most as long as configured; the end says for how long."""
+    targets, clock = [target("a"), target("b")], Clock()
+    book = ledger(targets)
+    rules = pool(targets, failover=Failover(max_cooldown_s=30))
+    busy = Result(Outcome.REFUSED, "HTTP 429", was_work=False, cooldown_s=20)
+    assert drive(rules, around(book, clock), lambda _: busy).tried == ["a", "b"]
+    clock.now += 15
+    run = drive(rules, around(book, clock))
+    assert run == Run([], [], Exhausted(dict.fromkeys("ab", Obstacle.COOLING_DOWN), None, 5.0))
+    clock.now += 5
+    assert drive(rules, around(book, clock), lambda _: busy._replace(cooldown_s=999)).tried == ["b", "a"]
+    clock.now += 30
+    assert len(drive(rules, around(book, clock)).tried) == 2
+
+
+def test_open_breakers_cost_nothing_and_say_when_they_reopen() -> None:
+    """The soonest counts."""
+    rules = BreakerRules(failure_threshold=1, timeout_s=30)
+    targets = [target("a", breaker=rules), target("b", breaker=rules._replace(timeout_s=20))]
+    book, clock = ledger(targets), Clock()
+    assert drive(pool(targets), around(book, clock)).tried == ["a", "b"]
+    clock.now += 5
+    run = drive(pool(targets), around(book, clock))
+    assert run == Run([], [], Exhausted(dict.fromkeys("ab", Obstacle.BREAKER_OPEN), None, 15.0))
+    clock.now += 15
+    assert drive(pool(targets), around(book, clock)).tried == ["b"]
+
+
+def test_what_is_full_is_waited_for_only_when_nothing_else_is_left() -> None:
+    """The other instance first; then a wait for any of the machines; the slot that came is used."""
+    targets = [target(name, machine=f"{name}:80", max_concurrency=1) for name in "ab"]
+    book = ledger(targets)
+    held = leased(book, targets[0])
+    assert drive(pool(targets), around(book)).tried == ["b"]
+    other = leased(book, targets[1])
+
+    def release(wait: Wait) -> Slots | None:
+        if [slots.name for slots in wait.machines] == ["a:80"]:  # b has failed meanwhile
+            return None
+        assert [slots.name for slots in wait.machines] == ["a:80", "b:80"]
+        other.settle(Outcome.OK, NOW)
+        slots = wait.machines[1]
+        assert slots.take(waited=True)
+        return slots
+
+    run = drive(pool(targets), around(book), grant=release)
+    assert (run.tried, len(run.waits)) == (["b"], 2)
+    held.settle(Outcome.OK, NOW)
+    assert (book.in_flight, [slots.taken for slots in book.machines]) == (0, [0, 0])
+
+
+def test_a_wait_in_vain_ends_with_what_was_full() -> None:
+    """And with how long it will last, going by how long slots are held."""
+    one = target("a", max_concurrency=2)
+    book = ledger([one])
+    held = [leased(book, one) for _ in range(3 - 1)]
+    run = drive(pool([one]), around(book))
+    assert run.end == Exhausted({"a": Obstacle.FULL}, None, 0.5)
+    held[0].settle(Outcome.OK, NOW + 10)
+    leased(book, one, NOW + 10)
+    assert drive(pool([one]), around(book)).end == Exhausted({"a": Obstacle.FULL}, None, 5.0)
+
+
+def test_a_slot_that_comes_when_the_instance_broke_is_let_go() -> None:
+    """While it waited, the breaker opened: nothing is held, and the end says why."""
+    one = target("a", max_concurrency=1, breaker=BreakerRules(failure_threshold=1))
+    book = ledger([one])
+    held = leased(book, one)
+
+    def fail(wait: Wait) -> Slots:
+        held.settle(Outcome.FAILED, NOW, "HTTP 500")
+        assert wait.machines[0].take(waited=True)
+        return wait.machines[0]
+
+    run = drive(pool([one]), around(book), grant=fail)
+    assert run.end == Exhausted({"a": Obstacle.BREAKER_OPEN}, None, 60.0)
+    assert [slots.taken for slots in book.machines] == [0]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_without_health_checks_nobody_is_down(enabled: bool) -> None:
+    """What was known before they were switched off is of no matter."""
+    targets = [target("a", check=HealthCheck(enabled=enabled)), target("b")]
+    book = ledger(targets)
+    book.live(targets[0]).health.saw(HealthCheck(), ok=False, now=NOW)
+    assert drive(pool(targets), around(book)).tried == (["b", "a"] if enabled else ["a", "b"])
+
+
+@given(
+    st.lists(st.integers(1, 5), min_size=1, max_size=6),
+    st.sampled_from(Balancing),
+    st.integers(0, 8),
+    st.sets(st.integers(0, 5)),
+)
 def test_no_instance_twice_and_never_more_than_allowed(
-    weights: list[int], balancing: Balancing, max_retries: int
+    weights: list[int], balancing: Balancing, max_retries: int, down: Iterable[int]
 ) -> None:
-    """Whatever the strategy: distinct instances, at most one more than max-retries."""
-    names = tried([target(chr(97 + i), w, max_retries) for i, w in enumerate(weights)], balancing=balancing)
+    """Whatever the strategy and the health: distinct instances, at most one more than max-retries."""
+    targets = [target(chr(97 + i), w, max_retries) for i, w in enumerate(weights)]
+    names = tried(targets, "".join(chr(97 + i) for i in down), balancing)
     assert len(names) == len(set(names)) == min(len(weights), max_retries + 1)
+
+
+@given(st.data())
+def test_a_reload_in_the_middle_changes_nothing(data: st.DataObject) -> None:
+    """Instances come and go between the attempts: every lease is settled, and nothing is in flight at the end."""
+    everyone = [target(name, machine=f"m{number % 2}", max_concurrency=2) for number, name in enumerate("abcd")]
+    book: Ledger = ledger(everyone)
+
+    def reload_then_fail(_: Lease) -> Result:
+        book.reconcile(everyone[: data.draw(st.integers(0, 4))])
+        return FAILED
+
+    drive(pool(everyone), around(book), reload_then_fail)
+    assert book.in_flight == 0
+    book.reconcile([])
+    assert list(book.machines) == []

@@ -185,7 +185,7 @@ class Connection(asyncio.Protocol):
             self._reusable = False
             if not self._complete:
                 self._fail(UpstreamFailure(FailureKind.BROKEN, f"not HTTP/1.1: {error}"))
-        if not self._complete:
+        if self._in_body and not self._complete:  # a head that drips is no answer: its time does not begin anew
             self.deadline = self.loop.time() + self._silence_s
         if self._buffered > _READ_AHEAD_BYTES and not self._paused and self._transport is not None:
             self._paused = True

@@ -11,7 +11,7 @@ Headers = Sequence[tuple[str, str]]
 
 
 class UpstreamRequest(NamedTuple):
-    """One POST to one backend. `path` includes the query; `headers` hold neither `host` nor `content-length`.
+    """One request to one backend. `path` includes the query; `headers` hold neither `host` nor `content-length`.
 
     `expires_at` is when the whole call must be over, on the event loop's clock; infinity for never.
     """
@@ -22,6 +22,7 @@ class UpstreamRequest(NamedTuple):
     body: bytes | bytearray
     timeouts: Timeouts
     expires_at: float = float("inf")
+    method: str = "POST"
 
 
 class FailureKind(Enum):

@@ -204,5 +204,5 @@ class _Pool:
 def _head(request: UpstreamRequest, host: str) -> bytes:
     """Return the request line and headers, ready to be sent."""
     lines = "".join([f"{name}: {value}\r\n" for name, value in request.headers])
-    start = f"POST {request.path} HTTP/1.1\r\nhost: {host}\r\n"
+    start = f"{request.method} {request.path} HTTP/1.1\r\nhost: {host}\r\n"
     return f"{start}{lines}content-length: {len(request.body)}\r\n\r\n".encode("latin-1")

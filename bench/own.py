@@ -1,0 +1,110 @@
+"""Measures what a request costs without sockets: `OpenAI.answer` with a door and an upstream that do nothing."""
+
+import asyncio
+import sys
+import time
+from random import Random
+from typing import Any
+
+from jairouter_cli.config.document import Document
+from jairouter_cli.config.parse import parse
+from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.observe.log import log_trouble
+from jairouter_cli.routing.table import compile_table
+from jairouter_cli.web.endpoints import BY_PATH
+from jairouter_cli.web.openai import OpenAI
+
+CONFIG = """
+model:
+  load-balance: {type: BALANCING, health-check: {enabled: true}}
+  circuit-breaker: {enabled: BREAKER}
+  services:
+    chat:
+      instances:
+        - {name: m, base-url: "http://a"SLOTS}
+        - {name: m, base-url: "http://b"SLOTS}
+"""
+BODY = b'{"model":"m","messages":[{"role":"user","content":"' + b"x" * 400 + b'"}]}'
+HEADERS = [
+    ("host", "x"),
+    ("content-type", "application/json"),
+    ("content-length", "500"),
+    ("accept", "*/*"),
+    ("user-agent", "wrk"),
+    ("authorization", "Bearer k"),
+]
+
+
+class Exchange:
+    """An answer of 600 bytes."""
+
+    status = 200
+    headers = (("content-type", "application/json"), ("content-length", "600"), ("server", "x"))
+
+    def __init__(self) -> None:
+        self.left = [b"x" * 600]
+
+    async def read(self) -> bytes:
+        return self.left.pop() if self.left else b""
+
+    def expect_content(self, within_s: float | None) -> None:
+        pass
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Upstream:
+    async def send(self, request: Any) -> Exchange:
+        return Exchange()
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Door:
+    method, path, query, client_ip, started = "POST", "/v1/chat/completions", "", "127.0.0.1", False
+    headers = HEADERS
+
+    async def body(self, limit_bytes: int) -> bytes:
+        return BODY
+
+    async def left(self) -> None:
+        await asyncio.Event().wait()
+
+    async def whole(self, status: int, headers: Any, body: bytes) -> None:
+        assert status == 200
+
+
+async def measure(balancing: str, breaker: bool, slots: bool, number: int = 20_000) -> float:
+    text = CONFIG.replace("BALANCING", balancing).replace("BREAKER", str(breaker).lower())
+    text = text.replace("SLOTS", ", max-concurrency: 64" if slots else "")
+    table = compile_table(parse(Document.load(text, "bench")).config)
+    openai = OpenAI(Gateway(table, Upstream(), (log_trouble,), rng=Random(1)))
+    endpoint, best = BY_PATH["/v1/chat/completions"], float("inf")
+    for _ in range(5):
+        start = time.process_time()
+        for _ in range(number):
+            await openai.answer(endpoint, Door())
+        best = min(best, (time.process_time() - start) / number)
+    return best * 1e6
+
+
+def main() -> None:
+    rows = [("random", False, False), ("round-robin", False, False)]
+    if "--all" in sys.argv:
+        rows += [
+            ("least-connections", False, False),
+            ("round-robin", True, False),
+            ("round-robin", True, True),
+            ("latency", True, True),
+            ("ip-hash", True, True),
+            ("prefix-affinity", True, True),
+        ]
+    for balancing, breaker, slots in rows:
+        cost = asyncio.run(measure(balancing, breaker, slots))
+        print(f"{balancing}{', breaker' * breaker}{', slots' * slots}: {cost:.1f} us")
+
+
+if __name__ == "__main__":
+    main()

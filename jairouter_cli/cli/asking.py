@@ -1,0 +1,73 @@
+"""Asking a running gateway: where it is, and what it says."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jairouter_cli.cli import options
+from jairouter_cli.config import paths
+from jairouter_cli.config.model import Server
+from jairouter_cli.config.store import Store
+from jairouter_cli.errors import Answered, JAIRouterError, Unreachable, UsageError
+
+UrlOption = Annotated[
+    str | None, typer.Option(help="The gateway's address; by default the one its configuration file names.")
+]
+TimeoutOption = Annotated[float, typer.Option(help="Seconds to wait for an answer.", min=0.1)]
+
+
+def base(ctx: typer.Context, config: Path | None, url: str | None) -> str:
+    """Return the gateway's address: the one named, or that of the configuration file."""
+    return url.rstrip("/") if url else base_url(_server(ctx, config))
+
+
+def base_url(server: Server) -> str:
+    """Return the address at which a server with these settings is reached from its own machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(server.host, server.host)
+    return f"http://[{host}]:{server.port}" if ":" in host and "[" not in host else f"http://{host}:{server.port}"
+
+
+def _server(ctx: typer.Context, config: Path | None) -> Server:
+    """Read the server's settings; without a usable file, unless one was named, the defaults hold."""
+    explicit = options.named(ctx, config)
+    try:
+        return Store(paths.find(explicit, os.environ, Path.cwd())).read().config.server
+    except JAIRouterError:
+        if explicit is not None:
+            raise
+        return Server()
+
+
+def get(
+    base: str,
+    path: str,
+    timeout_s: float,
+    query: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Ask; return the object that is answered, whatever its status unless it is an error of the gateway's.
+
+    Raises `Unreachable`, `Answered`, `UsageError`.
+    """
+    import httpx  # noqa: PLC0415 - takes longer to import than most commands take to run
+
+    try:
+        with httpx.Client(timeout=timeout_s, trust_env=False) as client:
+            answer = client.get(f"{base}{path}", params=query, headers={"accept-language": "en", **(headers or {})})
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        raise UsageError(message=f"'{base}' is not an http:// or https:// address") from None
+    except httpx.HTTPError as error:
+        raise Unreachable(url=base, reason=str(error) or type(error).__name__) from None
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Unreachable(url=base, reason=f"something else does, with HTTP {answer.status_code}")
+    refusal = found.get("error")
+    if isinstance(refusal, dict):
+        raise Answered(url=base, status=answer.status_code, reason=str(refusal.get("message")))
+    return found

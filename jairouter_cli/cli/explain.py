@@ -1,0 +1,81 @@
+"""`jairouter explain`: asks a running gateway how a call would find its instance now."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from jairouter_cli.cli import asking, options, output
+from jairouter_cli.cli.asking import TimeoutOption, UrlOption
+from jairouter_cli.cli.options import ConfigOption, JsonOption, ServiceArgument
+
+_COLUMNS = (
+    "",
+    "INSTANCE",
+    "TIER",
+    "WEIGHT",
+    "STATE",
+    "BREAKER",
+    "IN FLIGHT",
+    "SLOTS",
+    "LATENCY",
+    "SCORE",
+    "OBSTACLE",
+)
+
+
+def explain(  # noqa: PLR0913 - one option a field
+    ctx: typer.Context,
+    service: ServiceArgument,
+    model: Annotated[str, typer.Argument(help="The model's name, as clients send it.")],
+    *,
+    client_ip: Annotated[str, typer.Option(help="The client's address, for strategies that go by it.")] = "",
+    session: Annotated[str, typer.Option(help="The session (X-Session-Id), for strategies that go by it.")] = "",
+    url: UrlOption = None,
+    timeout: TimeoutOption = 5.0,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how a running gateway would choose an instance for a call now, and why not the others."""
+    kind = options.parse_service(service)
+    base = asking.base(ctx, config, url)
+    query = {"service": kind.value, "model": model, "clientIp": client_ip}
+    found = asking.get(base, "/api/explain", timeout, query, {"x-session-id": session} if session else {})
+    output.show(found, as_json=as_json, text=lambda: _text(found))
+
+
+def _text(found: dict[str, Any]) -> RenderableType:
+    head = Text.assemble(
+        (f"{found['service']} {found['model']}", "bold"), f" by {found['strategy']} (score is {found['scoreMeans']})"
+    )
+    rows = [_row(candidate) for candidate in found["candidates"]]
+    return Group(head, output.table(_COLUMNS, rows), "-> may be chosen now; lower tiers come first")
+
+
+def _row(one: dict[str, Any]) -> tuple[object, ...]:
+    against = one["obstacle"] or ""
+    if one["coolingS"]:
+        against += f" ({one['coolingS']:.0f} s left)"
+    if one["reason"]:
+        against += f": {one['reason']}"
+    return (
+        Text("->", style="green") if one["isNext"] else "",
+        one["instance"],
+        one["priority"],
+        one["weight"],
+        one["state"],
+        one["breaker"] or "-",
+        one["inFlight"],
+        _slots(one),
+        f"{one['latencyS']:.3f} s" if one["latencyS"] else "-",
+        "-" if one["score"] is None else f"{one['score']:.4g}",
+        Text(against, style="yellow"),
+    )
+
+
+def _slots(one: dict[str, Any]) -> str:
+    if one["slots"] is None:
+        return "-"
+    waiting = f", {one['waiting']} wait" if one["waiting"] else ""
+    return f"{one['taken']} of {one['slots']}{waiting}"

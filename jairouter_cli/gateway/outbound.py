@@ -1,0 +1,81 @@
+"""A client's request, made ready for the instance that it goes to."""
+
+from typing import Final, NamedTuple
+
+from jairouter_cli.adapters.dialects import MANNERS
+from jairouter_cli.adapters.rename import rename_form, rename_json
+from jairouter_cli.gateway.upstream.exchange import Headers, UpstreamRequest
+from jairouter_cli.routing.call import Call, Target
+
+# Meant for one connection, not for the message (RFC 9110, 7.6.1).
+HOP_BY_HOP: Final = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+# `host` and `content-length` are made anew; `expect` was answered by our own server.
+_NOT_FORWARDED: Final = HOP_BY_HOP | {"host", "content-length", "expect"}
+
+
+class Inbound(NamedTuple):
+    """A client's request, as it will be forwarded. `tail` is the endpoint's path behind the version segment.
+
+    `other_model` is the model that is asked in place of the one that the body names, or None.
+    """
+
+    call: Call
+    tail: str
+    is_main: bool
+    query: str
+    headers: Headers
+    body: bytes | bytearray
+    request_id: str
+    other_model: str | None = None
+
+
+def outbound(inbound: Inbound, target: Target, expires_at: float, patience_s: float) -> UpstreamRequest:
+    """Return the request as the instance gets it; `patience_s` bounds the wait for its answer."""
+    path = target.path if inbound.is_main else target.prefix + inbound.tail
+    if inbound.query:
+        path = f"{path}{'&' if '?' in path else '?'}{inbound.query}"
+    timeouts = target.timeouts
+    if patience_s < timeouts.first_byte_s:
+        connect_s = min(timeouts.connect_s, patience_s)
+        timeouts = timeouts._replace(first_byte_s=patience_s, connect_s=connect_s)
+    model = target.upstream_model or inbound.other_model
+    body = inbound.body if model is None else _renamed(inbound, model)
+    return UpstreamRequest(target.origin, path, _headers(inbound.headers, target), body, timeouts, expires_at)
+
+
+def _renamed(inbound: Inbound, model: str) -> bytes:
+    """Return the body with the name by which the backend knows the model."""
+    content_type = dict(inbound.headers).get("content-type", "")
+    if content_type.startswith("multipart/"):
+        return rename_form(inbound.body, content_type, model)
+    return rename_json(inbound.body, model)
+
+
+def _headers(headers: Headers, target: Target) -> Headers:
+    """Return the client's headers without those of its own connection, and with the instance's own in their place."""
+    dropped = _NOT_FORWARDED
+    if target.headers:
+        dropped = dropped.union(name for name, _ in target.headers)
+    if named := [value for name, value in headers if name == "connection" and value != "keep-alive"]:
+        dropped = dropped.union(token.strip().lower() for value in named for token in value.split(","))
+    manner = MANNERS[target.dialect]
+    if not manner.bearer:
+        return [pair for pair in headers if pair[0] not in dropped] + list(target.headers)
+    kept = [
+        (name, manner.authorization(value) if name == "authorization" else value)
+        for name, value in headers
+        if name not in dropped
+    ]
+    return kept + list(target.headers)

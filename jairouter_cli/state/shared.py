@@ -1,0 +1,255 @@
+"""Records in one file that all workers of a host have mapped into their memory (design 5).
+
+The parent makes the folder; each worker takes a place in it by a lock that dies with the worker, and owns that place's
+cell in every column. Whoever leads finds places whose worker is gone and clears their cells. Changes to a record are
+guarded by a lock on its bytes of the file, which dies with its holder, too. Linux and other systems with `fcntl`.
+"""
+
+import errno
+import fcntl
+import hashlib
+import mmap
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from jairouter_cli.errors import StateFull
+from jairouter_cli.routing.record import Number, Numbers, Record
+
+RECORDS: Final = 8192  # targets and machines that can be known at once; the file is sparse
+_SPARE_PLACES: Final = 4  # a worker that drains keeps its place while its successor serves
+_NAME_BYTES: Final = 16
+_TEXT_BYTES: Final = 112  # two of them for the length
+_COLUMNS: Final = 4  # in flight, waiting, permits, held
+_NUMBER_BYTES: Final = 8
+
+
+def make_folder() -> Path:
+    """Make a folder for the workers of one server, in memory if there is such a place."""
+    shm = Path("/dev/shm")  # noqa: S108 - not by a fixed name
+    return Path(tempfile.mkdtemp(prefix="jairouter-", dir=shm if os.access(shm, os.W_OK) else None))
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """Hold a folder for as long as a server runs."""
+    made = make_folder()
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+class _Bytes:
+    """A lock on one byte of a file. It excludes other processes; inside one, nothing runs in between."""
+
+    __slots__ = ("_at", "_file")
+
+    def __init__(self, file: int, at: int) -> None:
+        self._file = file
+        self._at = at
+
+    def __enter__(self) -> None:
+        fcntl.lockf(self._file, fcntl.LOCK_EX, 1, self._at)
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, self._at)
+
+
+class SharedRecord(Record):
+    """A record whose numbers stand in the common file."""
+
+    __slots__ = ("_text", "held")
+
+    def __init__(self, lock: _Bytes, body: memoryview, places: int, worker: int) -> None:
+        self.lock = lock
+        self.worker = worker
+        numbers_end = len(Number) * _NUMBER_BYTES
+        columns_end = numbers_end + _COLUMNS * places * _NUMBER_BYTES
+        self.numbers = body[:numbers_end].cast("d")
+        columns = body[numbers_end:columns_end].cast("d")
+        self.in_flight, self.waiting, self.permits, self.held = (
+            columns[start * places : (start + 1) * places] for start in range(_COLUMNS)
+        )
+        self._text = body[columns_end:]
+
+    @property
+    def text(self) -> str:
+        """The word on the numbers."""
+        length = int.from_bytes(self._text[:2], "little")
+        return bytes(self._text[2 : 2 + length]).decode("utf-8", "replace")
+
+    @text.setter
+    def text(self, value: str) -> None:
+        data = value.encode("utf-8")[: _TEXT_BYTES - 2]
+        self._text[2 : 2 + len(data)] = data
+        self._text[:2] = len(data).to_bytes(2, "little")
+
+    @property
+    def columns(self) -> tuple[Numbers, ...]:
+        """All cells, a column per meaning."""
+        return self.in_flight, self.waiting, self.permits, self.held
+
+    def clear_place(self, worker: int) -> None:
+        """Forget what a worker that is gone had under way."""
+        for column in self.columns:
+            column[worker] = 0.0
+
+    def clear(self) -> None:
+        """Begin anew."""
+        for number in range(len(self.numbers)):
+            self.numbers[number] = 0.0
+        for column in self.columns:
+            for worker in range(len(column)):
+                column[worker] = 0.0
+        self.text = ""
+
+
+class SharedMemory:
+    """The records of one server, as one of its workers sees them. Raises `StateFull` when there are too many."""
+
+    def __init__(self, folder: Path, workers: int) -> None:
+        self._folder = folder
+        self._places = workers + _SPARE_PLACES
+        self._body_bytes = len(Number) * _NUMBER_BYTES + _COLUMNS * self._places * _NUMBER_BYTES + _TEXT_BYTES
+        self._record_bytes = _NAME_BYTES + self._body_bytes
+        size = RECORDS * self._record_bytes
+        self._file = os.open(folder / "records", os.O_RDWR | os.O_CREAT, 0o600)
+        os.ftruncate(self._file, size)  # to the same size by each
+        self._map = mmap.mmap(self._file, size)
+        self._bytes = memoryview(self._map)
+        self._all = _Bytes(self._file, size)  # a byte behind the last record: guards who has which
+        self._records: dict[str, tuple[int, SharedRecord]] = {}
+        self.worker, self._place = self._take_place()
+        self._leading: int | None = None
+        self._cleared: dict[int, bytes] = {}  # the last worker of a place whose cells were cleared
+        self.bell = self._hang_bell()
+        for _, record in self._everything():
+            record.clear_place(self.worker)
+
+    # --- places ---
+
+    def _take_place(self) -> tuple[int, int]:
+        for place in range(self._places):
+            lock = self._try_lock(f"worker-{place}")
+            if lock is not None:
+                os.pwrite(lock, f"{os.getpid():<32}".encode(), 0)
+                return place, lock
+        raise StateFull(what="workers", most=self._places)
+
+    def _try_lock(self, name: str) -> int | None:
+        """Return the open file whose lock was taken, or None if another holds it."""
+        file = os.open(self._folder / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(file)
+            if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
+                return None
+            raise
+        return file
+
+    def leads(self) -> bool:
+        """Whether this worker is the one that does what one must do for all. It stays so until it ends."""
+        if self._leading is None:
+            self._leading = self._try_lock("leader")
+        return self._leading is not None
+
+    def clear_places_of_the_dead(self) -> None:
+        """Forget what workers had under way that are gone. To be called by the one that leads."""
+        for place in range(self._places):
+            lock = None if place == self.worker else self._try_lock(f"worker-{place}")
+            if lock is None:
+                continue
+            last = os.pread(lock, 32, 0)
+            if last != self._cleared.get(place, b""):
+                for _, record in self._everything():
+                    with record.lock:
+                        record.clear_place(place)
+                self._cleared[place] = last
+            os.close(lock)
+
+    # --- records ---
+
+    def record(self, name: str) -> Record:
+        """Return the record of a name, which is new if no worker holds it."""
+        known = self._records.get(name)
+        if known is None:
+            with self._all:
+                known = self._find(hashlib.blake2b(name.encode(), digest_size=_NAME_BYTES).digest())
+            self._records[name] = known
+        return known[1]
+
+    def _find(self, digest: bytes) -> tuple[int, SharedRecord]:
+        free = None
+        start = int.from_bytes(digest[:4], "little") % RECORDS
+        for step in range(RECORDS):
+            index = (start + step) % RECORDS
+            written = self._name(index)
+            record = self._at(index)
+            if written == digest and any(record.held):
+                record.held[self.worker] = 1.0
+                return index, record
+            if free is None and not any(record.held):
+                free = index, record
+            if not any(written):
+                break  # never used: nothing was put behind it
+        if free is None:
+            raise StateFull(what="instances", most=RECORDS)
+        index, record = free
+        record.clear()
+        self._bytes[index * self._record_bytes :][:_NAME_BYTES] = digest
+        record.held[self.worker] = 1.0
+        return free
+
+    def release(self, name: str) -> None:
+        """Let go of a record; when no worker holds it, another name may have it."""
+        known = self._records.pop(name, None)
+        if known is not None:
+            with self._all:
+                known[1].held[self.worker] = 0.0
+
+    def _name(self, index: int) -> bytes:
+        return bytes(self._bytes[index * self._record_bytes :][:_NAME_BYTES])
+
+    def _at(self, index: int) -> SharedRecord:
+        start = index * self._record_bytes + _NAME_BYTES
+        lock = _Bytes(self._file, index * self._record_bytes)
+        return SharedRecord(lock, self._bytes[start : start + self._body_bytes], self._places, self.worker)
+
+    def _everything(self) -> Iterator[tuple[int, SharedRecord]]:
+        """Yield every record that has ever been used."""
+        for index in range(RECORDS):
+            if any(self._name(index)):
+                yield index, self._at(index)
+
+    # --- bells ---
+
+    def _hang_bell(self) -> socket.socket:
+        bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        bell.setblocking(False)  # noqa: FBT003 - its only parameter
+        path = self._bell_path(self.worker)
+        with suppress(FileNotFoundError):
+            path.unlink()  # of a worker before
+        bell.bind(str(path))
+        return bell
+
+    def _bell_path(self, worker: int) -> Path:
+        return self._folder / f"bell-{worker}"
+
+    def nudge(self, worker: int) -> None:
+        """Ring a worker's bell. One that does not hear looks by itself, a little later."""
+        with suppress(OSError):
+            self.bell.sendto(b"!", str(self._bell_path(worker)))
+
+    def close(self) -> None:
+        """Give the place up."""
+        self.bell.close()
+        for file in (self._place, self._leading):
+            if file is not None:
+                os.close(file)

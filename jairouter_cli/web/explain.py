@@ -1,0 +1,36 @@
+"""`/api/explain`: how a call would find its instance now."""
+
+from typing import Annotated, Any
+
+from litestar import Request, get
+from litestar.params import Parameter
+
+from jairouter_cli.adapters.affinity import affinity
+from jairouter_cli.config.model import ServiceType
+from jairouter_cli.config.spelling import service_type
+from jairouter_cli.errors import InvalidParameter
+from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.gateway.route import explanation
+from jairouter_cli.routing.call import Call
+from jairouter_cli.web.guard import own_machine_only
+
+
+def explain_routes(gateway: Gateway) -> list[Any]:
+    """Return the route."""
+
+    @get("/api/explain", summary="Explain how a call would find its instance now", guards=[own_machine_only])
+    async def explain(
+        request: Request[Any, Any, Any],
+        service: str,
+        model: str,
+        client: Annotated[str, Parameter(query="clientIp")] = "",
+    ) -> dict[str, Any]:
+        """Every instance with its state and its score, and what stands against those that are passed over."""
+        kind = service_type(service)
+        if kind is None:
+            raise InvalidParameter("service", "expected one of " + ", ".join(ServiceType))
+        pool = gateway.table.pool(kind, model)
+        key = affinity(dict(request.headers), b"", by_prefix=False)
+        return explanation(gateway, pool, Call(kind, model, client, affinity=key))
+
+    return [explain]
