@@ -72,6 +72,15 @@ def answer(
     return behave
 
 
+def chosen(by_model: dict[str, "Behaviour"]) -> Behaviour:
+    """Behave by the model that is asked for."""
+
+    async def behave(received: Received, wire: Wire) -> None:
+        await by_model[json.loads(received.body)["model"]](received, wire)
+
+    return behave
+
+
 def raw(*pieces: bytes, then: str = "fin") -> Behaviour:
     """Send these bytes, then `fin`, `rst` or `wait` until the other side closes."""
 
@@ -117,6 +126,18 @@ class Backend:
         with self._arrived:
             assert self._arrived.wait_for(lambda: len(self.requests) >= count, timeout_s), "the request never came"
         return self.requests
+
+    def refuse(self) -> None:
+        """Close the port and every connection, as if the process had been killed; `listen` opens it again."""
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+
+    def listen(self) -> None:
+        """Open the port again."""
+
+        async def start() -> None:
+            self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+
+        asyncio.run_coroutine_threadsafe(start(), self._loop).result(10)
 
     def stop(self) -> None:
         """Close everything."""

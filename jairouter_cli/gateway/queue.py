@@ -64,10 +64,11 @@ class WaitingRoom:
 
     def _leave(self, slots: Slots, client: str, place: Place) -> None:
         slots.leave_queue()
-        _, queue = self._queues[slots.name]
-        queue.leave(client, place)
-        if not queue:
-            del self._queues[slots.name]
+        known = self._queues.get(slots.name)
+        if known is not None:  # else it was the last one in it, and has its slot
+            known[1].leave(client, place)
+            if not known[1]:
+                del self._queues[slots.name]
         if slots.waiting and slots.limit is not None and slots.taken < slots.limit:
             self.freed(slots)  # it was this one's turn
 

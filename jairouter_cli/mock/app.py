@@ -9,7 +9,7 @@ from typing import Final
 from litestar import Litestar, Response, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
-from litestar.types import Message, Scope
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from jairouter_cli.errors import RequestError
 from jairouter_cli.mock.audio import speech, transcripts
@@ -36,9 +36,40 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
+class Load:
+    """Counts the POSTs that are under way; it stands around the application."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.most_in_flight = 0
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        """Return the application with the counter around it."""
+
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope.get("method") != "POST":
+                await app(scope, receive, send)
+                return
+            self.in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
+            try:
+                await app(scope, receive, send)
+            finally:
+                self.in_flight -= 1
+
+        return counted
+
+
 def create(behaviour: Behaviour) -> Litestar:
     """Build the application of a server that behaves so."""
     rng = random.Random(behaviour.seed)
+    load = Load()
+
+    @get("/mock/load")
+    async def show_load() -> dict[str, int]:
+        """Tell how many POSTs are under way, and how many there were at most."""
+        return {"in_flight": load.in_flight, "most_in_flight": load.most_in_flight}
+
     header = (b"x-mock-backend", behaviour.name.encode())
 
     async def misbehave(request: AnyRequest) -> Response[JSON] | None:
@@ -61,9 +92,10 @@ def create(behaviour: Behaviour) -> Litestar:
             *(responses, messages, moderations, score),
             *(speech, transcripts),
             *(generations, edits, picture),
-            *(list_models, show_model, health),
+            *(list_models, show_model, health, show_load),
         ],
         state=State({"behaviour": behaviour}),
+        middleware=[load.around],
         before_request=misbehave,
         before_send=[sign],
         exception_handlers={HTTPException: _answer_http, RequestError: _answer_request, Exception: _answer_bug},
