@@ -250,6 +250,6 @@ class SharedMemory:
     def close(self) -> None:
         """Give the place up."""
         self.bell.close()
-        for file in (self._place, self._leading):
+        for file in (self._file, self._place, self._leading):
             if file is not None:
                 os.close(file)
