@@ -172,6 +172,21 @@ def test_streams_fail_over_before_their_first_byte(house: House) -> None:
         first.behave, second.behave = completion("a"), completion("b")
 
 
+def test_nothing_is_tried_for_a_client_that_has_left(house: House) -> None:
+    """The first instance hangs, the client goes: when the first attempt would have been given up, no second follows."""
+    first, second = house.backends[:2]
+    first.behave = second.behave = hang
+    try:
+        seen = len(first.requests) + len(second.requests)
+        with pytest.raises(httpx.TimeoutException):
+            httpx.post(f"{house.served.url}/v1/chat/completions", json=CHAT, timeout=0.2)
+        eventually(lambda: _in_flight(house.served) == 0)
+        time.sleep(0.6)  # longer than first-byte-timeout: nothing is to happen, which cannot be waited for
+        assert len(first.requests) + len(second.requests) == seen + 1
+    finally:
+        first.behave, second.behave = completion("a"), completion("b")
+
+
 def test_a_stopped_process_is_left_alone_and_comes_back(tmp_path: Path) -> None:
     """SIGSTOP: its port is open and nothing answers. SIGCONT: it is used again."""
     with mock("one") as (first, url), mock("two") as (_, other):
@@ -197,6 +212,10 @@ def _with_children(process: subprocess.Popen[bytes]) -> list[int]:
 def _signal(pids: list[int], number: signal.Signals) -> None:
     for pid in pids:
         subprocess.run(["kill", f"-{number.name.removeprefix('SIG')}", str(pid)], check=True)
+
+
+def _in_flight(served: Served) -> int:
+    return sum(int(one["inFlight"]) for one in _instances(served))
 
 
 def _instances(served: Served, service: str = "chat") -> list[dict[str, Any]]:

@@ -163,6 +163,8 @@ def test_a_stream_outlives_the_removal_of_its_instance(tmp_path: Path) -> None:
             first = next(iter(stream))
             run("instances", "remove", "chat", "m", "--config", str(file))
             eventually(lambda: ask(served)[0] == 404)
+            node = served.get("/actuator/health").json()["components"]["modelRouter"]["details"]["services"]["chat"]
+            assert [(one["status"], one["inFlight"]) for one in node["instances"]] == [("DRAINING", 1)]
             rest = list(stream)
     assert first.choices[0].delta.role == "assistant"
     assert (len(rest), rest[-1].choices[0].finish_reason) == (4, "stop")

@@ -56,6 +56,8 @@ def quoted_like_yaml_1_1(value: Any) -> Any:
         return value
     if not value.isprintable():
         return DoubleQuotedScalarString(value)
+    if value.startswith("?"):  # ruamel writes it bare into flow style, where it is the sign of a key
+        return SingleQuotedScalarString(value)
     # a single y or n is text to all readers in use, whatever the letter of YAML 1.1
     is_ambiguous = len(value) > 1 and any(pattern.match(value) for _, _, pattern, _ in implicit_resolvers)
     return SingleQuotedScalarString(value) if is_ambiguous else value

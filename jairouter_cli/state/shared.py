@@ -22,6 +22,7 @@ from jairouter_cli.errors import StateFull
 from jairouter_cli.routing.record import Number, Numbers, Record
 
 RECORDS: Final = 8192  # targets and machines that can be known at once; the file is sparse
+_PREFIX: Final = "jairouter-"
 _SPARE_PLACES: Final = 4  # a worker that drains keeps its place while its successor serves
 _NAME_BYTES: Final = 16
 _TEXT_BYTES: Final = 112  # two of them for the length
@@ -32,17 +33,39 @@ _NUMBER_BYTES: Final = 8
 def make_folder() -> Path:
     """Make a folder for the workers of one server, in memory if there is such a place."""
     shm = Path("/dev/shm")  # noqa: S108 - not by a fixed name
-    return Path(tempfile.mkdtemp(prefix="jairouter-", dir=shm if os.access(shm, os.W_OK) else None))
+    return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=shm if os.access(shm, os.W_OK) else None))
 
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """Hold a folder for as long as a server runs."""
+    """Hold a folder for as long as a server runs; those whose server was killed are removed."""
     made = make_folder()
+    owner = _try_lock(made / "owner.lock")
+    for other in made.parent.glob(f"{_PREFIX}*/owner.lock"):
+        with suppress(OSError):  # it is another user's
+            lock = _try_lock(other)
+            if lock is not None:
+                shutil.rmtree(other.parent, ignore_errors=True)
+                os.close(lock)
     try:
         yield made
     finally:
         shutil.rmtree(made, ignore_errors=True)
+        if owner is not None:
+            os.close(owner)
+
+
+def _try_lock(path: Path) -> int | None:
+    """Return the open file whose lock was taken, or None if another holds it."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(file)
+        if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
+            return None
+        raise
+    return file
 
 
 class _Bytes:
@@ -143,16 +166,7 @@ class SharedMemory:
         raise StateFull(what="workers", most=self._places)
 
     def _try_lock(self, name: str) -> int | None:
-        """Return the open file whose lock was taken, or None if another holds it."""
-        file = os.open(self._folder / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(file)
-            if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
-                return None
-            raise
-        return file
+        return _try_lock(self._folder / f"{name}.lock")
 
     def leads(self) -> bool:
         """Whether this worker is the one that does what one must do for all. It stays so until it ends."""

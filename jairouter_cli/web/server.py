@@ -1,9 +1,11 @@
 """The application under Granian: settings that differ from its defaults, each with its reason."""
 
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from granian.constants import HTTPModes, Interfaces, Loops
@@ -59,9 +61,20 @@ def run(
     )
     server.on_startup(announce)
     with ExitStack() as stack:
-        load = partial(_LOADERS[chosen], loaded.file)
+        shared = None
         if workers > 1:
             from jairouter_cli.state.shared import folder  # noqa: PLC0415 - not on every system
 
-            load = partial(load, stack.enter_context(folder()), workers)
-        server.serve(target_loader=load, wrap_loader=False)
+            shared = stack.enter_context(folder())
+        server.serve(target_loader=partial(_load, chosen, loaded.file, shared, workers), wrap_loader=False)
+
+
+def _load(interface: Interfaces, file: Path, folder: Path | None, workers: int) -> Any:
+    """Build the application, in the worker.
+
+    Until Granian listens for signals in it, a worker has its parent's handlers, which would take an order to stop and
+    do nothing: it is to end then.
+    """
+    for order in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(order, signal.SIG_DFL)
+    return _LOADERS[interface](file, folder, workers)

@@ -6,11 +6,12 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from jairouter_cli.config.document import Document
+from jairouter_cli.config.render import quoted_like_yaml_1_1
 from jairouter_cli.errors import ConfigSyntaxError, EditImpossible
 
 LIST = ("model", "services", "chat", "instances")
@@ -533,13 +534,14 @@ def test_any_list_takes_and_loses_items(
     """Whatever is in the items: what is read afterwards is what the edit was to achieve."""
     yaml, stream = YAML(), io.StringIO()
     yaml.default_flow_style = flow
-    yaml.dump({"before": 1, "l": present, "after": 2}, stream)
+    yaml.dump({"before": 1, "l": quoted_like_yaml_1_1(present), "after": 2}, stream)
     document = Document.load(stream.getvalue(), "f")
     assert document.append(("l",), new).get(("l",)) == [*present, new]
     index = data.draw(st.integers(0, len(present) - 1))
     assert document.remove(("l", index)).get(("l",)) == present[:index] + present[index + 1 :]
 
 
+@example("?0", "a: {b: }\n")
 @given(st.text(st.characters(codec="utf-8")), st.sampled_from(["a:\n", "a: {b: }\n", "%YAML 1.1\n---\na:\n"]))
 def test_any_text_is_read_back(text: str, form: str) -> None:
     """Quotes and escapes are put where they are needed, also for readers of YAML 1.1."""

@@ -100,6 +100,15 @@ def test_there_is_an_end_to_places_and_records(place: Path, monkeypatch: pytest.
         memory.close()
 
 
+def test_what_a_killed_server_left_is_removed(place: Path) -> None:
+    """By the next one; what belongs to one that runs is left alone."""
+    dead = shared.make_folder()
+    (dead / "owner.lock").touch()
+    with folder() as other:
+        assert (place.exists(), other.exists(), dead.exists()) == (True, True, False)
+    assert not other.exists()
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["hold", "release", "count"]), st.sampled_from("abcde"))))
 def test_names_never_get_each_others_numbers(steps: list[tuple[int, str, str]]) -> None:

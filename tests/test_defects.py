@@ -1,0 +1,288 @@
+"""The defects of JAiRouter for Java that can be observed from outside, each with the test that keeps it away.
+
+Their numbers are those of the contract. What is tested elsewhere is named in `ELSEWHERE`; what belongs to parts that do
+not exist yet in `NOTHING_TO_OBSERVE_YET`, where no number may be that a test could be written for.
+"""
+
+import importlib
+import inspect
+import json
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.backend import Backend, answer, backend, raw
+from tests.process import Served, config, eventually, serving
+
+# A service without load-balance, image services in camelCase, instances with paths of their own, breakers that are off.
+CONFIG = """\
+server: {locale: en}
+webclient: {read-timeout: 700ms}
+model:
+  load-balance: {type: random, health-check: {enabled: false}}
+  circuit-breaker: {enabled: false, failure-threshold: 1}
+  services:
+    chat:
+      instances:
+        - {name: m, base-url: URL, path: /one/chat/completions}
+        - {name: two, base-url: URL, path: /two/chat/completions}
+        - {name: many, base-url: URL, weight: 2}
+        - {name: many, base-url: OTHER, path: /other/chat/completions}
+        - {name: gpustack, base-url: URL, adapter: gpustack}
+        - {name: ollama, base-url: URL, adapter: ollama}
+    embedding: {instances: [{name: m, base-url: URL, adapter: ollama}]}
+    tts: {instances: [{name: m, base-url: URL}]}
+    stt: {instances: [{name: m, base-url: URL}]}
+    imgGen: {instances: [{name: m, base-url: URL}]}
+    imgEdit: {instances: [{name: m, base-url: URL}]}
+    rerank:
+      circuit-breaker: {enabled: true, failure-threshold: 2, timeout: 60s}
+      instances: [{name: bad, base-url: URL}, {name: good, base-url: URL}]
+"""
+CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+UPLOAD = {"file": ("a.wav", b"RIFF", "audio/wav")}
+
+ELSEWHERE = {
+    "D-04": "tests.test_routing:test_one_selection_a_request",
+    "D-07": "tests.web.test_streams:test_a_stream_passes_unchanged",
+    "D-08": "tests.web.test_streams:test_a_cut_stream_ends_with_an_error_event",
+    "D-13": "tests.test_data_plane:test_each_timeout_is_named",
+    "D-14": "tests.test_fallback:test_what_clients_did_wrong_is_no_reason",
+    "D-17": "tests.test_routing:test_a_header_of_a_stranger_is_not_believed",
+    "D-23": "tests.test_resilience:test_more_slots_at_run_time_let_more_through",
+    "D-26": "tests.config.test_parse:test_services_in_any_spelling",
+    "D-28": "tests.config.test_store:test_a_full_disk_leaves_the_old_file",
+    "D-30": "tests.config.test_store:test_concurrent_edits_lose_nothing",
+    "D-32": "tests.test_fallback:test_the_same_question_of_the_same_client_is_answered_from_memory",
+    "D-41": "tests.test_routing:test_streams_count_until_they_end",
+    "D-48": "tests.test_routing:test_streams_count_until_they_end",
+    "H-03": "tests.test_routing:test_one_selection_a_request",
+    "H-09": "tests.routing.test_balance:test_hashing_moves_only_the_keys_of_what_is_gone",
+}
+NOTHING_TO_OBSERVE_YET = {
+    "no management API, no versions, no store beside the file": "D-19 D-20 D-22 D-24 D-25 D-27 D-29",
+    "no limits": "D-39 D-43 D-44 H-04",
+    "no metrics": "D-31 D-33 D-34 D-35 D-36 D-37 D-38 D-45 D-46 H-08",
+    "no authentication, no users, no dialects beside OpenAI's": "H-02 H-05 H-06 H-10 H-11",
+}
+
+
+@dataclass
+class Front:
+    """A gateway, and the two backends behind it."""
+
+    served: Served
+    behind: Backend
+    other: Backend
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        """Send a POST."""
+        return self.served.post(f"/v1/{path}", **options)
+
+    @property
+    def last(self) -> Any:
+        """The body of the last request that came."""
+        return json.loads(self.behind.requests[-1].body)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """One gateway for all tests."""
+    with backend(answer({})) as behind, backend(answer({})) as other:
+        text = CONFIG.replace("URL", f"'{behind.url}'").replace("OTHER", f"'{other.url}'")
+        with serving("--config", str(config(tmp_path_factory.mktemp("defects"), text))) as served:
+            yield Front(served, behind, other)
+
+
+@pytest.fixture
+def front(running: Front) -> Front:
+    """Give it with backends that answer `{}`."""
+    running.behind.behave = running.other.behave = answer({})
+    running.behind.requests.clear()
+    running.other.requests.clear()
+    return running
+
+
+def test_d01_d02_errors_have_their_status(front: Front) -> None:
+    """404, 400, 502, 503, the backend's own: never 200, never another's."""
+    told = [front.post("chat/completions", json={**CHAT, "model": "none"}), front.post("chat/completions", json={})]
+    front.behind.behave = raw()
+    told.append(front.post("chat/completions", json=CHAT))
+    front.behind.behave = answer({}, "503 Busy")
+    told.append(front.post("chat/completions", json=CHAT))
+    front.behind.behave = answer({}, "418 Teapot")
+    told.append(front.post("chat/completions", json=CHAT))
+    told.append(front.served.get("/nowhere"))
+    assert [one.status_code for one in told] == [404, 400, 502, 503, 418, 404]
+
+
+def test_d03_a_chat_without_stream(front: Front) -> None:
+    """Absent and null mean no."""
+    assert front.post("chat/completions", json=CHAT).status_code == 200
+    assert front.post("chat/completions", json={**CHAT, "stream": None}).status_code == 200
+
+
+def test_d05_the_path_is_that_of_the_chosen_instance(front: Front) -> None:
+    """Each instance has its own, also among those of one model."""
+    for model in ("m", "two"):
+        front.post("chat/completions", json={**CHAT, "model": model})
+    assert [one.line.split()[1] for one in front.behind.requests] == ["/one/chat/completions", "/two/chat/completions"]
+    front.behind.requests.clear()
+    while not (front.behind.requests and front.other.requests):
+        front.post("chat/completions", json={**CHAT, "model": "many"})
+    assert {one.line.split()[1] for one in front.behind.requests} == {"/v1/chat/completions"}
+    assert {one.line.split()[1] for one in front.other.requests} == {"/other/chat/completions"}
+
+
+def test_d06_h01_answers_are_the_backends(front: Front) -> None:
+    """Byte for byte, in no envelope."""
+    front.behind.behave = answer(b'{"id":"x" ,  "n":1e2}')
+    assert front.post("chat/completions", json=CHAT).content == b'{"id":"x" ,  "n":1e2}'
+
+
+@pytest.mark.parametrize("model", ["m", "gpustack", "ollama"])
+def test_d09_d15_fields_are_neither_lost_nor_added(front: Front, model: str) -> None:
+    """Tools, pictures, seeds, sampling, what nobody has heard of: as sent; and nothing beside."""
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}], "x": None}],
+        "tools": [{"type": "function", "function": {"name": "f"}}],
+        "response_format": {"type": "json_object"},
+        "seed": 7,
+        "top_p": 0.5,
+        "top_k": 3,
+        "stop": ["a"],
+        "frequency_penalty": 0.1,
+        "unheard": {"of": [1, None]},
+    }
+    front.post("chat/completions", json=body)
+    assert front.last == body
+
+
+def test_d10_d11_d12_images_and_uploads_work(front: Front) -> None:
+    """With camelCase services, files as files, all fields of a transcription, and no language."""
+    assert front.post("images/generations", json={"model": "m", "prompt": "x"}).status_code == 200
+    picture = {"image": ("a.png", b"PNG", "image/png")}
+    assert front.post("images/edits", data={"model": "m", "prompt": "x"}, files=picture).status_code == 200
+    fields = {"model": "m", "response_format": "verbose_json", "timestamp_granularities[]": "word"}
+    assert front.post("audio/transcriptions", data=fields, files=UPLOAD).status_code == 200
+    for value in (*fields, *fields.values(), "a.wav"):
+        assert value.encode() in front.behind.requests[-1].body
+
+
+def test_d13_large_answers_pass(front: Front) -> None:
+    """More than 256 KiB."""
+    front.behind.behave = answer({"data": "x" * 2_000_000})
+    assert len(front.post("embeddings", json={"model": "m", "input": "x"}).content) > 2_000_000
+
+
+def test_d16_lists_of_texts_are_embedded(front: Front) -> None:
+    """Also by Ollama."""
+    front.post("embeddings", json={"model": "m", "input": ["a", "b"]})
+    assert front.last == {"model": "m", "input": ["a", "b"]}
+
+
+def test_d18_speech_comes_as_it_is_made(front: Front) -> None:
+    """With its own content type, and its beginning before its end."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: audio/opus\r\ntransfer-encoding: chunked\r\n\r\n4\r\nOggS\r\n"
+    front.behind.behave = raw(head, then="wait")
+    body = {"model": "m", "input": "x", "voice": "y"}
+    with front.served.client() as client:
+        stream = client.stream("POST", "/v1/audio/speech", json=body)
+        with stream as response:
+            assert response.headers["content-type"] == "audio/opus"
+            pieces = response.iter_raw()
+            assert next(pieces) == b"OggS"
+
+
+def test_d21_a_service_needs_no_load_balance_of_its_own(front: Front) -> None:
+    """All of them are served."""
+    listed = front.served.get("/v1/models").json()["data"]
+    assert {model["id"] for model in listed} == {"m", "two", "many", "gpustack", "ollama", "bad", "good"}
+
+
+def test_d40_a_bad_model_does_not_block_its_host(front: Front) -> None:
+    """A breaker is one instance's: the host's other model is served on. Where breakers are off there is none."""
+
+    async def by_model(received: Any, wire: Any) -> None:
+        is_bad = json.loads(received.body)["model"] == "bad"
+        await answer({}, "500 Error" if is_bad else "200 OK")(received, wire)
+
+    front.behind.behave = by_model
+    ask = {"query": "q", "documents": ["d"]}
+    told = [front.post("rerank", json={"model": "bad", **ask}).status_code for _ in range(4)]
+    assert told == [500, 500, 503, 503]
+    assert front.post("rerank", json={"model": "good", **ask}).status_code == 200
+    front.behind.behave = answer({}, "500 Error")
+    assert {front.post("embeddings", json={"model": "m", "input": "x"}).status_code for _ in range(5)} == {500}
+
+
+def test_d47_random_has_no_breaker_of_its_own(front: Front) -> None:
+    """Ten failures, and the eleventh is sent as well."""
+    front.behind.behave = raw()
+    for _ in range(10):
+        front.post("chat/completions", json=CHAT)
+    front.behind.behave = answer({"ok": True})
+    assert front.post("chat/completions", json=CHAT).json() == {"ok": True}
+
+
+def test_h07_a_clients_mistake_is_asked_once(front: Front) -> None:
+    """No retry of a 4xx; and none on the same instance of anything."""
+    for status in ("400 Bad Request", "404 Not Found", "500 Error"):
+        front.behind.behave = answer({}, status)
+        front.post("chat/completions", json=CHAT)
+    assert len(front.behind.requests) == 3
+
+
+def test_d42_dead_hosts_do_not_hold_up_the_others(tmp_path: Path) -> None:
+    """Ten swallow the question: the one behind them is known to be up long before they are given up.
+
+    And a service whose dead instances were removed is not remembered as dead.
+    """
+    swallowed = threading.Event()
+
+    async def swallow(_: Any, wire: Any) -> None:
+        swallowed.set()
+        await wire.closed()
+
+    with backend(answer({})) as alive, backend(answer({})) as dead:
+        dead.behave_when_asked = swallow
+        instance = "        - {{name: {}, base-url: '{}'}}\n"
+        lines = "".join(instance.format(f"dead{n}", f"{dead.url}/{n}") for n in range(10))
+        text = "model:\n  load-balance: {health-check: {timeout: 30s}}\n  services:\n    chat:\n      instances:\n"
+        file = config(tmp_path, text + lines + instance.format("m", alive.url))
+        with serving("--config", str(file)) as served:
+
+            def states() -> dict[str, str]:
+                router = served.get("/actuator/health").json()["components"]["modelRouter"]["details"]
+                return {one["model"]: one["status"] for one in router["services"]["chat"]["instances"]}
+
+            eventually(lambda: states()["m"] == "UP")
+            assert swallowed.is_set()
+            assert {state for model, state in states().items() if model != "m"} == {"UNKNOWN"}
+            file.write_text(text + instance.format("m", alive.url))
+            eventually(lambda: states() == {"m": "UP"})
+
+
+def test_every_defect_has_its_test() -> None:
+    """By its number in a test's name here, or elsewhere by the test that is named, or with the reason why not yet."""
+    here = {
+        f"{kind.upper()}-{number}"
+        for name, one in inspect.getmembers(sys.modules[__name__], inspect.isfunction)
+        if name.startswith("test_")
+        for kind, number in re.findall(r"([dh])(\d\d)", name)
+    }
+    for place in ELSEWHERE.values():
+        module, _, name = place.partition(":")
+        assert callable(getattr(importlib.import_module(module), name)), place
+    later = {number for numbers in NOTHING_TO_OBSERVE_YET.values() for number in numbers.split()}
+    known = {f"D-{n:02}" for n in range(1, 49)} | {f"H-{n:02}" for n in range(1, 12)}
+    assert here | set(ELSEWHERE) | later == known
+    assert not later & (here | set(ELSEWHERE))
