@@ -28,7 +28,6 @@ class Obstacle(Enum):
     BREAKER_OPEN = "breaker_open"
     COOLING_DOWN = "cooling_down"
     FULL = "full"
-    TRIED = "tried"
 
 
 class Result(NamedTuple):

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from jairouter_cli.config.model import Dialect, HealthCheck, ServiceType
 from jairouter_cli.routing.breaker import BreakerRules
@@ -67,10 +66,10 @@ class Target:
     timeouts: Timeouts
     max_retries: int
     headers: tuple[tuple[str, str], ...] = field(repr=False)
+    machine: str
     upstream_model: str | None = None
     enabled: bool = True
     priority: int = 0
-    machine: str = ""
     max_concurrency: int | None = None
     breaker: BreakerRules | None = None
     check: HealthCheck = field(default_factory=HealthCheck)
@@ -83,9 +82,9 @@ class Target:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port, the port by scheme where the URL has none."""
-        parts = urlsplit(self.origin)
-        return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        """Host and port of its machine."""
+        host, _, port = self.machine.rpartition(":")
+        return host, int(port)
 
 
 class Outcome(Enum):

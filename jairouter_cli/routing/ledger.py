@@ -224,13 +224,17 @@ class Ledger:
     def lease(self, target: Target, now: float, *, has_slot: bool = False) -> Lease | None:
         """Take the right to send one request to a target, with a slot that is held already or with a new one.
 
-        None if its breaker or its machine has no room for it: in another worker somebody was faster.
+        None if its breaker or its machine has no room for it: in another worker somebody was faster. The slot that was
+        held goes to the next one who waits then.
         """
         live = self.live(target)
         permit = None
         if target.breaker is not None:
             permit = breaker.take(live.record, target.breaker, now)
             if permit is None:
+                if has_slot:
+                    live.slots.return_unused()
+                    self.freed(live)
                 return None
         if not has_slot and not live.slots.take():
             if permit is not None:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from jairouter_cli.config.model import Balancing, Failover, HealthCheck
 from jairouter_cli.routing.attempts import Circumstances, Exhausted, Limit, Obstacle, Result, Wait, plan
-from jairouter_cli.routing.breaker import BreakerRules
+from jairouter_cli.routing.breaker import BreakerRules, BreakerState
 from jairouter_cli.routing.call import Outcome, Target
 from jairouter_cli.routing.ledger import Lease, Ledger
+from jairouter_cli.routing.record import Number
 from jairouter_cli.routing.slots import Slots
 from jairouter_cli.routing.table import Pool
 from tests.routing.factory import CALL, Clock, around, leased, ledger, pool, target
@@ -226,6 +227,41 @@ def test_a_slot_that_comes_when_the_instance_broke_is_let_go() -> None:
 
     run = drive(pool([one]), around(book), grant=fail)
     assert run.end == Exhausted({"a": Obstacle.BREAKER_OPEN}, None, 60.0)
+    assert [slots.taken for slots in book.machines] == [0]
+
+
+def test_a_slot_is_let_go_when_another_worker_takes_the_last_permit() -> None:
+    """Between the look and the lease: nothing is held for a lease that did not come about."""
+    one = target("a", max_concurrency=1, breaker=BreakerRules(failure_threshold=1, timeout_s=10, success_threshold=1))
+    book, clock = ledger([one]), Clock()
+    record = book.live(one).record
+    record.permits = [0.0, 0.0]  # a second worker's cell
+    leased(book, one).settle(Outcome.FAILED, NOW, "HTTP 500")
+    held = target("b", machine=one.machine, max_concurrency=1)
+    book.reconcile([one, held])
+    blocking = leased(book, held)
+    clock.now += 10
+
+    class OtherWorkerFirst:
+        """A lock that another worker had just before."""
+
+        def __enter__(self) -> None:
+            record.numbers[Number.BREAKER_STATE] = float(BreakerState.HALF_OPEN)
+            record.permits[1] = 1.0
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing."""
+
+    def grant(wait: Wait) -> Slots | None:
+        if record.permits[1]:
+            return None
+        blocking.settle(Outcome.OK, clock.now)
+        assert wait.machines[0].take(waited=True)
+        record.lock = OtherWorkerFirst()
+        return wait.machines[0]
+
+    run = drive(pool([one]), around(book, clock), grant=grant)
+    assert run.tried == []
     assert [slots.taken for slots in book.machines] == [0]
 
 
