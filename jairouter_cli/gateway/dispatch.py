@@ -5,11 +5,10 @@ the `Reply`, whose holder settles it. Errors are raised as `RequestError`s; noth
 """
 
 from collections import Counter
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from jairouter_cli.adapters.affinity import affinity
+from jairouter_cli.adapters.retry_after import retry_after_s
 from jairouter_cli.config.model import Balancing, Fallback, FallbackStrategy
 from jairouter_cli.errors import (
     CircuitBreakerOpen,
@@ -291,7 +290,7 @@ class Journey:
         # what a backend refuses to a client's own key says nothing about the other clients
         is_about_all = has_own_key or not any(name == "authorization" for name, _ in self.inbound.headers)
         if status in _MAY_SAY_WHEN and (status != _TOO_MANY_REQUESTS or is_about_all):
-            cooldown_s = _retry_after_s(exchange.headers, self.gateway.wall_clock())
+            cooldown_s = retry_after_s(dict(exchange.headers).get("retry-after", ""), self.gateway.wall_clock())
         if status >= _SERVER_ERROR:
             return Result(Outcome.FAILED, f"HTTP {status}", cooldown_s=cooldown_s)
         return Result(Outcome.REFUSED, f"HTTP {status}", was_work=False, cooldown_s=cooldown_s)
@@ -385,15 +384,3 @@ def _advance(steps: Plan, sent: Result | Slots | None) -> Lease | Wait | Exhaust
 async def _discard(reply: Reply | None) -> None:
     if reply is not None:
         await reply.exchange.aclose()
-
-
-def _retry_after_s(headers: Headers, now: float) -> float:
-    """Return how long a backend asks to be left alone, in seconds or as a date (RFC 9110, 10.2.3); 0 for nothing."""
-    text = dict(headers).get("retry-after", "").strip()
-    if text.isdecimal():
-        return float(text[:9])
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return 0.0
-    return max(0.0, at.replace(tzinfo=at.tzinfo or UTC).timestamp() - now)
