@@ -152,6 +152,14 @@ def test_the_memory_is_bounded_and_the_longest_unused_goes_first(front: Front) -
     assert [front.ask("embeddings", input=text).status_code for text in ("one", "two", "three")] == [200, 500, 200]
 
 
+def test_events_are_not_remembered_as_nothing(front: Front) -> None:
+    """A backend that answers in events, though it was not asked to: they pass, and later no empty answer is made up."""
+    front.behind.behave = answer(b"data: {}\n\n", content_type="text/event-stream")
+    assert front.ask("embeddings", input="events").content == b"data: {}\n\n"
+    front.behind.behave = BROKEN
+    assert front.ask("embeddings", input="events").status_code == 500
+
+
 def test_failures_and_broken_answers_are_not_remembered(front: Front) -> None:
     """Only what was 200 and whole."""
     for trouble in (answer({}, "404 Not Found"), raw(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}")):
