@@ -1,16 +1,19 @@
 """Which instance answers, as seen from outside: strategies, tiers, cooldowns, probes, explanations."""
 
+import asyncio
 import json
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.backend import Backend, Behaviour, answer, backend, raw
+from tests.backend import Backend, Behaviour, Received, Wire, answer, backend, raw
 from tests.process import Served, config, eventually, run, serving
 
 CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -216,6 +219,42 @@ def test_what_an_answer_to_a_probe_says(tmp_path: Path, three: list[Backend]) ->
         assert {ask(served) for _ in range(5)} == {"a"}
         b.behave_when_asked = c.behave_when_asked = answer({})
         eventually(lambda: [state for state, _ in states()] == ["UP"] * 3)
+
+
+def test_one_question_at_a_time(tmp_path: Path, three: list[Backend]) -> None:
+    """An instance that takes the question and says nothing is not asked again before that one is given up."""
+    silent, working, _ = three
+    silent.behave_when_asked = raw(then="wait")
+    text = pool([silent, working], "random").replace("enabled: false", "interval: 100ms, timeout: 30s")
+    with serving("--config", str(config(tmp_path, text))):
+        eventually(lambda: len(working.questions) >= 10)
+        assert len(silent.questions) == 1
+
+
+def test_connections_that_are_all_at_work_say_nothing_of_health(tmp_path: Path) -> None:
+    """No connection is left to ask with: the instance stays what it was."""
+    opened = threading.Event()
+
+    async def wait(received: Received, wire: Wire) -> None:
+        await asyncio.to_thread(opened.wait, 30)
+        await named("a")(received, wire)
+
+    with backend(wait) as one:
+        text = pool([one], "random").replace("enabled: false", "interval: 100ms, failure-threshold: 1")
+        limits = "webclient: {connection-pool: {max-connections: 1, pending-acquire-timeout: 50ms}}\n"
+        with serving("--config", str(config(tmp_path, text + limits))) as served, ThreadPoolExecutor(1) as threads:
+            eventually(lambda: _state(served) == "UP")
+            held = threads.submit(ask, served)
+            one.wait_for(1)
+            time.sleep(0.6)  # several questions' worth: nothing is to happen, which cannot be waited for
+            assert _state(served) == "UP"
+            opened.set()
+            assert held.result() == "a"
+
+
+def _state(served: Served) -> str:
+    details = served.get("/actuator/health").json()["components"]["modelRouter"]["details"]
+    return str(details["services"]["chat"]["instances"][0]["status"])
 
 
 def test_traffic_that_works_is_proof_enough(tmp_path: Path) -> None:

@@ -122,9 +122,8 @@ class FallbackStrategy(StrEnum):
 
 
 class ProbeType(StrEnum):
-    """The values of `health-check.type`; `auto` is the cheapest request that the instance's adapter is known for."""
+    """The values of `health-check.type`; `http` is the cheapest GET that the instance's adapter is known for."""
 
-    AUTO = "auto"
     HTTP = "http"
     TCP = "tcp"
 
@@ -293,7 +292,7 @@ class HealthCheck(Struct, frozen=True, kw_only=True):
     """
 
     enabled: bool = True
-    type: ProbeType = ProbeType.AUTO
+    type: ProbeType = ProbeType.HTTP
     path: UrlPath | None = None
     interval_s: Millis = 30.0
     timeout_s: Millis = 5.0

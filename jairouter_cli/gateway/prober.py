@@ -6,12 +6,13 @@ Never a generation, and nothing that loads a model. One worker asks for all; wha
 import asyncio
 import os
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Final, NamedTuple
 
 from jairouter_cli.config.model import HealthCheck
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.gateway.upstream.exchange import Headers, Upstream, UpstreamFailure, UpstreamRequest
+from jairouter_cli.gateway.upstream.exchange import FailureKind, Headers, UpstreamFailure, UpstreamRequest
 from jairouter_cli.routing.call import Probe, Target, Timeouts
 from jairouter_cli.routing.health import State
 
@@ -37,6 +38,7 @@ async def probe_all(gateway: Gateway, rng: Random, leads: Callable[[], bool]) ->
     Instances that nobody has heard of yet are due at once.
     """
     due: dict[Question, float] = {}
+    open_questions: set[Question] = set()
     places = asyncio.Semaphore(_AT_ONCE)
     async with asyncio.TaskGroup() as tasks:
         while True:
@@ -46,12 +48,18 @@ async def probe_all(gateway: Gateway, rng: Random, leads: Callable[[], bool]) ->
                 now = gateway.clock()
                 due = {question: at for question, at in due.items() if question in questions}
                 for question, targets in questions.items():
-                    if due.get(question, 0.0) <= now:
+                    if due.get(question, 0.0) <= now and question not in open_questions:
                         # spread by a tenth, so that many gateways do not knock in step
                         due[question] = now + check.interval_s * rng.uniform(0.9, 1.1)
                         if not _proved(gateway, targets, check, now):
-                            tasks.create_task(_ask(gateway, question, targets, places))
+                            open_questions.add(question)
+                            task = tasks.create_task(_ask(gateway, question, targets, places))
+                            task.add_done_callback(partial(_close, open_questions, question))
             await asyncio.sleep(min(_LOOK_S, check.interval_s))
+
+
+def _close(open_questions: set[Question], question: Question, _: asyncio.Task[None]) -> None:
+    open_questions.discard(question)
 
 
 def _questions(gateway: Gateway) -> dict[Question, list[Target]]:
@@ -74,9 +82,11 @@ async def _ask(gateway: Gateway, question: Question, targets: list[Target], plac
     check = gateway.table.config.model.load_balance.health_check
     async with places:
         if question.probe.path is None:
-            reason = await _knock(question.address, check.timeout_s)
+            reason: str | None = await _knock(question.address, check.timeout_s)
         else:
-            reason = await _get(gateway.upstream, question, question.probe.path, check.timeout_s)
+            reason = await _get(gateway, question, question.probe.path, check.timeout_s)
+    if reason is None:
+        return
     now = gateway.clock()
     for target in targets:
         if gateway.ledger.live(target).health.saw(check, ok=not reason, now=now, reason=reason):
@@ -96,12 +106,14 @@ async def _knock(address: tuple[str, int], timeout_s: float) -> str:
     return ""
 
 
-async def _get(upstream: Upstream, question: Question, path: str, timeout_s: float) -> str:
-    """Ask over HTTP; return why the answer is not good, or nothing."""
-    timeouts = Timeouts(timeout_s, timeout_s, timeout_s, timeout_s)
+async def _get(gateway: Gateway, question: Question, path: str, timeout_s: float) -> str | None:
+    """Ask over HTTP; return why the answer is not good, or nothing; None if it could not even be asked."""
+    timeouts = Timeouts(timeout_s, timeout_s, timeout_s, timeout_s, total_s=timeout_s)
+    by = gateway.clock() + timeout_s
     headers: Headers = [("user-agent", "jairouter"), ("accept", "*/*"), *question.headers]
     try:
-        exchange = await upstream.send(UpstreamRequest(question.origin, path, headers, b"", timeouts, method="GET"))
+        request = UpstreamRequest(question.origin, path, headers, b"", timeouts, by, method="GET")
+        exchange = await gateway.upstream.send(request)
         read = 0
         try:
             while read < _LARGEST_BYTES and (piece := await exchange.read()):
@@ -109,6 +121,8 @@ async def _get(upstream: Upstream, question: Question, path: str, timeout_s: flo
         finally:
             await exchange.aclose()
     except UpstreamFailure as failure:
-        return failure.detail if failure.kind.value == "unreachable" else failure.kind.value
+        if failure.kind is FailureKind.POOL_TIMEOUT:  # all our connections are at work for clients
+            return None
+        return failure.detail if failure.kind is FailureKind.UNREACHABLE else failure.kind.value
     good = exchange.status in (_OK if question.probe.strict else _ALIVE)
     return "" if good else f"HTTP {exchange.status} to GET {path}"

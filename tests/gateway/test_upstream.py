@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import pytest
 import uvloop
@@ -165,6 +166,15 @@ def test_what_is_no_whole_answer_fails(make: Player, behind: Backend, name: str,
     with pytest.raises(UpstreamFailure) as caught:
         ask(make, behind, raw(BROKEN[name], then=end))
     assert caught.value.kind is FailureKind.BROKEN
+
+
+def test_a_get(make: Player, behind: Backend) -> None:
+    """Sent as one: probes ask with it."""
+    behind.behave_when_asked = answer(b"here")
+    sent = request(behind)._replace(method="GET", body=b"")
+    status, _, body = cast("tuple[int, object, bytes]", run(make, lambda upstream: fetch(upstream, sent)))
+    assert (status, body) == (200, b"here")
+    assert behind.questions[-1].line == "GET /v1/x?y=%20 HTTP/1.1"
 
 
 def test_a_port_where_nobody_listens(make: Player, behind: Backend) -> None:

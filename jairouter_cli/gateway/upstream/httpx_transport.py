@@ -50,7 +50,7 @@ class HttpxUpstream:
             "pool": self._pool_timeout_s,
         }
         sent = httpx.Request(
-            "POST",
+            request.method,
             request.origin + request.path,
             headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers],
             content=bytes(request.body),
