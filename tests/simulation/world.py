@@ -13,7 +13,7 @@ from random import Random
 from typing import NamedTuple
 
 from jairouter_cli.config.model import ServiceType
-from jairouter_cli.routing.attempts import Circumstances, Exhausted, Plan, Result, Wait, plan
+from jairouter_cli.routing.attempts import Circumstances, Exhausted, Limit, Plan, Result, Wait, plan
 from jairouter_cli.routing.budget import RetryBudget
 from jairouter_cli.routing.call import Call, Outcome, Target
 from jairouter_cli.routing.ledger import Lease, Ledger
@@ -67,6 +67,8 @@ class Seen:
     """By client, of those answered."""
     most_at_once: Counter[str] = field(default_factory=Counter)
     failed_at: list[float] = field(default_factory=list)
+    given_up: Counter[Limit | None] = field(default_factory=Counter)
+    """By the limit that was reached; None where nobody was left to try."""
 
     @property
     def availability(self) -> float:
@@ -172,7 +174,7 @@ class World:
             self._attempt(request, step)
 
     def _give_up(self, why: Exhausted) -> None:
-        assert why.limit or why.obstacles or why == Exhausted()
+        self.seen.given_up[why.limit] += 1
         self.seen.failed_at.append(self.now)
 
     def _attempt(self, request: _Request, lease: Lease) -> None:
