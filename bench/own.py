@@ -3,27 +3,36 @@
 import asyncio
 import sys
 import time
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.parse import parse
 from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.gateway.limits import Limits
 from jairouter_cli.observe.log import log_trouble
 from jairouter_cli.routing.table import compile_table
+from jairouter_cli.state.shared_levels import SharedLevels
 from jairouter_cli.web.endpoints import BY_PATH
 from jairouter_cli.web.openai import OpenAI
 
 CONFIG = """
 model:
   load-balance: {type: BALANCING, health-check: {enabled: true}}
+LIMITS
   circuit-breaker: {enabled: BREAKER}
   services:
     chat:
+      SERVICELIMIT
       instances:
         - {name: m, base-url: "http://a"SLOTS}
         - {name: m, base-url: "http://b"SLOTS}
 """
+# one of each kind that a request meets: its client's, the gateway's, the service's, the instance's
+WIDE = "enabled: true, capacity: 1000000, rate: 1000000"
+LIMITS = f"  rate-limit: {{{WIDE}, client-ip-enable: true}}"
 BODY = b'{"model":"m","messages":[{"role":"user","content":"' + b"x" * 400 + b'"}]}'
 HEADERS = [
     ("host", "x"),
@@ -76,11 +85,20 @@ class Door:
         assert status == 200
 
 
-async def measure(balancing: str, breaker: bool, slots: bool, number: int = 20_000) -> float:
+async def measure(balancing: str, breaker: bool, slots: bool, limits: str = "", number: int = 20_000) -> float:
     text = CONFIG.replace("BALANCING", balancing).replace("BREAKER", str(breaker).lower())
-    text = text.replace("SLOTS", ", max-concurrency: 64" if slots else "")
+    of_instance = f", rate-limit: {{{WIDE}}}" if limits else ""
+    text = text.replace("SLOTS", (", max-concurrency: 64" if slots else "") + of_instance)
+    text = text.replace("SERVICELIMIT", f"rate-limit: {{{WIDE}}}" if limits else "")
+    text = text.replace("LIMITS", LIMITS if limits else "")
     table = compile_table(parse(Document.load(text, "bench")).config)
-    openai = OpenAI(Gateway(table, Upstream(), (log_trouble,), rng=Random(1)))
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        levels = SharedLevels(Path(folder), time.monotonic) if limits == "shared" else None
+        gateway = Gateway(table, Upstream(), (log_trouble,), rng=Random(1), limits=Limits(time.monotonic, levels))
+        return await best_of(OpenAI(gateway), number)
+
+
+async def best_of(openai: OpenAI, number: int) -> float:
     endpoint, best = BY_PATH["/v1/chat/completions"], float("inf")
     for _ in range(5):
         start = time.process_time()
@@ -91,7 +109,8 @@ async def measure(balancing: str, breaker: bool, slots: bool, number: int = 20_0
 
 
 def main() -> None:
-    rows = [("random", False, False), ("round-robin", False, False)]
+    rows: list[tuple[Any, ...]] = [("random", False, False), ("round-robin", False, False)]
+    rows += [("round-robin", False, False, "own"), ("round-robin", False, False, "shared")]
     if "--all" in sys.argv:
         rows += [
             ("least-connections", False, False),
@@ -101,9 +120,10 @@ def main() -> None:
             ("ip-hash", True, True),
             ("prefix-affinity", True, True),
         ]
-    for balancing, breaker, slots in rows:
-        cost = asyncio.run(measure(balancing, breaker, slots))
-        print(f"{balancing}{', breaker' * breaker}{', slots' * slots}: {cost:.1f} us")
+    for balancing, breaker, slots, *limits in rows:
+        cost = asyncio.run(measure(balancing, breaker, slots, *limits))
+        said = f", four limits ({limits[0]})" if limits else ""
+        print(f"{balancing}{', breaker' * breaker}{', slots' * slots}{said}: {cost:.1f} us")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   ├── InstanceAmbiguous
     │   └── InstanceExists
     ├── ServeError                  the server could not be started
-    │   └── StateFull
+    │   ├── StateFull
+    │   └── StateUnusable
     ├── Unreachable                 no gateway answered
     ├── Answered                    a gateway answered with an error
     └── RequestError                what a client of the gateway is told
@@ -34,6 +35,8 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
         │   ├── ModelNotFound
         │   └── RouteNotFound
         ├── MethodNotAllowed
+        ├── RateLimitExceeded
+        │   └── InstancesLimited
         ├── NotFromHere
         ├── ServiceUnavailable
         │   ├── InstancesDown
@@ -218,6 +221,13 @@ class StateFull(ServeError):
     texts: ClassVar[Mapping[str, str]] = {"en": "there can be {most} {what} at once, and there are more"}
 
 
+class StateUnusable(ServeError):
+    """What `state.url` names cannot be used. Keyword: `problem`."""
+
+    exit_code = 2
+    texts: ClassVar[Mapping[str, str]] = {"en": "state.url cannot be used: {problem}"}
+
+
 class Unreachable(JAIRouterError):
     """No gateway answered. Keywords: `url`, `reason`."""
 
@@ -362,6 +372,21 @@ class MethodNotAllowed(RequestError):
         "en": "{path} takes {allowed}, not {method}",
         "zh": "{path} 只接受 {allowed}, 不接受 {method}",
     }
+
+
+class RateLimitExceeded(RequestError):
+    """A limit is reached. `scope` names which; `limit`, `remaining` and `reset_s` say how it stands."""
+
+    status = 429
+    type = "rate_limit_exceeded"
+    reason = "rate_limited"
+    texts: ClassVar[Mapping[str, str]] = {"en": "The rate limit is exceeded", "zh": "超出限流限制"}
+
+
+class InstancesLimited(RateLimitExceeded):
+    """Every instance that is left has reached a limit of its own."""
+
+    reason = "all_instances_limited"
 
 
 class NotFromHere(RequestError):

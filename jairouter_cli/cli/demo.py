@@ -29,9 +29,13 @@ def demo() -> Iterator[Path]:
         file.write_text(text.replace("@MOCK@", f"http://127.0.0.1:{port}"), "utf-8")
         command = [sys.executable, "-m", "jairouter_cli.mock", "--host", "127.0.0.1", "--port", str(port)]
         # until Granian takes the signal over, it would end this process and leave the other one behind
-        signal.signal(signal.SIGTERM, _leave)
+        orders: list[int] = []
+        signal.signal(signal.SIGTERM, lambda signum, _: orders.append(signum))
         backend = subprocess.Popen(command)  # noqa: S603 - our own program
         try:
+            signal.signal(signal.SIGTERM, _leave)
+            if orders:  # it came while the other one was being started
+                _leave(orders[0], None)
             _await_port(port)
             yield file
         finally:

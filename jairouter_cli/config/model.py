@@ -183,6 +183,7 @@ Count = Annotated[int, Meta(ge=0)]
 Millis = Annotated[float, Meta(gt=0), MILLISECONDS]
 Seconds = Annotated[float, Meta(gt=0), SECONDS]
 Port = Annotated[int, Meta(ge=0, le=65535)]
+Rate = Annotated[float, Meta(gt=0)]
 Share = Annotated[float, Meta(gt=0, le=1)]
 Status = Annotated[int, Meta(ge=200, le=599)]
 Text = Annotated[str, Meta(min_length=1)]
@@ -206,20 +207,70 @@ class TimeoutSettings(Struct, frozen=True, kw_only=True):
     write_s: Millis | None = None
 
 
-class RateLimit(Struct, frozen=True, kw_only=True):
-    """`rate-limit`: how many requests are let through (contract 5.2)."""
+class ClientLimit(Struct, frozen=True, kw_only=True):
+    """`rate-limit.client-ip`: what is let through of each client, told by its address (of IPv6, the /64).
+
+    What it does not say, the limit does that it stands in, `tokens_per_minute` excepted. `max_concurrency` requests of
+    one client are under way at once. `max_clients` are known at once, the longest silent one is forgotten first, and
+    each after `max_idle_time_s` of silence; of several sections the largest of these two count, for all.
+    """
 
     enabled: bool = False
-    algorithm: Annotated[Limiting, Alias(("type",))] = Limiting.TOKEN_BUCKET
-    capacity: Positive = 100
-    rate: Annotated[Positive, Alias(("refill-rate", "leak-rate"))] = 10
+    capacity: Annotated[Positive | None, Alias(("default-capacity",))] = None
+    rate: Annotated[Rate | None, Alias(("refill-rate", "leak-rate", "default-rate"))] = None
+    window_size_s: Seconds | None = None
+    max_requests: Positive | None = None
+    tokens_per_minute: Positive | None = None
+    max_concurrency: Positive | None = None
+    max_clients: Positive = 10_000
+    max_idle_time_s: Seconds = 1800.0
+
+
+class RateLimit(Struct, frozen=True, kw_only=True):
+    """`rate-limit` of the gateway, a service or an instance: how much is let through (contract 5.2).
+
+    `scope` says what has a bucket of its own: all that the section stands at (`service`), each model, instance or
+    client. Sections with the same `key` have theirs in common. `tokens_per_minute` is a limit beside that of requests,
+    or alone if nothing is said of requests. `client_ip` holds beside both; `client_ip_enable` switches it on where
+    `enabled` does this section. With `queue` a leaky bucket holds requests back so that they leave evenly.
+    """
+
+    enabled: bool = False
+    algorithm: Annotated[Limiting | None, Alias(("type",))] = None
+    capacity: Positive | None = None
+    rate: Annotated[Rate | None, Alias(("refill-rate", "leak-rate"))] = None
     scope: LimitScope = LimitScope.SERVICE
-    key: str | None = None
+    key: Text | None = None
     client_ip_enable: bool = False
-    window_size_s: Seconds = 60.0
-    max_requests: Positive = 100
-    warm_up_period_s: Seconds = 300.0
-    cold_factor: Annotated[float, Meta(ge=1)] = 3.0
+    client_ip: ClientLimit = ClientLimit()
+    window_size_s: Seconds | None = None
+    max_requests: Positive | None = None
+    warm_up_period_s: Seconds | None = None
+    cold_factor: Annotated[float | None, Meta(ge=1)] = None
+    queue: bool = False
+    tokens_per_minute: Positive | None = None
+
+
+LIMIT_DEFAULTS: Final = RateLimit(
+    algorithm=Limiting.TOKEN_BUCKET,
+    capacity=100,
+    rate=10.0,
+    window_size_s=60.0,
+    max_requests=100,
+    warm_up_period_s=300.0,
+    cold_factor=3.0,
+)
+
+
+class ManagementLimit(Struct, frozen=True, kw_only=True):
+    """`server.management-rate-limit`: how often each client may ask for what is no work of a model's.
+
+    That is `/api`, `/actuator` and the list of models. The gateway's own machine may ask as often as it likes.
+    """
+
+    enabled: bool = True
+    capacity: Positive = 200
+    rate: Rate = 50.0
 
 
 class CircuitBreaker(Struct, frozen=True, kw_only=True):
@@ -388,6 +439,7 @@ class Server(Struct, frozen=True, kw_only=True):
     max_body_size: Bytes = Bytes(64 * 1024 * 1024)
     trusted_proxies: tuple[Network, ...] = ()
     route_header: bool = False
+    management_rate_limit: ManagementLimit = ManagementLimit()
 
 
 class ConnectionPool(Struct, frozen=True, kw_only=True):
@@ -428,9 +480,23 @@ class WebClient(Struct, frozen=True, kw_only=True):
     connection_pool: ConnectionPool = ConnectionPool()
 
 
+class State(Struct, frozen=True, kw_only=True):
+    """`state`: where the levels of limits are kept; read at start.
+
+    By default on this host, for all workers. `url` names a Redis or Valkey server that several hosts have in common
+    (`redis://`, `rediss://`, `unix://`); when it does not answer within `timeout_s`, each host goes by its own.
+    """
+
+    SHORTHAND: ClassVar[str] = "url"
+
+    url: Secret | None = None
+    timeout_s: Millis = 0.25
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """A whole configuration file."""
 
     server: Server = Server()
     model: ModelSection = ModelSection()
     webclient: Annotated[WebClient, Alias(("web-client",))] = WebClient()
+    state: State = State()

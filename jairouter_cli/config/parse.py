@@ -25,6 +25,7 @@ from jairouter_cli.config.model import (
     Secret,
     Service,
     ServiceType,
+    State,
     Unit,
     Url,
 )
@@ -37,8 +38,7 @@ Path = tuple[str | int, ...]
 FOREIGN_SECTIONS: Final = frozenset(
     {"spring", "springdoc", "management", "logging", "monitoring", "store", "info", "debug", "jairouter"}
 )
-# Read and checked, so that a file is ready for them, but without effect in this version.
-NOT_ENFORCED: Final = frozenset({"rate_limit"})
+STATE_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 _FOUND_LENGTH = 60  # characters of a wrong value that are shown
 
@@ -123,7 +123,6 @@ class _Walk:
     consumed: set[Path] = field(default_factory=set)
     foreign: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
-    not_enforced: list[str] = field(default_factory=list)
     remarks: list[Notice] = field(default_factory=list)
 
     # --- the walk ---
@@ -144,6 +143,8 @@ class _Walk:
         made = struct(**values)
         if isinstance(made, Fallback) and made.strategy is FallbackStrategy.MODEL and made.model is None:
             self._problem(path, "a model to fall back to, in the key model")
+        if isinstance(made, State) and made.url is not None and not made.url.value.startswith(STATE_SCHEMES):
+            self._problem(path, "a url that begins with redis://, rediss:// or unix://")
         return made
 
     def _field(self, spec: _Field, node: Mapping[Any, Any], path: Path) -> Any:
@@ -159,8 +160,6 @@ class _Walk:
             if spec.required:
                 self._wrong((*path, *at), f"a value for {spec.key}", None)
             return None
-        if spec.name in NOT_ENFORCED:
-            self.not_enforced.append(self._dotted((*path, *at)))
         return self._value(spec, value, (*path, *at))
 
     def _spelled(self, spec: _Field, node: Mapping[Any, Any], path: Path) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -292,9 +291,6 @@ class _Walk:
             yield Notice(0, f"sections that this program does not use: {', '.join(self.foreign)}")
         if self.unused:
             yield Notice(0, f"keys that this program does not use: {', '.join(self.unused)}")
-        if self.not_enforced:
-            listed = ", ".join(self.not_enforced)
-            yield Notice(0, f"checked, but not enforced by this version: {listed}")
 
     def _wrong(self, path: Path, expected: str, found: Any) -> Any:
         """Note a wrong value; return None, which stands for it in what is read."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from jairouter_cli.adapters.affinity import affinity
 from jairouter_cli.adapters.retry_after import retry_after_s
+from jairouter_cli.adapters.usage import Meter
 from jairouter_cli.config.model import Balancing, Fallback, FallbackStrategy
 from jairouter_cli.errors import (
     CircuitBreakerOpen,
@@ -16,22 +17,27 @@ from jairouter_cli.errors import (
     InstancesCooling,
     InstancesDown,
     InstancesFull,
+    InstancesLimited,
+    RateLimitExceeded,
     RequestError,
     ServiceUnavailable,
     UpstreamError,
     UpstreamTimeout,
     UpstreamTruncated,
 )
+from jairouter_cli.gateway.bill import Bill
 from jairouter_cli.gateway.fallback import FALLBACK_HEADER, Copy, configured, key_of
 from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.gateway.limits import refused
 from jairouter_cli.gateway.outbound import Inbound, outbound
 from jairouter_cli.gateway.route import ROUTE_HEADER, Route
 from jairouter_cli.gateway.upstream.exchange import Exchange, FailureKind, Headers, UpstreamFailure
 from jairouter_cli.observe.events import Attempt, Completed
-from jairouter_cli.routing.attempts import Exhausted, Obstacle, Plan, Result, Wait, plan
+from jairouter_cli.routing.admission import Refusal
+from jairouter_cli.routing.attempts import Ask, Exhausted, Obstacle, Plan, Result, Sent, Step, Wait, plan
 from jairouter_cli.routing.balance import USE_AFFINITY
 from jairouter_cli.routing.call import Outcome, Timeouts
-from jairouter_cli.routing.ledger import Lease
+from jairouter_cli.routing.ledger import Lease, Seat
 from jairouter_cli.routing.slots import Slots
 from jairouter_cli.routing.table import Pool
 
@@ -55,6 +61,7 @@ _NOBODY: Final[tuple[tuple[Obstacle, type[ServiceUnavailable]], ...]] = (
 
 CLIENT_LEFT: Final = 499  # nginx's number for it; never sent, only recorded
 _OK: Final = 200
+_BAD_REQUEST: Final = 400
 _SERVER_ERROR: Final = 500
 _TOO_MANY_REQUESTS: Final = 429
 _MAY_SAY_WHEN: Final = frozenset({_TOO_MANY_REQUESTS, 503})  # those whose Retry-After is about the backend
@@ -66,10 +73,11 @@ _ENDINGS: Final = {Outcome.OK: "ok", Outcome.FAILED: "truncated", Outcome.LEFT: 
 class Reply:
     """A backend's answer on its way to the client. Whoever holds it calls `settle` once, at the end.
 
-    `extra` are headers that it gets beside its own; `copy` takes what is to be kept of it, if anything is.
+    `extra` are headers that it gets beside its own; `copy` takes what is to be kept of it, if anything is, and `meter`
+    listens for what it cost, if that matters.
     """
 
-    __slots__ = ("_journey", "_lease", "copy", "exchange", "extra", "timeouts")
+    __slots__ = ("_journey", "_lease", "copy", "exchange", "extra", "meter", "timeouts")
 
     def __init__(self, journey: "Journey", exchange: Exchange, timeouts: Timeouts | None, lease: Lease | None) -> None:
         self._journey = journey
@@ -78,6 +86,7 @@ class Reply:
         self.timeouts = timeouts
         self.extra: Headers = ()
         self.copy: Copy | None = None
+        self.meter: Meter | None = None
 
     @property
     def has_failed(self) -> bool:
@@ -88,6 +97,11 @@ class Reply:
     def request_id(self) -> str:
         """The id under which the request is logged."""
         return self._journey.inbound.request_id
+
+    def listen(self) -> None:
+        """Find out how many tokens a backend's answer cost."""
+        if self._lease is not None and self.exchange.status < _BAD_REQUEST:
+            self.meter = Meter()
 
     def cut_off(self, failure: UpstreamFailure) -> RequestError:
         """Return what the client is told when the answer breaks off in its midst."""
@@ -101,6 +115,7 @@ class Reply:
         if copy is not None and outcome is Outcome.OK and (body := copy.body) is not None:
             now = journey.gateway.clock()
             journey.gateway.answers.keep(copy.key, self.exchange.headers, body, now, copy.rules)
+        journey.leave(self.meter)
         status = CLIENT_LEFT if outcome is Outcome.LEFT else status
         journey.report(status, _ENDINGS[outcome])
         await self.exchange.aclose()
@@ -116,17 +131,21 @@ async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
     try:
         pool = gateway.table.pool(inbound.call.service, inbound.call.model)
         if gateway.table.config.server.route_header:
-            journey.trace(pool)
+            await journey.trace(pool)
         rules = pool.fallback
         reply = await (journey.travel(pool) if rules is None else _with_fallback(journey, pool, rules))
     except RequestError as error:
+        journey.leave(None)
         journey.report(error.status, "failed")
         if journey.route is not None:
             error.headers[ROUTE_HEADER] = journey.describe()
         raise
     except BaseException:
+        journey.leave(None)
         journey.report(CLIENT_LEFT, "left")
         raise
+    if journey.counts_tokens:
+        reply.listen()
     if journey.route is not None:
         reply.extra = [*reply.extra, (ROUTE_HEADER, journey.describe())]
     return reply
@@ -141,6 +160,8 @@ async def _with_fallback(journey: "Journey", pool: Pool, rules: Fallback) -> Rep
     try:
         reply = await journey.travel(pool)
     except RequestError as error:
+        if isinstance(error, RateLimitExceeded) and not isinstance(error, InstancesLimited):
+            raise  # the client's own doing, not that nobody can answer
         instead = await _instead(journey, rules, key, error)
         if instead is None:
             raise
@@ -203,6 +224,8 @@ class Journey:
 
     __slots__ = (
         "attempts",
+        "bill",
+        "counts_tokens",
         "failures",
         "fallback",
         "gateway",
@@ -225,12 +248,17 @@ class Journey:
         self.queued_s = 0.0
         self.fallback = ""
         self.route: Route | None = None
+        self.counts_tokens = False
+        self.bill: Bill | None = None
 
     async def travel(self, pool: Pool) -> Reply:
         """Try instance after instance. Raises a `RequestError`."""
         gateway, call = self.gateway, self.inbound.call
         if pool.balancing in USE_AFFINITY:
             call = call._replace(affinity=self._affinity(pool))
+        if pool.caps and (refusal := self._open_bill().enter(pool)) is not None:
+            raise refusal
+        self.counts_tokens = self.counts_tokens or pool.counts_tokens
         steps = plan(pool, call, gateway.around)
         step = _advance(steps, None)
         answer: Reply | None = None
@@ -238,6 +266,9 @@ class Journey:
             while not isinstance(step, Exhausted):
                 if isinstance(step, Wait):
                     step = _advance(steps, await self._wait(step))
+                    continue
+                if not isinstance(step, Lease):
+                    step = _advance(steps, await self._charge(step, pool))
                     continue
                 exchange, result = await self._attempt(step, pool)
                 if exchange is not None:
@@ -254,9 +285,32 @@ class Journey:
             return answer
         raise self._error(step)
 
+    # --- limits ---
+
+    def _open_bill(self) -> Bill:
+        if self.bill is None:
+            self.bill = Bill(self.gateway.limits, self.inbound)
+        return self.bill
+
+    async def _charge(self, step: Seat | Ask, pool: Pool) -> Refusal | None:
+        """Let the limits charge the call; what it is held back for is time in a queue."""
+        began = self.gateway.clock()
+        refusal = await self._open_bill().charge(step, pool)
+        self.queued_s += self.gateway.clock() - began
+        return refusal
+
+    def leave(self, meter: Meter | None) -> None:
+        """Put right what the call was charged."""
+        if self.bill is not None:
+            self.bill.settle(meter, self.gateway.clock() - self.started, tried=bool(self.attempts))
+
+    # --- attempts ---
+
     async def _attempt(self, lease: Lease, pool: Pool) -> tuple[Exchange | None, Result | None]:
         """Try an instance; return its answer and, unless it will do, what to tell the plan. Raises a `RequestError`."""
         gateway, target = self.gateway, lease.target
+        if self.bill is not None:
+            self.bill.use()
         began = gateway.clock()
         total_s = target.timeouts.total_s
         expires_at = float("inf") if total_s is None else self.started + total_s
@@ -329,8 +383,10 @@ class Journey:
             details["failures"] = dict(Counter(failure.kind.value for failure in self.failures))
         if end.obstacles:
             details["passed_over"] = dict(Counter(what.value for what in end.obstacles.values()))
-        if end.limit is not None:
-            details["limit"] = end.limit.value
+        if end.bound is not None:
+            details["bound"] = end.bound.value
+        if end.refusal is not None and not self.failures:
+            return refused(end.refusal, **details)
         if not self.failures:
             found = set(end.obstacles.values())
             error = next((error for what, error in _NOBODY if what in found), ServiceUnavailable)
@@ -343,10 +399,10 @@ class Journey:
             return UpstreamError(model=model, details=details)
         return ServiceUnavailable(model=model, details=details, retry_after_s=_TRY_AGAIN_S)
 
-    def trace(self, pool: Pool) -> None:
+    async def trace(self, pool: Pool) -> None:
         """Note how things stand before the first attempt, for the header that tells of the route."""
         gateway = self.gateway
-        self.route = Route.begin(gateway, pool, self.inbound.call._replace(affinity=self._affinity(pool)))
+        self.route = await Route.begin(gateway, pool, self.inbound.call._replace(affinity=self._affinity(pool)))
 
     def describe(self) -> str:
         """Return the header's value."""
@@ -372,7 +428,7 @@ class Journey:
         gateway.report(event)
 
 
-def _advance(steps: Plan, sent: Result | Slots | None) -> Lease | Wait | Exhausted:
+def _advance(steps: Plan, sent: Sent) -> Step | Exhausted:
     """Tell the plan what became of its last step; return the next one, or why there is none."""
     try:
         return steps.send(sent)

@@ -11,6 +11,7 @@ from random import Random
 from jairouter_cli.config.model import Config
 from jairouter_cli.errors import JAIRouterError
 from jairouter_cli.gateway.fallback import AnswerCache
+from jairouter_cli.gateway.limits import Limits
 from jairouter_cli.gateway.queue import WaitingRoom
 from jairouter_cli.gateway.upstream.exchange import Upstream
 from jairouter_cli.observe.events import Completed, Sink
@@ -43,11 +44,13 @@ class Gateway:
     worker: int = 0
     rejection: Rejection | None = None
     answers: AnswerCache = field(default_factory=AnswerCache)
+    limits: Limits = field(default_factory=lambda: Limits(time.monotonic))
     waiting: WaitingRoom = field(init=False)
     around: Circumstances = field(init=False)
 
     def __post_init__(self) -> None:
         self.ledger.reconcile(self.table.targets)
+        self.limits.reconcile(self.table)
         self.waiting = WaitingRoom(self.ledger, self.worker)
         self.around = Circumstances(self.ledger, self.rng, self.clock, RetryBudget())
 
@@ -55,6 +58,7 @@ class Gateway:
         """Put a new configuration into force, for all requests that begin from now on."""
         table = compile_table(config)
         self.ledger.reconcile(table.targets)
+        self.limits.reconcile(table)
         self.table, self.rejection = table, None
 
     def reject(self, error: JAIRouterError) -> None:

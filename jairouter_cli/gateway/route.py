@@ -18,15 +18,16 @@ ROUTE_HEADER: Final = "x-jairouter-route"
 _MS: Final = 1000.0
 
 
-def candidates(gateway: Gateway, pool: Pool, call: Call) -> tuple[Candidate, ...]:
+async def candidates(gateway: Gateway, pool: Pool, call: Call) -> tuple[Candidate, ...]:
     """Return how the instances of a pool stand for a call, at this moment."""
+    limited = await gateway.limits.reached(pool, call.client_ip)
     chance = Chance(call, Random(0), gateway.clock(), pool.hash_algorithm, pool.load_factor)
-    return explain(pool, gateway.ledger.seats(pool.targets), gateway.ledger.seats(pool.disabled), chance)
+    return explain(pool, gateway.ledger.seats(pool.targets), gateway.ledger.seats(pool.disabled), chance, limited)
 
 
-def explanation(gateway: Gateway, pool: Pool, call: Call) -> dict[str, Any]:
+async def explanation(gateway: Gateway, pool: Pool, call: Call) -> dict[str, Any]:
     """Return the same as plain data, with what the scores mean."""
-    rows = [row._asdict() for row in candidates(gateway, pool, call)]
+    rows = [row._asdict() for row in await candidates(gateway, pool, call)]
     for row in rows:
         row["state"] = row["state"].value
         row["breaker"] = None if row["breaker"] is None else row["breaker"].name
@@ -56,10 +57,10 @@ class Route:
     scores: dict[str, Any]
 
     @classmethod
-    def begin(cls, gateway: Gateway, pool: Pool, call: Call) -> "Route":
+    async def begin(cls, gateway: Gateway, pool: Pool, call: Call) -> "Route":
         """Note how things stand."""
         scores: dict[str, Any] = {}
-        for row in candidates(gateway, pool, call):
+        for row in await candidates(gateway, pool, call):
             against = None if row.obstacle is None else row.obstacle.value
             score = row.score if row.score is None else round(min(row.score, 1e9), 4)
             scores[row.instance] = against or score

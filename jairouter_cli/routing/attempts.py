@@ -1,8 +1,9 @@
 """The failover plan: which instances are tried, in which order, and when to give up.
 
-A generator that yields what is to be done next, a `Lease` to be used or a `Wait` for a slot, and is sent what became of
-it; so it can be tested with plain values. It settles a lease when it is told of its failure; when the exchange succeeds
-the caller keeps the lease and closes the generator. It returns why nothing is left.
+A generator that yields what is to be done next, a `Lease` to be used, a `Wait` for a slot, a `Seat` or an `Ask` that
+the limits are to allow, and is sent what became of it; so it can be tested with plain values. It settles a lease when
+it is told of its failure; when the exchange succeeds the caller keeps the lease and closes the generator. It returns
+why nothing is left.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -12,6 +13,7 @@ from random import Random
 from typing import NamedTuple, cast
 
 from jairouter_cli.routing import breaker
+from jairouter_cli.routing.admission import Refusal
 from jairouter_cli.routing.balance import STRATEGIES, Chance
 from jairouter_cli.routing.budget import RetryBudget
 from jairouter_cli.routing.call import Call, Outcome
@@ -28,6 +30,7 @@ class Obstacle(Enum):
     BREAKER_OPEN = "breaker_open"
     COOLING_DOWN = "cooling_down"
     FULL = "full"
+    LIMITED = "limited"
 
 
 class Result(NamedTuple):
@@ -52,7 +55,17 @@ class Wait(NamedTuple):
     until: float
 
 
-class Limit(Enum):
+class Ask(Enum):
+    """A question for the limits: whether the call may be made at all. Whether it may go to an instance, a `Seat` asks.
+
+    What is sent back is None once they have been charged, or the refusal.
+    """
+
+    WAIT = "wait"
+    """It is about to wait for a slot."""
+
+
+class Bound(Enum):
     """What else may end the attempts; the value is the word for `details`."""
 
     RETRIES = "max_retries"
@@ -63,18 +76,21 @@ class Limit(Enum):
 
 @dataclass(slots=True)
 class Exhausted:
-    """Nothing is left to try: what stands against each instance that was not tried, or the limit that was reached.
+    """Nothing is left to try: what stands against each instance that was not tried, or the bound that was reached.
 
-    `retry_after_s` is how long until one of those may be used again, if that is known.
+    `retry_after_s` is how long until one of those may be used again, if that is known; `refusal` that of the limit for
+    which the call could not be made, or the soonest of those of instances.
     """
 
     obstacles: dict[str, Obstacle] = field(default_factory=dict)
-    limit: Limit | None = None
+    bound: Bound | None = None
     retry_after_s: float | None = None
+    refusal: Refusal | None = None
 
 
-Step = Lease | Wait
-Plan = Generator[Step, Result | Slots | None, Exhausted]
+Step = Lease | Wait | Seat | Ask
+Sent = Result | Slots | Refusal | None
+Plan = Generator[Step, Sent, Exhausted]
 
 
 class Circumstances(NamedTuple):
@@ -105,55 +121,115 @@ def plan(pool: Pool, call: Call, around: Circumstances) -> Plan:
 
     Lower `priority` comes first, as long as any instance of it can be used. Instances known to be down come last, not
     never: a probe may be older than the recovery. The `max-retries` of the instance tried first bounds the attempts
-    after it.
+    after it. The limits that hold for all instances are charged once, before the first wait or attempt.
     """
-    ledger, rng, clock, budget = around
-    rules = pool.failover
-    budget.earn()
-    now = clock()
-    deadline = now + rules.deadline_s
-    left: Sequence[Seat] = ledger.seats(pool.targets)
-    retries: int | None = None
+    around.budget.earn()
+    course = _Course(pool, call, around)
     while True:
-        chance = Chance(call, rng, now, pool.hash_algorithm, pool.load_factor)
-        seat, slot = _choose(pool, left, chance), None
-        if seat is None and (full := _full(left, now)):
-            slot = yield Wait(full, deadline)
+        found = yield from course.find()
+        if isinstance(found, Exhausted):
+            return found
+        bound = course.failed(found, cast("Result", (yield found)))
+        if bound is not None:
+            return Exhausted(bound=bound)
+
+
+class _Course:
+    """How far a plan has come: who is left to be tried, whom a limit keeps out, and what may end it."""
+
+    __slots__ = ("around", "call", "deadline", "is_charged", "left", "limited", "pool", "retries")
+
+    def __init__(self, pool: Pool, call: Call, around: Circumstances) -> None:
+        self.pool = pool
+        self.call = call
+        self.around = around
+        self.deadline = around.clock() + pool.failover.deadline_s
+        self.left: Sequence[Seat] = around.ledger.seats(pool.targets)
+        self.limited: dict[str, Refusal] = {}
+        self.retries: int | None = None
+        self.is_charged = not pool.limits
+
+    def find(self) -> Generator[Step, Sent, Lease | Exhausted]:
+        """Find an instance for the next attempt, wait for a slot if all are full, and ask the limits."""
+        pool, (ledger, rng, clock, _) = self.pool, self.around
+        while True:
             now = clock()
-            if not isinstance(slot, Slots):
-                return _exhausted(left, now)
-            there = [one for one in left if one.live.slots is slot]
-            seat = _choose(pool, there, chance._replace(now=now), has_slot=True)
-            if seat is None:  # while it waited, the instance broke
-                slot.return_unused()
-                ledger.freed(there[0].live)
-                continue
-        seat = seat or _choose_down(pool, left, chance)
-        if seat is None:
-            return _exhausted(left, now)
-        lease = ledger.lease(seat.target, now, has_slot=slot is not None)
-        if lease is None:  # another worker was faster
-            continue
-        result = cast("Result", (yield lease))
+            chance = Chance(self.call, rng, now, pool.hash_algorithm, pool.load_factor)
+            seat, slot = _choose(pool, self.left, chance), None
+            if seat is None and (full := _full(self.left, now)):
+                answer = yield from self._queue(full)
+                if not isinstance(answer, Slots):
+                    return answer or self._exhausted(clock())
+                slot, now = answer, clock()
+                there = [one for one in self.left if one.live.slots is slot]
+                seat = _choose(pool, there, chance._replace(now=now), has_slot=True)
+                if seat is None:  # while it waited, the instance broke
+                    self._give_back(slot, there[0])
+                    continue
+            seat = seat or _choose_down(pool, self.left, chance)
+            if seat is None:
+                return self._exhausted(now)
+            if seat.target.limits or not self.is_charged:
+                refusal = yield seat
+                if isinstance(refusal, Refusal):
+                    self._give_back(slot, seat)
+                    if not refusal.limit.of_instance:
+                        return Exhausted(refusal=refusal)
+                    self._pass_over(seat, refusal)
+                    continue
+                self.is_charged, now = True, clock()
+            lease = ledger.lease(seat.target, now, has_slot=slot is not None)
+            if lease is not None:  # else another worker was faster
+                return lease
+
+    def failed(self, lease: Lease, result: Result) -> Bound | None:
+        """Take in that an attempt did not do; return what forbids another one."""
+        pool, (_, _, clock, budget) = self.pool, self.around
         now = clock()
         lease.settle(result.outcome, now, result.reason)
         if result.cooldown_s:
-            lease.live.cool(now + min(result.cooldown_s, rules.max_cooldown_s))
-        left = [one for one in left if one is not seat]
-        retries = seat.target.max_retries if retries is None else retries - 1
-        limit = _limit(pool, retries, deadline - now)
-        if limit is None and left and result.was_work and not budget.spend(rules, now):
-            limit = Limit.BUDGET
-        if limit is not None:
-            return Exhausted(limit=limit)
+            lease.live.cool(now + min(result.cooldown_s, pool.failover.max_cooldown_s))
+        self.left = [seat for seat in self.left if seat.target is not lease.target]
+        self.retries = lease.target.max_retries if self.retries is None else self.retries - 1
+        bound = _bound(pool, self.retries, self.deadline - now)
+        if bound is None and self.left and result.was_work and not budget.spend(pool.failover, now):
+            return Bound.BUDGET
+        return bound
+
+    def _queue(self, full: tuple[Slots, ...]) -> Generator[Step, Sent, Slots | Exhausted | None]:
+        """Wait for a slot, once the limits allow the call at all: what they refuse is not to keep others waiting."""
+        if not self.is_charged and isinstance(refusal := (yield Ask.WAIT), Refusal):
+            return Exhausted(refusal=refusal)
+        self.is_charged = True
+        return cast("Slots | None", (yield Wait(full, self.deadline)))
+
+    def _give_back(self, slot: Slots | None, seat: Seat) -> None:
+        """Let another have the slot that was waited for, if one was."""
+        if slot is not None:
+            slot.return_unused()
+            self.around.ledger.freed(seat.live)
+
+    def _pass_over(self, seat: Seat, refusal: Refusal) -> None:
+        self.limited[seat.target.id] = refusal
+        self.left = [one for one in self.left if one is not seat]
+
+    def _exhausted(self, now: float) -> Exhausted:
+        """Return what stands against each one, and how long it will."""
+        found = {seat: what for seat in self.left if (what := obstacle(seat, now)) is not None}
+        waits = [_wait_s(seat, what, now) for seat, what in found.items()]
+        waits += [refusal.decision.retry_after_s for refusal in self.limited.values()]
+        obstacles = {seat.target.id: what for seat, what in found.items()}
+        obstacles |= dict.fromkeys(self.limited, Obstacle.LIMITED)
+        soonest = min(self.limited.values(), key=lambda refusal: refusal.decision.retry_after_s, default=None)
+        return Exhausted(obstacles, None, min((wait for wait in waits if wait is not None), default=None), soonest)
 
 
-def _limit(pool: Pool, retries: int, left_s: float) -> Limit | None:
+def _bound(pool: Pool, retries: int, left_s: float) -> Bound | None:
     if not pool.failover.enabled:
-        return Limit.FAILOVER_OFF
+        return Bound.FAILOVER_OFF
     if retries <= 0:
-        return Limit.RETRIES
-    return Limit.DEADLINE if left_s <= 0 else None
+        return Bound.RETRIES
+    return Bound.DEADLINE if left_s <= 0 else None
 
 
 def _choose(pool: Pool, seats: Sequence[Seat], chance: Chance, *, has_slot: bool = False) -> Seat | None:
@@ -181,13 +257,6 @@ def _balanced(pool: Pool, usable: Sequence[Seat], chance: Chance) -> Seat | None
 def _full(seats: Sequence[Seat], now: float) -> tuple[Slots, ...]:
     """Return the machines that could answer if they were not full, each once."""
     return tuple({id(s.live.slots): s.live.slots for s in seats if obstacle(s, now) is Obstacle.FULL}.values())
-
-
-def _exhausted(seats: Sequence[Seat], now: float) -> Exhausted:
-    found = {seat: what for seat in seats if (what := obstacle(seat, now)) is not None}
-    waits = [_wait_s(seat, what, now) for seat, what in found.items()]
-    known = [wait for wait in waits if wait is not None]
-    return Exhausted({seat.target.id: what for seat, what in found.items()}, None, min(known, default=None))
 
 
 def _wait_s(seat: Seat, what: Obstacle, now: float) -> float | None:

@@ -5,6 +5,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from jairouter_cli.config.model import Dialect, HealthCheck, ServiceType
+from jairouter_cli.routing.admission import Limit
 from jairouter_cli.routing.breaker import BreakerRules
 
 
@@ -53,7 +54,8 @@ class Target:
 
     `key` names its live state: the service, the instance's id, and its ordinal among equals. `origin` is scheme and
     authority; `path` is that of the service's main endpoint; `prefix` is where the others begin, up to and with `/v1`.
-    `machine` is host and port, on which `max_concurrency` requests may be at once. `breaker` is None for no breaker.
+    `machine` is host and port, on which `max_concurrency` requests may be at once. `breaker` is None for no
+    breaker. `limits` are those that other instances may not have reached.
     """
 
     key: tuple[ServiceType, str, int]
@@ -74,6 +76,7 @@ class Target:
     breaker: BreakerRules | None = None
     check: HealthCheck = field(default_factory=HealthCheck)
     probe: Probe = field(default_factory=Probe)
+    limits: tuple[Limit, ...] = ()
 
     @property
     def has_own_key(self) -> bool:

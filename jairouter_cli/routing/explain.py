@@ -37,13 +37,23 @@ class Candidate(NamedTuple):
     reason: str
 
 
-def explain(pool: Pool, seats: tuple[Seat, ...], disabled: tuple[Seat, ...], chance: Chance) -> tuple[Candidate, ...]:
-    """Return every candidate of a pool, those that are disabled last."""
-    usable = [seat for seat in seats if obstacle(seat, chance.now) is None]
+def explain(
+    pool: Pool,
+    seats: tuple[Seat, ...],
+    disabled: tuple[Seat, ...],
+    chance: Chance,
+    limited: frozenset[str] = frozenset(),
+) -> tuple[Candidate, ...]:
+    """Return every candidate of a pool, those that are disabled last; `limited` are those that reached a limit."""
+
+    def against(seat: Seat) -> Obstacle | None:
+        return obstacle(seat, chance.now) or (Obstacle.LIMITED if seat.target.id in limited else None)
+
+    usable = [seat for seat in seats if against(seat) is None]
     first = min((seat.target.priority for seat in usable), default=0)
     tier = [seat for seat in usable if seat.target.priority == first]
     chosen = _would_choose(pool, tier, chance)
-    rows = [_candidate(pool, seat, obstacle(seat, chance.now), chance, is_next=seat in chosen) for seat in seats]
+    rows = [_candidate(pool, seat, against(seat), chance, is_next=seat in chosen) for seat in seats]
     rows += [_candidate(pool, seat, Obstacle.DISABLED, chance, is_next=False) for seat in disabled]
     return tuple(rows)
 

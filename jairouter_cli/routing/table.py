@@ -13,6 +13,7 @@ from jairouter_cli.config.model import (
     DEFAULT_PATHS,
     Balancing,
     CircuitBreaker,
+    ClientLimit,
     Config,
     Dialect,
     Failover,
@@ -27,6 +28,15 @@ from jairouter_cli.config.model import (
     TimeoutSettings,
 )
 from jairouter_cli.errors import ModelNotFound
+from jairouter_cli.routing.admission import (
+    Limit,
+    Unit,
+    client_caps,
+    client_sections,
+    instance_limits,
+    management_limits,
+    request_limits,
+)
 from jairouter_cli.routing.breaker import BreakerRules
 from jairouter_cli.routing.call import Probe, Target, Timeouts
 
@@ -45,7 +55,8 @@ PROBE_PATHS: Final[Mapping[Dialect, str]] = {
 class Pool:
     """The enabled instances that serve one model, in file order, and how to choose among them.
 
-    `disabled` are those that would serve it; `fallback` is None where nothing takes the place of an answer.
+    `disabled` are those that would serve it; `fallback` is None where nothing takes the place of an answer. `limits`
+    are those that a call must pass whichever instance it goes to; `caps` are how many one client may have under way.
     """
 
     service: ServiceType
@@ -57,10 +68,16 @@ class Pool:
     failover: Failover = field(default_factory=Failover)
     fallback: Fallback | None = None
     disabled: tuple[Target, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    caps: tuple[Limit, ...] = ()
     is_tiered: bool = field(init=False)
     """Whether some instances come before others."""
+    counts_tokens: bool = field(init=False)
+    """Whether it matters how many tokens a call costs."""
 
     def __post_init__(self) -> None:
+        limits = [*self.limits, *(limit for target in self.targets for limit in target.limits)]
+        object.__setattr__(self, "counts_tokens", any(limit.unit is Unit.TOKENS for limit in limits))
         object.__setattr__(self, "is_tiered", len({target.priority for target in self.targets}) > 1)
 
 
@@ -72,6 +89,8 @@ class Table:
     pools: Mapping[tuple[ServiceType, str], Pool]
     targets: tuple[Target, ...]
     """Every target, disabled ones, too."""
+    management: tuple[Limit, ...] = ()
+    """The limits of what is no work of a model's."""
 
     def pool(self, service: ServiceType, model: str) -> Pool:
         """Return the pool of a model, compared letter by letter.
@@ -88,6 +107,24 @@ class Table:
         """The names of all models with an enabled instance, each once, in file order."""
         return tuple(dict.fromkeys(model for _, model in self.pools))
 
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """Every limit, each once."""
+        pools, targets = self.pools.values(), self.targets
+        of_pools = [limit for pool in pools for limit in (*pool.limits, *pool.caps)]
+        found = (*of_pools, *(limit for target in targets for limit in target.limits), *self.management)
+        return tuple({limit.name: limit for limit in found}.values())
+
+    @property
+    def most_clients(self) -> int:
+        """How many clients are remembered."""
+        return max((one.max_clients for one in client_sections(self.config)), default=ClientLimit().max_clients)
+
+    @property
+    def client_memory_s(self) -> float:
+        """How long a silent client is remembered."""
+        return max((one.max_idle_time_s for one in client_sections(self.config)), default=ClientLimit().max_idle_time_s)
+
 
 def compile_table(config: Config) -> Table:
     """Work out every lookup that a request will need."""
@@ -103,7 +140,7 @@ def compile_table(config: Config) -> Table:
         for model, targets in by_model.items():
             if any(target.enabled for target in targets):
                 pools[kind, model] = _pool(config, kind, service, model, targets)
-    return Table(config, pools, tuple(everyone))
+    return Table(config, pools, tuple(everyone), management_limits(config.server.management_rate_limit))
 
 
 def _numbered(service: Service) -> Iterator[tuple[Instance, int]]:
@@ -127,6 +164,8 @@ def _pool(config: Config, kind: ServiceType, service: Service, model: str, targe
         failover=service.failover or config.model.failover,
         fallback=fallback if fallback is not None and fallback.enabled else None,
         disabled=tuple(target for target in targets if not target.enabled),
+        limits=request_limits(config, kind, model),
+        caps=client_caps(config, kind),
     )
 
 
@@ -178,6 +217,9 @@ def _target(
         breaker=_breaker(instance.circuit_breaker, service.circuit_breaker, config.model.circuit_breaker),
         check=check,
         probe=_probe(check, instance, dialect, prefix),
+        limits=instance_limits(
+            config, kind, instance.name, f"{instance.id}#{ordinal}" if ordinal > 1 else instance.id, instance.rate_limit
+        ),
     )
 
 

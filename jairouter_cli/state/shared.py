@@ -5,8 +5,6 @@ cell in every column. Whoever leads finds places whose worker is gone and clears
 guarded by a lock on its bytes of the file, which dies with its holder, too. Linux and other systems with `fcntl`.
 """
 
-import errno
-import fcntl
 import hashlib
 import mmap
 import os
@@ -20,6 +18,7 @@ from typing import Final
 
 from jairouter_cli.errors import StateFull
 from jairouter_cli.routing.record import Number, Numbers, Record
+from jairouter_cli.state.file_lock import ByteLock, try_lock
 
 RECORDS: Final = 8192  # targets and machines that can be known at once; the file is sparse
 _PREFIX: Final = "jairouter-"
@@ -40,10 +39,10 @@ def make_folder() -> Path:
 def folder() -> Iterator[Path]:
     """Hold a folder for as long as a server runs; those whose server was killed are removed."""
     made = make_folder()
-    owner = _try_lock(made / "owner.lock")
+    owner = try_lock(made / "owner.lock")
     for other in made.parent.glob(f"{_PREFIX}*/owner.lock"):
         with suppress(OSError):  # it is another user's
-            lock = _try_lock(other)
+            lock = try_lock(other)
             if lock is not None:
                 shutil.rmtree(other.parent, ignore_errors=True)
                 os.close(lock)
@@ -55,41 +54,12 @@ def folder() -> Iterator[Path]:
             os.close(owner)
 
 
-def _try_lock(path: Path) -> int | None:
-    """Return the open file whose lock was taken, or None if another holds it."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(file)
-        if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
-            return None
-        raise
-    return file
-
-
-class _Bytes:
-    """A lock on one byte of a file. It excludes other processes; inside one, nothing runs in between."""
-
-    __slots__ = ("_at", "_file")
-
-    def __init__(self, file: int, at: int) -> None:
-        self._file = file
-        self._at = at
-
-    def __enter__(self) -> None:
-        fcntl.lockf(self._file, fcntl.LOCK_EX, 1, self._at)
-
-    def __exit__(self, *_: object) -> None:
-        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, self._at)
-
-
 class SharedRecord(Record):
     """A record whose numbers stand in the common file."""
 
     __slots__ = ("_text", "held")
 
-    def __init__(self, lock: _Bytes, body: memoryview, places: int, worker: int) -> None:
+    def __init__(self, lock: ByteLock, body: memoryview, places: int, worker: int) -> None:
         self.lock = lock
         self.worker = worker
         numbers_end = len(Number) * _NUMBER_BYTES
@@ -146,7 +116,7 @@ class SharedMemory:
         os.ftruncate(self._file, size)  # to the same size by each
         self._map = mmap.mmap(self._file, size)
         self._bytes = memoryview(self._map)
-        self._all = _Bytes(self._file, size)  # a byte behind the last record: guards who has which
+        self._all = ByteLock(self._file, size)  # a byte behind the last record: guards who has which
         self._records: dict[str, tuple[int, SharedRecord]] = {}
         self.worker, self._place = self._take_place()
         self._leading: int | None = None
@@ -166,7 +136,7 @@ class SharedMemory:
         raise StateFull(what="workers", most=self._places)
 
     def _try_lock(self, name: str) -> int | None:
-        return _try_lock(self._folder / f"{name}.lock")
+        return try_lock(self._folder / f"{name}.lock")
 
     def leads(self) -> bool:
         """Whether this worker is the one that does what one must do for all. It stays so until it ends."""
@@ -233,7 +203,7 @@ class SharedMemory:
 
     def _at(self, index: int) -> SharedRecord:
         start = index * self._record_bytes + _NAME_BYTES
-        lock = _Bytes(self._file, index * self._record_bytes)
+        lock = ByteLock(self._file, index * self._record_bytes)
         return SharedRecord(lock, self._bytes[start : start + self._body_bytes], self._places, self.worker)
 
     def _everything(self) -> Iterator[tuple[int, SharedRecord]]:

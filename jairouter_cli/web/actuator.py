@@ -10,6 +10,7 @@ from jairouter_cli.errors import ConfigError, JAIRouterError
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.routing.call import Target
 from jairouter_cli.routing.health import State
+from jairouter_cli.state.redis import RedisLevels
 
 ACTUATOR_JSON: Final = "application/vnd.spring-boot.actuator.v3+json"
 # Most severe first (contract 3.4); a status that is not listed counts for nothing.
@@ -48,7 +49,14 @@ def health_node(gateway: Gateway) -> Node:
         "modelRouter": _router_node(gateway),
         "ping": {"status": "UP"},
     }
+    if gateway.limits.far is not None:
+        components["limits"] = _limits_node(gateway.limits.far)
     return {"status": worst(node["status"] for node in components.values()), "components": components}
+
+
+def _limits_node(far: RedisLevels) -> Node:
+    """UNKNOWN while the server is lost, which counts for nothing: each host goes by its own levels, and serves."""
+    return {"status": "UP" if far.is_there else "UNKNOWN", "details": {"redis": far.is_there, "losses": far.losses}}
 
 
 def worst(statuses: Any) -> str:

@@ -3,13 +3,14 @@
 import asyncio
 import gc
 import logging
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
@@ -17,6 +18,7 @@ from litestar.openapi import OpenAPIConfig
 from jairouter_cli.config.store import Loaded, Store
 from jairouter_cli.errors import RequestError
 from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.gateway.limits import Limits
 from jairouter_cli.gateway.prober import probe_all
 from jairouter_cli.gateway.together import stay_in_touch
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
@@ -24,16 +26,20 @@ from jairouter_cli.gateway.watcher import watch
 from jairouter_cli.observe.log import log_instance, log_trouble
 from jairouter_cli.routing.ledger import Ledger
 from jairouter_cli.routing.table import compile_table
+from jairouter_cli.state.redis import RedisLevels
 from jairouter_cli.web.actuator import actuator_routes
 from jairouter_cli.web.asgi import endpoint_routes
 from jairouter_cli.web.errors import answer_bug, answer_http_exception, answer_request_error
 from jairouter_cli.web.explain import explain_routes
+from jairouter_cli.web.guard import not_too_often
+from jairouter_cli.web.limits import limits_routes
 from jairouter_cli.web.models import model_routes
 from jairouter_cli.web.openai import OpenAI
 from jairouter_cli.web.rsgi import RsgiApplication
 
 if TYPE_CHECKING:
     from jairouter_cli.state.shared import SharedMemory
+    from jairouter_cli.state.shared_levels import SharedLevels
 
 logger: Final = logging.getLogger("jairouter")
 
@@ -53,12 +59,20 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
     store = Store(file)
     loaded = store.read()
     shared = None if folder is None else _share(folder, workers)
+    state = loaded.config.state
+    limits = Limits(
+        time.monotonic,
+        None if folder is None else _share_levels(folder),
+        shared,
+        None if state.url is None else RedisLevels(state, logger.warning),
+    )
     gateway = Gateway(
         table=compile_table(loaded.config),
         upstream=Http1Upstream(loaded.config.webclient.connection_pool, loaded.config.webclient.ssl),
         sinks=(log_trouble,),
         ledger=Ledger(shared, log_instance),
         worker=0 if shared is None else shared.worker,
+        limits=limits,
     )
     return application(gateway, store, loaded, shared)
 
@@ -67,6 +81,12 @@ def _share(folder: Path, workers: int) -> "SharedMemory":
     from jairouter_cli.state.shared import SharedMemory  # noqa: PLC0415 - not on every system, nor with one worker
 
     return SharedMemory(folder, workers)
+
+
+def _share_levels(folder: Path) -> "SharedLevels":
+    from jairouter_cli.state.shared_levels import SharedLevels  # noqa: PLC0415 - as above
+
+    return SharedLevels(folder, time.monotonic)
 
 
 def application(gateway: Gateway, store: Store, loaded: Loaded, shared: "SharedMemory | None" = None) -> Litestar:
@@ -81,9 +101,13 @@ def application(gateway: Gateway, store: Store, loaded: Loaded, shared: "SharedM
         ]
         if shared is not None:
             work.append(stay_in_touch(shared, gateway.waiting))
+        if (far := gateway.limits.far) is not None:
+            work.append(far.run())
         tasks = [asyncio.create_task(one) for one in work]
         for task in tasks:
             task.add_done_callback(_say_if_it_died)
+        if far is not None:
+            await far.tried.wait()
         _spare_the_collector()
         yield
         for task in tasks:
@@ -97,9 +121,16 @@ def application(gateway: Gateway, store: Store, loaded: Loaded, shared: "SharedM
     return Litestar(
         route_handlers=[
             *endpoint_routes(openai),
-            *model_routes(gateway),
-            *actuator_routes(gateway),
-            *explain_routes(gateway),
+            Router(
+                "/",
+                route_handlers=[
+                    *model_routes(gateway),
+                    *actuator_routes(gateway),
+                    *explain_routes(gateway),
+                    *limits_routes(gateway),
+                ],
+                guards=[not_too_often],
+            ),
         ],
         lifespan=[lifespan],
         state=State({"gateway": gateway, "openai": openai}),

@@ -31,6 +31,6 @@ def explain_routes(gateway: Gateway) -> list[Any]:
             raise InvalidParameter("service", "expected one of " + ", ".join(ServiceType))
         pool = gateway.table.pool(kind, model)
         key = affinity(dict(request.headers), b"", by_prefix=False)
-        return explanation(gateway, pool, Call(kind, model, client, affinity=key))
+        return await explanation(gateway, pool, Call(kind, model, client, affinity=key))
 
     return [explain]

@@ -69,17 +69,21 @@ async def _all(reply: Reply) -> bytes:
         raise reply.cut_off(failure) from failure
     if reply.copy is not None:
         reply.copy.add(body)
+    if reply.meter is not None:
+        reply.meter.add(body)
     return body
 
 
 async def _pump(reply: Reply, door: Door, headers: Headers) -> Outcome:
     """Send the pieces on as they come."""
-    exchange, copy = reply.exchange, reply.copy
+    exchange, copy, meter = reply.exchange, reply.copy, reply.meter
     await door.start(exchange.status, headers)
     try:
         while data := await exchange.read():
             if copy is not None:
                 copy.add(data)
+            if meter is not None:
+                meter.add(data)
             await door.piece(data)
     except UpstreamFailure as failure:
         reply.cut_off(failure)
@@ -93,12 +97,14 @@ async def _pump_events(
     reply: Reply, door: Door, headers: Headers, locale: Callable[[], Locale], heartbeat_s: float | None
 ) -> Outcome:
     """Send whole events on as they come."""
-    exchange, gate = reply.exchange, EventGate()
+    exchange, gate, meter = reply.exchange, EventGate(), reply.meter
     present = {name for name, _ in headers}
     await door.start(exchange.status, [*headers, *(pair for pair in _SSE_HEADERS if pair[0] not in present)])
     try:
         await _first_content(reply, door, gate, heartbeat_s)
         while data := await exchange.read():
+            if meter is not None:
+                meter.add(data)
             if events := gate.feed(data):
                 await door.piece(events)
     except UpstreamFailure as failure:
@@ -125,6 +131,8 @@ async def _first_content(reply: Reply, door: Door, gate: EventGate, heartbeat_s:
         except TimeoutError:
             await door.piece(HEARTBEAT)
             continue
+        if reply.meter is not None:
+            reply.meter.add(data)
         events = gate.feed(data)
         if events:
             await door.piece(events)

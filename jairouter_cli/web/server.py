@@ -1,5 +1,6 @@
 """The application under Granian: settings that differ from its defaults, each with its reason."""
 
+import logging
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -14,7 +15,10 @@ from granian.server import Server
 
 from jairouter_cli.config.store import Loaded
 from jairouter_cli.gateway.upstream.http1 import tls_context
+from jairouter_cli.state.redis import RedisLevels
 from jairouter_cli.web.app import create, create_rsgi
+
+logger: Final = logging.getLogger("jairouter")
 
 # Connections, not requests, and Granian's default of 1024 shared by the workers is one busy chat front end.
 _CONNECTIONS: Final = 65535
@@ -42,6 +46,8 @@ def run(
 ) -> None:
     """Serve until SIGINT or SIGTERM; `announce` is called once when the port is open. Raises `ConfigUnreadable`."""
     tls_context(loaded.config.webclient.ssl)  # so that what is wrong with it is said once, here
+    if loaded.config.state.url is not None:
+        RedisLevels(loaded.config.state, logger.warning)  # likewise
     chosen = Interfaces(interface) if interface else DEFAULT_INTERFACE
     server = Server(
         "jairouter",

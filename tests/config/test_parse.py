@@ -71,7 +71,6 @@ def test_upstreams_own_file_loads() -> None:
         "service tts has 2 instances with the id cosyvoice-300m@http://192.0.2.6:9090",
         "sections that this program does not use: store, monitoring, management, spring",
         "keys that this program does not use: webclient.max-in-memory-size",
-        "checked, but not enforced by this version: model.rate-limit, model.services.chat.instances[1].rate-limit",
     ]
 
 

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jairouter_cli.config.model import Balancing, Failover, HealthCheck
-from jairouter_cli.routing.attempts import Circumstances, Exhausted, Limit, Obstacle, Result, Wait, plan
+from jairouter_cli.routing.admission import Refusal
+from jairouter_cli.routing.attempts import Ask, Bound, Circumstances, Exhausted, Obstacle, Result, Sent, Wait, plan
 from jairouter_cli.routing.breaker import BreakerRules, BreakerState
 from jairouter_cli.routing.call import Outcome, Target
-from jairouter_cli.routing.ledger import Lease, Ledger
+from jairouter_cli.routing.ledger import Lease, Ledger, Seat
 from jairouter_cli.routing.record import Number
 from jairouter_cli.routing.slots import Slots
 from jairouter_cli.routing.table import Pool
@@ -28,6 +29,7 @@ class Run:
     tried: list[str] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
     end: Exhausted | None = None
+    asked: list[str] = field(default_factory=list)
 
 
 def drive(
@@ -35,10 +37,11 @@ def drive(
     around: Circumstances,
     result: Callable[[Lease], Result] = lambda _: FAILED,
     grant: Callable[[Wait], Slots | None] = lambda _: None,
+    admit: Callable[[Seat | Ask], Refusal | None] = lambda _: None,
 ) -> Run:
-    """Drive a plan whose attempts end with these results and whose waits with these slots."""
+    """Drive a plan whose attempts end with these results, its waits with these slots, its questions like this."""
     run, steps = Run(), plan(these, CALL, around)
-    sent: Result | Slots | None = None
+    sent: Sent = None
     while True:
         try:
             step = steps.send(sent)
@@ -48,6 +51,9 @@ def drive(
         if isinstance(step, Wait):
             run.waits.append(step)
             sent = grant(step)
+        elif isinstance(step, Seat | Ask):
+            run.asked.append(step.target.id if isinstance(step, Seat) else step.value)
+            sent = admit(step)
         else:
             run.tried.append(step.target.id)
             sent = result(step)
@@ -104,7 +110,7 @@ def test_failover_switched_off_means_one_attempt() -> None:
     """Whatever it brings."""
     targets = [target("a"), target("b")]
     run = drive(pool(targets, failover=Failover(enabled=False)), around(ledger(targets)))
-    assert (run.tried, run.end) == (["a"], Exhausted(limit=Limit.FAILOVER_OFF))
+    assert (run.tried, run.end) == (["a"], Exhausted(bound=Bound.FAILOVER_OFF))
 
 
 def test_no_attempt_begins_after_the_deadline() -> None:
@@ -116,7 +122,7 @@ def test_no_attempt_begins_after_the_deadline() -> None:
         return FAILED
 
     run = drive(pool(targets, failover=Failover(deadline_s=10)), around(ledger(targets), clock), slow)
-    assert (run.tried, run.end) == (["a", "b"], Exhausted(limit=Limit.DEADLINE))
+    assert (run.tried, run.end) == (["a", "b"], Exhausted(bound=Bound.DEADLINE))
 
 
 def test_the_budget_bounds_retries_that_cost_work_and_no_others() -> None:
@@ -126,7 +132,7 @@ def test_the_budget_bounds_retries_that_cost_work_and_no_others() -> None:
     book, account = ledger(targets), around(ledger(targets))
     runs = [drive(pool(targets, failover=rules), account) for _ in range(1000)]
     assert 1090 <= sum(len(run.tried) for run in runs) <= 1100
-    assert {run.end.limit for run in runs if run.end} == {None, Limit.BUDGET}
+    assert {run.end.bound for run in runs if run.end} == {None, Bound.BUDGET}
     free = [
         drive(pool(targets, failover=rules), around(book), lambda _: Result(Outcome.FAILED, "refused", was_work=False))
         for _ in range(100)

@@ -3,7 +3,7 @@
 import pytest
 
 from jairouter_cli.config.model import Balancing, Failover, HealthCheck
-from jairouter_cli.routing.attempts import Limit
+from jairouter_cli.routing.attempts import Bound
 from jairouter_cli.routing.breaker import BreakerRules
 from jairouter_cli.routing.call import Target
 from jairouter_cli.routing.table import Pool
@@ -79,7 +79,7 @@ def test_no_storm_when_everything_fails(share: float) -> None:
     seen = world.run()
     assert seen.added_load <= 0.2 + 1.0 / 50 + 0.01
     assert seen.availability >= 1 - share
-    assert seen.given_up[Limit.BUDGET] >= 0.9 * len(seen.failed_at) or share < 1.0
+    assert seen.given_up[Bound.BUDGET] >= 0.9 * len(seen.failed_at) or share < 1.0
 
 
 def test_everything_down_costs_nothing_and_recovers_by_itself() -> None:

@@ -13,10 +13,11 @@ from random import Random
 from typing import NamedTuple
 
 from jairouter_cli.config.model import ServiceType
-from jairouter_cli.routing.attempts import Circumstances, Exhausted, Limit, Plan, Result, Wait, plan
+from jairouter_cli.routing.admission import Refusal, Shelves, charge, demanded
+from jairouter_cli.routing.attempts import Ask, Bound, Circumstances, Exhausted, Plan, Result, Sent, Wait, plan
 from jairouter_cli.routing.budget import RetryBudget
 from jairouter_cli.routing.call import Call, Outcome, Target
-from jairouter_cli.routing.ledger import Lease, Ledger
+from jairouter_cli.routing.ledger import Lease, Ledger, Seat
 from jairouter_cli.routing.queue import FairQueue
 from jairouter_cli.routing.slots import Slots
 from jairouter_cli.routing.table import Pool
@@ -67,7 +68,9 @@ class Seen:
     """By client, of those answered."""
     most_at_once: Counter[str] = field(default_factory=Counter)
     failed_at: list[float] = field(default_factory=list)
-    given_up: Counter[Limit | None] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    """By client, by a limit."""
+    given_up: Counter[Bound | None] = field(default_factory=Counter)
     """By the limit that was reached; None where nobody was left to try."""
 
     @property
@@ -104,6 +107,7 @@ class World:
         self.ledger = Ledger()
         self.ledger.reconcile(pool.targets)
         self.ledger.on_free = self._serve
+        self._shelves = Shelves({}, {})
         self._around = Circumstances(self.ledger, self.rng, lambda: self.now, RetryBudget())
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._number = itertools.count()
@@ -160,21 +164,31 @@ class World:
         call = Call(ServiceType.CHAT, self.pool.model, client)
         self._go_on(_Request(client, self.now, plan(self.pool, call, self._around)), None)
 
-    def _go_on(self, request: _Request, sent: Result | Slots | None) -> None:
+    def _go_on(self, request: _Request, sent: Sent) -> None:
         try:
             step = request.steps.send(sent)
         except StopIteration as end:
-            self._give_up(end.value)
+            self._give_up(request, end.value)
             return
-        if isinstance(step, Wait):
+        if isinstance(step, Seat | Ask):
+            limits = (*self.pool.limits, *(step.target.limits if isinstance(step, Seat) else ()))
+            answer = charge(self._shelves, demanded(limits, request.client), self.now)
+            if isinstance(answer, Refusal):
+                self._go_on(request, answer)
+            else:
+                self._later(answer, lambda: self._go_on(request, None))
+        elif isinstance(step, Wait):
             joined = tuple(slots for slots in step.machines if slots.join_queue(10**9))
             for slots in joined:
                 self._queues[slots.name].join(request.client, (request, joined))
         else:
             self._attempt(request, step)
 
-    def _give_up(self, why: Exhausted) -> None:
-        self.seen.given_up[why.limit] += 1
+    def _give_up(self, request: _Request, why: Exhausted) -> None:
+        if why.refusal is not None:
+            self.seen.refused[request.client] += 1
+            return
+        self.seen.given_up[why.bound] += 1
         self.seen.failed_at.append(self.now)
 
     def _attempt(self, request: _Request, lease: Lease) -> None:

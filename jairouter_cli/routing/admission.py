@@ -1,0 +1,312 @@
+"""Which limits a call must pass, and passing them: all are asked, then all are charged, or none (contract 5.2).
+
+The order in which they are asked is client, gateway, service, model, instance. Must not live here: what a limit is (see
+`limit`), where its numbers are kept.
+"""
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Final, NamedTuple, Protocol
+
+from jairouter_cli.config.model import (
+    LIMIT_DEFAULTS,
+    ClientLimit,
+    Config,
+    Limiting,
+    LimitScope,
+    ManagementLimit,
+    RateLimit,
+    ServiceType,
+)
+from jairouter_cli.routing.limit import Decision, LimitRule, Numbers, Step, owe, step, stepper
+
+_IPV6_CLIENT_BITS: Final = 64  # what one household or one machine is given: whoever has it has all of its addresses
+_SECONDS_PER_MINUTE: Final = 60
+
+
+class Unit(Enum):
+    """What a limit counts; the value is the word in `details`, lists and the management API."""
+
+    REQUESTS = "requests"
+    TOKENS = "tokens"
+    IN_FLIGHT = "in-flight"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limit:
+    """One limit. `name` is that of its bucket; if it is `per_client`, the client's address comes behind it.
+
+    `place` is where it is configured: `gateway`, `service chat`, an instance's id. `of_instance` tells those that
+    another instance may not have reached.
+    """
+
+    name: str
+    scope: str
+    place: str
+    unit: Unit
+    rule: LimitRule
+    step: Step
+    per_client: bool = False
+    of_instance: bool = False
+
+
+class Demand(NamedTuple):
+    """What a call asks of one bucket."""
+
+    limit: Limit
+    name: str
+    cost: float = 1.0
+
+
+class Refusal(NamedTuple):
+    """The limit that refused a call; of several, the one that will do so for longest."""
+
+    limit: Limit
+    decision: Decision
+
+
+class Shelf(Protocol):
+    """Buckets by their names: a mapping that may forget those not used for long."""
+
+    def get(self, name: str, default: Numbers, /) -> Numbers:
+        """Return a bucket's numbers, or the default."""
+
+    def __setitem__(self, name: str, numbers: Numbers, /) -> None: ...
+
+
+class Shelves(NamedTuple):
+    """All buckets: those that the configuration names, and those of clients."""
+
+    fixed: Shelf
+    clients: Shelf
+
+
+@lru_cache(maxsize=16_384)
+def demanded(limits: tuple[Limit, ...], client: str) -> tuple[Demand, ...]:
+    """Return what a call asks of some limits: of those of tokens, one."""
+    return tuple(Demand(limit, limit.name + client if limit.per_client else limit.name) for limit in limits)
+
+
+def of_tokens(demands: Sequence[Demand], tokens: float) -> tuple[Demand, ...]:
+    """Return the same, with what a call costs that is expected to take so many tokens."""
+    return tuple(one._replace(cost=tokens) if one.limit.unit is Unit.TOKENS else one for one in demands)
+
+
+def charge(shelves: Shelves, demands: Sequence[Demand], now: float) -> float | Refusal:
+    """Take what is demanded from every bucket, or nothing and say why not.
+
+    Returns the seconds that the call is to be held back so that all flow evenly, mostly 0.
+    """
+    fixed, clients = shelves
+    refusals: list[Refusal] = []
+    charged: list[tuple[Shelf, str, Numbers]] = []
+    wait_s = 0.0
+    for limit, name, cost in demands:
+        shelf = clients if limit.per_client else fixed
+        numbers, answer = limit.step(shelf.get(name, ()), now, cost)
+        if not answer[0]:
+            refusals.append(Refusal(limit, Decision(*answer)))
+        elif answer[4] > wait_s:
+            wait_s = answer[4]
+        charged.append((shelf, name, numbers))
+    if refusals:
+        return gravest(refusals)
+    for shelf, name, numbers in charged:
+        shelf[name] = numbers
+    return wait_s
+
+
+def gravest(refusals: Sequence[Refusal]) -> Refusal:
+    """Return the one that counts: that of an instance last, the longest wait first."""
+    return max(refusals, key=lambda one: (not one.limit.of_instance, one.decision.retry_after_s))
+
+
+def peek(shelves: Shelves, demands: Sequence[Demand], now: float) -> list[Decision]:
+    """Return what would be decided, and change nothing."""
+    return [
+        step(limit.rule, (shelves.clients if limit.per_client else shelves.fixed).get(name, ()), now, cost)[1]
+        for limit, name, cost in demands
+    ]
+
+
+def correct(shelves: Shelves, corrections: Sequence[Demand]) -> None:
+    """Take what costs turned out to be more than was demanded, or give back what they were less."""
+    for limit, name, more in corrections:
+        shelf = shelves.clients if limit.per_client else shelves.fixed
+        if numbers := shelf.get(name, ()):
+            shelf[name] = owe(limit.rule, numbers, more)
+
+
+@lru_cache(maxsize=16_384)
+def client_of(address: str) -> str:
+    """Return whom an address belongs to: itself, or the network that one client of IPv6 has."""
+    try:
+        read = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(read, ipaddress.IPv4Address):
+        return str(read)
+    if read.ipv4_mapped is not None:
+        return str(read.ipv4_mapped)
+    return str(ipaddress.ip_network((read, _IPV6_CLIENT_BITS), strict=False))
+
+
+# --- from the configuration ---
+
+
+class _Level(NamedTuple):
+    """A place at which limits stand, the scope that is the plain one there, and what they are read from."""
+
+    name: str
+    scope: str
+    place: str
+    rules: RateLimit | None
+
+
+def request_limits(config: Config, kind: ServiceType, model: str) -> tuple[Limit, ...]:
+    """Return the limits that every call for a model must pass, whichever instance it goes to."""
+    found = [limit for level in _common(config, kind) for limit in _limits(level, kind, model, None)]
+    return tuple(sorted({limit.name: limit for limit in found}.values(), key=lambda limit: not limit.per_client))
+
+
+def instance_limits(
+    config: Config, kind: ServiceType, model: str, key: str, rules: RateLimit | None
+) -> tuple[Limit, ...]:
+    """Return the limits that only calls to one instance must pass; `key` is its id with its number among equals."""
+    own = _Level(f"instance:{kind}:{key}", "instance", key, rules)
+    found = [limit for level in (*_common(config, kind), own) for limit in _limits(level, kind, model, key)]
+    return tuple({limit.name: limit for limit in found}.values())
+
+
+def client_caps(config: Config, kind: ServiceType) -> tuple[Limit, ...]:
+    """Return how many calls one client may have under way, for the gateway and for the service."""
+    caps = []
+    for level in _common(config, kind):
+        own = level.rules.client_ip if level.rules is not None else None
+        if own is not None and own.enabled and own.max_concurrency is not None:
+            rule = LimitRule(capacity=own.max_concurrency)
+            caps.append(
+                Limit(
+                    f"{level.name}/in-flight:",
+                    "client-ip",
+                    level.place,
+                    Unit.IN_FLIGHT,
+                    rule,
+                    stepper(rule),
+                    per_client=True,
+                )
+            )
+    return tuple(caps)
+
+
+def management_limits(rules: ManagementLimit) -> tuple[Limit, ...]:
+    """Return the limit of what is no work of a model's."""
+    if not rules.enabled:
+        return ()
+    rule = LimitRule(capacity=rules.capacity, rate=rules.rate)
+    return (Limit("management/client:", "management", "gateway", Unit.REQUESTS, rule, stepper(rule), per_client=True),)
+
+
+def client_sections(config: Config) -> Iterator[ClientLimit]:
+    """Yield every section about clients."""
+    yield from (rules.client_ip for rules in _sections(config))
+
+
+def _sections(config: Config) -> Iterator[RateLimit]:
+    everywhere = [config.model.rate_limit]
+    for service in config.model.services.values():
+        everywhere += [service.rate_limit, *(instance.rate_limit for instance in service.instances)]
+    yield from (rules for rules in everywhere if rules is not None)
+
+
+def _common(config: Config, kind: ServiceType) -> tuple[_Level, ...]:
+    service = config.model.services.get(kind)
+    return (
+        _Level("gateway", "global", "gateway", config.model.rate_limit),
+        _Level(f"service:{kind}", "service", f"service {kind}", service.rate_limit if service else None),
+    )
+
+
+def _limits(level: _Level, kind: ServiceType, model: str, instance: str | None) -> Iterator[Limit]:
+    """Yield the limits of a level: those of one instance if one is named, else those that hold for all."""
+    rules = level.rules
+    if rules is None:
+        return
+    of_instance = level.scope == "instance" or rules.scope is LimitScope.INSTANCE
+    if rules.enabled and of_instance == (instance is not None):
+        name, scope, per_client = _bucket(level, rules, kind, model, instance)
+        for unit, rule in _rules(rules):
+            limit = f"{name}{'' if unit is Unit.REQUESTS else '/tokens'}{'/client:' if per_client else ''}"
+            yield Limit(limit, scope, level.place, unit, rule, stepper(rule), per_client, of_instance)
+    on = rules.client_ip.enabled or (rules.enabled and rules.client_ip_enable)
+    if on and (level.scope == "instance") == (instance is not None):
+        for unit, rule in _client_rules(rules):
+            limit = f"{level.name}/clients{'' if unit is Unit.REQUESTS else '/tokens'}/client:"
+            yield Limit(
+                limit,
+                "client-ip",
+                level.place,
+                unit,
+                rule,
+                stepper(rule),
+                per_client=True,
+                of_instance=level.scope == "instance",
+            )
+
+
+def _bucket(
+    level: _Level, rules: RateLimit, kind: ServiceType, model: str, instance: str | None
+) -> tuple[str, str, bool]:
+    """Return the name of a level's bucket, its scope, and whether each client has its own."""
+    name = level.name if rules.key is None else f"key:{rules.key}"
+    if rules.scope is LimitScope.CLIENT_IP:
+        return name, "client-ip", True
+    if level.scope == "instance" or rules.scope is LimitScope.SERVICE:
+        return name, level.scope, False
+    if rules.scope is LimitScope.MODEL:
+        return f"{name}/model:{kind}:{model}", "model", False
+    return f"{name}/instance:{kind}:{instance}", "instance", False
+
+
+def _rules(rules: RateLimit) -> Iterator[tuple[Unit, LimitRule]]:
+    """Yield what a section limits: requests, unless it only speaks of tokens, and tokens."""
+    speaks_of_requests = any((rules.algorithm, rules.capacity, rules.rate, rules.window_size_s, rules.max_requests))
+    if speaks_of_requests or rules.tokens_per_minute is None:
+        yield Unit.REQUESTS, _rule(rules)
+    if rules.tokens_per_minute is not None:
+        yield Unit.TOKENS, _per_minute(rules.tokens_per_minute)
+
+
+def _client_rules(rules: RateLimit) -> Iterator[tuple[Unit, LimitRule]]:
+    own = rules.client_ip
+    speaks_of_requests = any((own.capacity, own.rate, own.window_size_s, own.max_requests))
+    if speaks_of_requests or (own.tokens_per_minute is None and own.max_concurrency is None):
+        yield Unit.REQUESTS, _rule(rules, own)
+    if own.tokens_per_minute is not None:
+        yield Unit.TOKENS, _per_minute(own.tokens_per_minute)
+
+
+def _rule(rules: RateLimit, nearer: ClientLimit | None = None) -> LimitRule:
+    """Return the rule for requests: what the nearer section says counts, then what this one does, then the defaults."""
+
+    def said(name: str) -> float:
+        values = (getattr(section, name, None) for section in (nearer, rules, LIMIT_DEFAULTS))
+        return float(next(value for value in values if value is not None))
+
+    return LimitRule(
+        rules.algorithm or Limiting.TOKEN_BUCKET,
+        said("capacity"),
+        said("rate"),
+        said("window_size_s"),
+        said("max_requests"),
+        said("warm_up_period_s"),
+        said("cold_factor"),
+        rules.queue,
+    )
+
+
+def _per_minute(tokens: int) -> LimitRule:
+    return LimitRule(capacity=tokens, rate=tokens / _SECONDS_PER_MINUTE)

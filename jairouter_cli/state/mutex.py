@@ -1,0 +1,66 @@
+"""A lock in memory that processes share, which dies with its holder: the robust mutex of POSIX threads.
+
+Taking a lock on a file is a system call, for which Python lets go of its interpreter lock; next to a server's threads
+that costs more than all that is done under it (measured: 30 us a request). This one is taken in user space.
+"""
+
+import ctypes
+import errno
+import os
+from mmap import mmap
+from typing import Final
+
+BYTES: Final = 64  # what `pthread_mutex_t` takes at most on the systems known (40 on x86-64, 48 on ARM)
+
+_ATTRIBUTES_BYTES: Final = 64
+_SHARED: Final = 1
+_ROBUST: Final = 1
+
+
+class Mutex:
+    """The lock at a place in a shared memory of zeros. Raises `OSError` where there are no robust ones.
+
+    One process makes it, before or while no other uses it (`make`); each opens it. Not to be taken twice.
+    """
+
+    __slots__ = ("_address", "_consistent", "_lock", "_memory", "_unlock")
+
+    def __init__(self, memory: mmap, at: int) -> None:
+        library = _library()
+        self._memory: Final = ctypes.c_char.from_buffer(memory, at)  # keeps the memory where it is
+        self._address: Final = ctypes.c_void_p(ctypes.addressof(self._memory))
+        self._lock: Final = library.pthread_mutex_lock
+        self._unlock: Final = library.pthread_mutex_unlock
+        self._consistent: Final = library.pthread_mutex_consistent
+
+    def make(self) -> None:
+        """Begin its life."""
+        library = _library()
+        attributes = ctypes.create_string_buffer(_ATTRIBUTES_BYTES)
+        _check(library.pthread_mutexattr_init(attributes))
+        _check(library.pthread_mutexattr_setpshared(attributes, _SHARED))
+        _check(library.pthread_mutexattr_setrobust(attributes, _ROBUST))
+        _check(library.pthread_mutex_init(self._address, attributes))
+
+    def __enter__(self) -> None:
+        result = self._lock(self._address)
+        if result == errno.EOWNERDEAD:  # what it guards is whole enough: see those who use it
+            self._consistent(self._address)
+        elif result:
+            _check(result)
+
+    def __exit__(self, *_: object) -> None:
+        self._unlock(self._address)
+
+
+def _library() -> ctypes.PyDLL:
+    """Return the C library, called without letting go of the interpreter lock."""
+    library = ctypes.PyDLL(None)
+    if not hasattr(library, "pthread_mutexattr_setrobust"):
+        raise OSError(errno.ENOTSUP, "there are no robust mutexes")
+    return library
+
+
+def _check(result: int) -> None:
+    if result:
+        raise OSError(result, os.strerror(result))

@@ -1,0 +1,204 @@
+"""The levels of limits in one file that all workers of a host have mapped into their memory (design 5).
+
+Two tables in it: the buckets that the configuration names, and those of clients. A name's digest tells in which row of
+a table it stands; when the row is full the longest unused one of it makes room. One lock for all,
+so that several buckets change as one; it dies with its holder, who leaves at worst some of them not charged.
+"""
+
+import hashlib
+import math
+import mmap
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from struct import Struct
+from typing import Final
+
+from jairouter_cli.routing.admission import Demand, Refusal, Shelves, charge, correct, peek
+from jairouter_cli.routing.limit import BUCKET, MOST_NUMBERS, QUEUE, WARMING, WINDOW, Decision, Numbers, Step
+from jairouter_cli.state.file_lock import ByteLock
+from jairouter_cli.state.mutex import BYTES, Mutex
+
+FIXED_ROWS: Final = 4096
+CLIENT_ROWS: Final = 16_384  # the file is sparse; the configuration says how many of them are used
+PLACES: Final = 8  # in a row
+
+_DIGEST_BYTES: Final = 16
+_PLACE_BYTES: Final = _DIGEST_BYTES + 8 + MOST_NUMBERS * 8  # digest, time of the last use, numbers
+_ROW_BYTES: Final = PLACES * _PLACE_BYTES
+_HEAD: Final = Struct("16sd")
+_SHORT: Final = Struct("16sd4d")
+_LONG: Final = Struct(f"16sd{MOST_NUMBERS}d")
+_LENGTHS: Final = {BUCKET: 3, QUEUE: 2, WARMING: 4, WINDOW: MOST_NUMBERS}  # by kind, the first of the numbers
+_ENTRIES: Final = {kind: Struct(f"16sd{length}d") for kind, length in _LENGTHS.items()}
+_BUCKET: Final = _ENTRIES[BUCKET]
+_HEAD_BYTES: Final = 2 * BYTES  # the lock, and whether it was made
+_REMEMBERED: Final = 16_384  # names whose place is known without a look
+
+
+class SharedShelf:
+    """One of the tables. To be used under the lock, at the time `now`."""
+
+    __slots__ = ("_at", "_known", "_map", "memory_s", "now", "rows")
+
+    def __init__(self, memory: mmap.mmap, at: int, rows: int) -> None:
+        self._map: Final = memory
+        self._at: Final = at
+        self._known: dict[str, tuple[int, bytes]] = {}
+        self.rows = rows
+        self.memory_s = math.inf
+        self.now = 0.0
+
+    def get(self, name: str, default: Numbers, /) -> Numbers:
+        """Return a bucket's numbers."""
+        place, digest = self._known.get(name) or self.find(name)
+        entry = _SHORT.unpack_from(self._map, place)
+        if entry[0] != digest:  # another one was put there, or none was yet
+            place, _ = self.find(name)
+            entry = _SHORT.unpack_from(self._map, place)
+            if entry[0] != digest:
+                return default
+        if entry[1] + self.memory_s < self.now:
+            return default
+        length = _LENGTHS[int(entry[2])]
+        if length > len(entry) - 2:
+            entry = _LONG.unpack_from(self._map, place)
+        return entry[2 : 2 + length]
+
+    def __setitem__(self, name: str, numbers: Numbers, /) -> None:
+        place, digest = self._known.get(name) or self.find(name)
+        _ENTRIES[int(numbers[0])].pack_into(self._map, place, digest, self.now, *numbers)
+
+    def find(self, name: str) -> tuple[int, bytes]:
+        """Return where a name stands, or may be put, and its digest."""
+        digest = hashlib.blake2b(name.encode(), digest_size=_DIGEST_BYTES).digest()
+        row = self._at + int.from_bytes(digest[:4], "little") % self.rows * _ROW_BYTES
+        found, oldest_at = row, math.inf
+        for place in range(row, row + _ROW_BYTES, _PLACE_BYTES):
+            written, used_at = _HEAD.unpack_from(self._map, place)
+            if written == digest:
+                found = place
+                break
+            if used_at < oldest_at:
+                found, oldest_at = place, used_at
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[name] = found, digest
+        return found, digest
+
+    def forget_places(self) -> None:
+        """Look names up anew: the number of rows was changed."""
+        self._known.clear()
+
+
+_Plan = tuple[Sequence[Demand], list[tuple[Step, float, float, int, int, bytes]]]
+
+
+class SharedLevels:
+    """The levels of all workers of a server, as one of them sees them."""
+
+    __slots__ = ("_clients", "_clock", "_file", "_fixed", "_lock", "_map", "_plans", "_shelves")
+
+    def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
+        self._clock: Final = clock
+        size = _HEAD_BYTES + (FIXED_ROWS + CLIENT_ROWS) * _ROW_BYTES
+        self._file: Final = os.open(folder / "levels", os.O_RDWR | os.O_CREAT, 0o600)
+        os.ftruncate(self._file, size)  # to the same size by each
+        memory = self._map = mmap.mmap(self._file, size)
+        self._plans: dict[int, _Plan] = {}
+        self._lock: Final = _lock(self._file, memory)
+        self._fixed: Final = SharedShelf(memory, _HEAD_BYTES, FIXED_ROWS)
+        self._clients: Final = SharedShelf(memory, _HEAD_BYTES + FIXED_ROWS * _ROW_BYTES, CLIENT_ROWS)
+        self._shelves: Final = Shelves(self._fixed, self._clients)
+
+    def charge(self, demands: Sequence[Demand]) -> float | Refusal:
+        """Take what is demanded from every bucket, or nothing and say why not."""
+        if self._charge_at_once(demands):
+            return 0.0
+        with self._lock:
+            return charge(self._shelves, demands, self._now())
+
+    def _charge_at_once(self, demands: Sequence[Demand]) -> bool:
+        """Charge what is granted, as it mostly is, by simple buckets that exist; return whether it was so.
+
+        They are read and charged without the lock; under it they are only compared, and written if they are as they
+        were. A lock that is held for long is held by workers that are not running.
+        """
+        memory, now = self._map, self._clock()
+        plan = self._plans.get(id(demands))
+        if plan is None or plan[0] is not demands:
+            plan = self._look_up(demands)
+        changes = []
+        for step, cost, memory_s, place, end, digest in plan[1]:
+            before = memory[place:end]
+            entry = _BUCKET.unpack(before)
+            if entry[0] != digest or entry[2] != BUCKET or entry[1] + memory_s < now:
+                del self._plans[id(demands)]
+                return False
+            after, answer = step(entry[2:], now, cost)
+            if not answer[0]:
+                return False
+            changes.append((place, end, before, _BUCKET.pack(digest, now, *after)))
+        with self._lock:
+            for place, end, before, _ in changes:
+                if memory[place:end] != before:
+                    return False
+            for place, end, _, changed in changes:
+                memory[place:end] = changed
+        return True
+
+    def _look_up(self, demands: Sequence[Demand]) -> "_Plan":
+        """Remember where the buckets of these demands stand: the same ones come for every call of a client."""
+        if len(self._plans) >= _REMEMBERED:
+            self._plans.clear()
+        found = []
+        for limit, name, cost in demands:
+            shelf = self._clients if limit.per_client else self._fixed
+            place, digest = shelf.find(name)
+            found.append((limit.step, cost, shelf.memory_s, place, place + _BUCKET.size, digest))
+        self._plans[id(demands)] = plan = demands, found
+        return plan
+
+    def peek(self, demands: Sequence[Demand]) -> list[Decision]:
+        """Return what would be decided."""
+        with self._lock:
+            return peek(self._shelves, demands, self._now())
+
+    def correct(self, corrections: Sequence[Demand]) -> None:
+        """Take what costs turned out to be more than was demanded, or give back what they were less."""
+        with self._lock:
+            self._now()
+            correct(self._shelves, corrections)
+
+    def _now(self) -> float:
+        now = self._fixed.now = self._clients.now = self._clock()
+        return now
+
+    def retune(self, most_clients: int, client_memory_s: float) -> None:
+        """Take over how many clients are remembered, and for how long.
+
+        With places for twice as many, hardly a row is full before they are that many.
+        """
+        self._clients.rows = max(1, min(CLIENT_ROWS, 2 * most_clients // PLACES))
+        self._clients.memory_s = client_memory_s
+        self._clients.forget_places()
+        self._plans.clear()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._file)
+
+
+def _lock(file: int, memory: mmap.mmap) -> AbstractContextManager[object]:
+    """Return the lock at the beginning of the file, which the first one makes; else one on its first byte."""
+    slow = ByteLock(file, 0)
+    try:
+        mutex = Mutex(memory, 0)
+    except OSError:
+        return slow
+    with slow:
+        if not memory[BYTES]:
+            mutex.make()
+            memory[BYTES] = 1
+    return mutex
