@@ -19,7 +19,8 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   ├── EditRefused
     │   ├── InstanceNotFound
     │   ├── InstanceAmbiguous
-    │   └── InstanceExists
+    │   ├── InstanceExists
+    │   └── LimitNotFound
     ├── ServeError                  the server could not be started
     │   ├── StateFull
     │   └── StateUnusable
@@ -206,6 +207,13 @@ class InstanceExists(EditError):
 
     texts: ClassVar[Mapping[str, str]] = {"en": "service {service} has an instance '{instance}' already"}
     default_hint = "remove it first, or edit it in the file"
+
+
+class LimitNotFound(EditError):
+    """There is no such limit. Keyword: `place`."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "there is no limit of {place}"}
+    default_hint = "`jairouter limits list` shows those that there are"
 
 
 # --- running -------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any, Concatenate, Final, ParamSpec
 
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from jairouter_cli.config.layout import (
     column_of,
@@ -168,10 +168,41 @@ class Document:
             text = text[:start] + text[end:]
         return self._spliced(text, wanted)
 
+    @_if_possible
+    def assign(self, path: Path, value: Any) -> "Document":
+        """Put a value at a path, in the place of one that stands there. Raises `EditImpossible`."""
+        node, present = self._node(path), self.get(path)
+        if node is None or _is_vacant(present):
+            return self.put(path, value)
+        if not isinstance(node, ScalarNode) or node.style in {"|", ">"} or isinstance(value, dict | list):
+            return self.drop(path).put(path, value)
+        wanted = plain_copy(self.root)
+        _at(wanted, path[:-1])[path[-1]] = value
+        start, end = node.start_mark.index, node_end(self.text, node)
+        return self._spliced(self.text[:start] + flow_text([value])[1:-1] + self.text[end:], wanted)
+
+    @_if_possible
+    def drop(self, path: Path) -> "Document":
+        """Remove a key of a mapping, with the comment lines right above it. Raises `EditImpossible`."""
+        wanted = plain_copy(self.root)
+        del _at(wanted, path[:-1])[path[-1]]
+        holder = self._node(path[:-1])
+        if not isinstance(holder, MappingNode):
+            raise self._impossible()
+        index = next(index for index, (key, _) in enumerate(holder.value) if key.value == str(path[-1]))
+        start, end = (self._flow_pair_cut if holder.flow_style else self._pair_cut)(holder, index)
+        text = self.text[:start] + self.text[end:]
+        if len(holder.value) == 1 and not holder.flow_style and path[:-1]:
+            _, colon, _ = self._key(path[:-1])
+            text = self.text[:colon] + " {}" + self.text[colon:start] + self.text[end:]
+        return self._spliced(text, wanted)
+
     def _impossible(self) -> EditImpossible:
         return EditImpossible(file=self.file)
 
     def _member(self, holder: Any, step: str | int) -> Any:
+        if isinstance(holder, list) and isinstance(step, int) and step < len(holder):
+            return holder[step]
         if not isinstance(holder, dict):
             raise self._impossible()
         return holder.get(step)
@@ -292,6 +323,27 @@ class Document:
             return [(above, end)]
         comma_behind = re.compile(r"\s*,").match(self.text, end)
         return [(start, comma_behind.end() if comma_behind else end)]
+
+    def _pair_cut(self, node: MappingNode, index: int) -> tuple[int, int]:
+        """Return from where to where a key of a block mapping stands with its value, and the comment lines above it."""
+        key, value = node.value[index]
+        start, indent = key.start_mark.index, key.start_mark.column
+        begin = line_begin(self.text, start)
+        if self.text[begin:start].strip():  # behind the dash of an item
+            if len(node.value) == 1:
+                raise self._impossible()
+            return start, node.value[1][0].start_mark.index
+        while begin and self.text.startswith(" " * indent + "#", line_begin(self.text, begin - 1)):
+            begin = line_begin(self.text, begin - 1)
+        return begin, self._after(pair_end(self.text, key, value), deeper_than=indent)
+
+    def _flow_pair_cut(self, node: MappingNode, index: int) -> tuple[int, int]:
+        """Return from where to where a key of a flow mapping stands with its value and a comma."""
+        pairs = node.value
+        start, end = pairs[index][0].start_mark.index, pair_end(self.text, *pairs[index])
+        if index + 1 < len(pairs):
+            return start, pairs[index + 1][0].start_mark.index
+        return (pair_end(self.text, *pairs[index - 1]), end) if index else (start, end)
 
     def _emptied(self, node: SequenceNode, path: Path) -> str:
         """Return the text with `[]` in the place of a block list's only item."""

@@ -85,6 +85,12 @@ def parse(document: Document, environ: Mapping[str, str] | None = None) -> Parse
     return Parsed(config, tuple(walk.notices()))
 
 
+def names_of(struct: type[msgspec.Struct], field: str) -> tuple[str, ...]:
+    """Return the keys under which a field is read, the one that is written first."""
+    spec = next(spec for spec in _fields(struct) if spec.name == field)
+    return (spec.key, *spec.aliases)
+
+
 @cache
 def _fields(struct: type[msgspec.Struct]) -> tuple[_Field, ...]:
     hints = get_type_hints(struct, include_extras=True)

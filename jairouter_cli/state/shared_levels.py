@@ -178,9 +178,9 @@ class SharedLevels:
     def retune(self, most_clients: int, client_memory_s: float) -> None:
         """Take over how many clients are remembered, and for how long.
 
-        With places for twice as many, hardly a row is full before they are that many.
+        With places for three times as many, hardly a row is full before they are that many.
         """
-        self._clients.rows = max(1, min(CLIENT_ROWS, 2 * most_clients // PLACES))
+        self._clients.rows = max(1, min(CLIENT_ROWS, 3 * most_clients // PLACES))
         self._clients.memory_s = client_memory_s
         self._clients.forget_places()
         self._plans.clear()

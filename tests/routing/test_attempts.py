@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jairouter_cli.config.model import Balancing, Failover, HealthCheck
-from jairouter_cli.routing.admission import Refusal
+from jairouter_cli.routing.admission import Limit, Refusal, Unit
 from jairouter_cli.routing.attempts import Ask, Bound, Circumstances, Exhausted, Obstacle, Result, Sent, Wait, plan
 from jairouter_cli.routing.breaker import BreakerRules, BreakerState
 from jairouter_cli.routing.call import Outcome, Target
 from jairouter_cli.routing.ledger import Lease, Ledger, Seat
+from jairouter_cli.routing.limit import Decision, LimitRule, stepper
 from jairouter_cli.routing.record import Number
 from jairouter_cli.routing.slots import Slots
 from jairouter_cli.routing.table import Pool
@@ -309,3 +310,74 @@ def test_a_reload_in_the_middle_changes_nothing(data: st.DataObject) -> None:
     assert book.in_flight == 0
     book.reconcile([])
     assert list(book.machines) == []
+
+
+# --- limits ---
+
+
+def limited(name: str, *, of_instance: bool = False) -> Limit:
+    """Make a limit; whether it is reached a test says."""
+    rule = LimitRule()
+    return Limit(name, name, "here", Unit.REQUESTS, rule, stepper(rule), of_instance=of_instance)
+
+
+def refusing(limit: Limit, retry_after_s: float = 3.0) -> Refusal:
+    """Return a refusal."""
+    return Refusal(limit, Decision(allowed=False, remaining=0, retry_after_s=retry_after_s, reset_s=9))
+
+
+def test_without_limits_nobody_is_asked() -> None:
+    """Nor a second time when only those of all instances are there: they are charged once."""
+    targets = [target("a"), target("b")]
+    assert drive(pool(targets), around(ledger(targets))).asked == []
+    run = drive(pool(targets, limits=(limited("all"),)), around(ledger(targets)))
+    assert (run.asked, run.tried) == (["a"], ["a", "b"])
+
+
+def test_a_limit_of_all_ends_it_at_once() -> None:
+    """Nobody is tried, and no other instance asked about."""
+    refusal = refusing(limited("all"))
+    targets = [target("a"), target("b")]
+    run = drive(pool(targets, limits=(refusal.limit,)), around(ledger(targets)), admit=lambda _: refusal)
+    assert (run.asked, run.tried, run.end) == (["a"], [], Exhausted(refusal=refusal))
+
+
+def test_an_instance_that_reached_its_limit_is_passed_over() -> None:
+    """The others are asked and tried; when all have, the soonest to be free again is told."""
+    one = limited("instance", of_instance=True)
+    targets = [target("a", limits=(one,)), target("b", limits=(one,))]
+    answers = {"a": refusing(one, 5.0), "b": None}
+
+    def admit(step: Seat | Ask) -> Refusal | None:
+        assert isinstance(step, Seat)
+        return answers[step.target.id]
+
+    run = drive(pool(targets), around(ledger(targets)), admit=admit)
+    assert (run.asked, run.tried) == (["a", "b"], ["b"])
+    assert run.end == Exhausted({"a": Obstacle.LIMITED}, None, 5.0, answers["a"])
+    answers["b"] = refusing(one, 2.0)
+    run = drive(pool(targets), around(ledger(targets)), admit=admit)
+    assert run.end == Exhausted({"a": Obstacle.LIMITED, "b": Obstacle.LIMITED}, None, 2.0, answers["b"])
+
+
+def test_limits_are_asked_before_the_wait_for_a_slot() -> None:
+    """Who is over the limit does not keep others waiting; a slot that an instance's limit refuses goes to the next."""
+    own = limited("instance", of_instance=True)
+    one = target("a", max_concurrency=1, limits=(own,))
+    book = ledger([one])
+    leased(book, one)
+    refusal = refusing(limited("all"))
+    these = pool([one], limits=(refusal.limit,))
+    run = drive(these, around(book), admit=lambda _: refusal)
+    assert (run.asked, run.waits, run.end) == (["wait"], [], Exhausted(refusal=refusal))
+    slots = book.live(one).slots
+
+    def grant(_: Wait) -> Slots:
+        slots.record.in_flight[0] = 1.0  # as the waiting room takes it for the one who waited
+        return slots
+
+    run = drive(these, around(book), grant=grant, admit=lambda step: refusing(own) if isinstance(step, Seat) else None)
+    assert (run.asked, len(run.waits), run.tried) == (["wait", "a"], 1, [])
+    assert run.end is not None
+    assert run.end.obstacles == {"a": Obstacle.LIMITED}
+    assert slots.taken == 0

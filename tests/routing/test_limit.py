@@ -227,3 +227,21 @@ def test_a_leaky_bucket_takes_over_the_level_of_a_token_bucket() -> None:
     bucket.many(1000.0, 3)
     bucket.rule = LEAKY
     assert bucket.many(1000.0) == 2
+
+
+@settings(max_examples=200)
+@given(rules, times, st.integers(1, 5))
+def test_what_is_given_back_was_never_taken(rule: LimitRule, gaps: list[tuple[float, int]], cost: int) -> None:
+    """As much is granted afterwards as without it, neither less nor more."""
+    bucket, now = Bucket(rule), 1000.0
+    for gap, wanted in gaps:
+        now += gap
+        bucket.ask(now, wanted)
+    other = Bucket(rule)
+    other.numbers = bucket.numbers
+    if not bucket.ask(now, cost).allowed:
+        return
+    bucket.numbers = owe(rule, bucket.numbers, -cost)
+    for wait in (0.0, 0.5, 3.0, rule.window_s):
+        asked, plain = bucket.ask(now + wait, 0.0), other.ask(now + wait, 0.0)
+        assert asked.remaining == pytest.approx(plain.remaining, abs=1e-3)

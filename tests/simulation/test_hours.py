@@ -3,9 +3,11 @@
 import pytest
 
 from jairouter_cli.config.model import Balancing, Failover, HealthCheck
+from jairouter_cli.routing.admission import Limit, Unit
 from jairouter_cli.routing.attempts import Bound
 from jairouter_cli.routing.breaker import BreakerRules
 from jairouter_cli.routing.call import Target
+from jairouter_cli.routing.limit import LimitRule, stepper
 from jairouter_cli.routing.table import Pool
 from tests.routing.factory import pool, target
 from tests.simulation.world import (
@@ -157,3 +159,24 @@ def test_the_same_seed_tells_the_same_story() -> None:
     """To the last request."""
     first, second = (simulate(three(Balancing.RANDOM), flapping(20.0, ERROR, GOOD), hours=0.2) for _ in range(2))
     assert first == second
+
+
+def test_a_flooding_client_does_not_take_what_a_light_one_needs() -> None:
+    """Fifty a second beside one every ten seconds, for an hour: with a limit for each, the light one is never refused.
+
+    With one limit for both, it would be: that is what limits of clients are for.
+    """
+    each = LimitRule(capacity=20, rate=2)
+    both = LimitRule(capacity=20, rate=2)
+    refused = {}
+    for name, rule, per_client in (("each", each, True), ("both", both, False)):
+        limit = Limit(name, "client-ip", "gateway", Unit.REQUESTS, rule, stepper(rule), per_client)
+        world = World(pool([target("a")], limits=(limit,)), {"a": GOOD})
+        world.traffic("flood", 50.0, HOUR / 4)
+        world.traffic("light", 0.1, HOUR / 4)
+        seen = world.run()
+        refused[name] = seen.refused["light"]
+        served = len(seen.lasted_s["flood"])
+        assert served <= 20 + 2 * HOUR / 4 + 1
+    assert refused["each"] == 0
+    assert refused["both"] > 30

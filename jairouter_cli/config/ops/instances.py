@@ -65,15 +65,28 @@ def remove(document: Document, service: ServiceType, wanted: str, base_url: str 
     return Change(document.remove((*path, entry.index)), summary, service.value, entry.id)
 
 
+def place(document: Document, service: ServiceType, wanted: str) -> tuple[Path, str]:
+    """Return where an instance stands, and its id. Raises `InstanceNotFound`, `InstanceAmbiguous`."""
+    path = instances_path(document, service)
+    entry = _chosen(service, _entries(document, path), wanted)
+    return (*path, entry.index), entry.id
+
+
 def instances_path(document: Document, service: ServiceType) -> Path:
     """Return where the instances of a service stand, or would stand, in the spellings that the file uses."""
+    path = service_path(document, service)
+    return (*path, _key(document.get(path), "instances"))
+
+
+def service_path(document: Document, service: ServiceType) -> Path:
+    """Return where a service stands, or would stand."""
     path: Path = ()
     for step in ("model", "services"):
         path = (*path, _key(document.get(path), step))
     services = document.get(path)
     keys = services if isinstance(services, Mapping) else ()
     key = next((key for key in keys if isinstance(key, str) and service_type(key) is service), service.value)
-    return (*path, key, _key(document.get((*path, key)), "instances"))
+    return (*path, key)
 
 
 def trimmed(instance_id: str) -> str:

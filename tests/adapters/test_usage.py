@@ -1,0 +1,94 @@
+"""What a call is expected to cost, and what it did."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jairouter_cli.adapters.usage import PICTURE_TOKENS, Meter, expected_tokens
+
+
+def body(**fields: Any) -> bytes:
+    """Return a request's body."""
+    return json.dumps(fields).encode()
+
+
+MESSAGES = [{"role": "user", "content": "x" * 400}]
+PICTURE = [{"role": "user", "content": [{"image_url": {"url": "data:image/png;base64," + "A" * 100_000}}]}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "prompt", "most"),
+    [
+        ({"messages": MESSAGES}, 108, 0),
+        ({"messages": MESSAGES, "max_tokens": 50}, 108, 50),
+        ({"messages": MESSAGES, "max_completion_tokens": 20, "max_tokens": 50, "n": 2}, 108, 40),
+        ({"prompt": "x" * 38, "max_tokens": None}, 10, 0),
+        ({"input": ["x" * 16, "y" * 16]}, 10, 0),
+        ({"query": "xx", "documents": ["yyyyyyyyyyyyyyyyyy"]}, 6.5, 0),
+        ({"messages": PICTURE}, PICTURE_TOKENS + 16, 0),
+        ({"messages": MESSAGES, "max_tokens": -5, "n": "two"}, 108, 0),
+        ({"messages": MESSAGES, "max_tokens": "many"}, 108, 0),
+    ],
+)
+def test_what_is_expected(fields: dict[str, Any], prompt: float, most: float) -> None:
+    """A token for four bytes of the prompt, a picture for what it is; beside it what is asked for at most."""
+    assert expected_tokens(body(model="m", **fields)) == pytest.approx((prompt, most), abs=3)
+
+
+@pytest.mark.parametrize("text", [b"", b"--boundary\r\n", b"[1]", b"{"])
+def test_nothing_is_known_of_a_form(text: bytes) -> None:
+    """Nor of anything else that is no object."""
+    assert expected_tokens(text) == (0.0, 0.0)
+
+
+def metered(*pieces: bytes, prompt: float = 10) -> float | None:
+    """Return what a meter says after an answer."""
+    meter = Meter()
+    for piece in pieces:
+        meter.add(piece)
+    return meter.tokens(prompt)
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 9}, 9),
+        ({"prompt_tokens": 3, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 2}}, 7),
+        ({"input_tokens": 3, "output_tokens": 5}, 8),
+        ({"completion_tokens": 4}, 4),
+        ({"seconds": 4}, None),
+        ({"total_tokens": "9"}, None),
+    ],
+)
+def test_what_the_backend_says(usage: dict[str, Any], tokens: float | None) -> None:
+    """In the shapes that there are; behind it may stand anything."""
+    assert metered(json.dumps({"choices": [], "usage": usage, "other": "}"}).encode()) == tokens
+
+
+def test_the_last_usage_of_a_stream_counts() -> None:
+    """Some backends send it with every piece, and null until they know."""
+    events = [b'data: {"choices":[{}],"usage":null}\n\n', b'data: {"usage":{"total_tokens":3}}\n\n']
+    last = (
+        b'data: {"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":7,"total_tokens":12}}\n\ndata: [DONE]\n\n'
+    )
+    assert metered(*events, last) == 12
+    assert metered(b'data: {"x":1}\n\n' * 3000, last[:30], last[30:]) == 12
+
+
+def test_without_usage_events_are_counted() -> None:
+    """A stream that broke off, or whose client did not ask: the prompt, and about a token an event."""
+    assert metered(*[b'data: {"choices":[{"delta":{"content":"x"}}]}\n\n'] * 20) == 30
+    assert metered(b'data: {"a":1}\n\ndata: {"b":2}\n\n') == 12
+    assert metered(b"RIFF....") is None
+    assert metered() is None
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_upset_it(noise: bytes) -> None:
+    """Whatever a backend sends."""
+    metered(noise)
+    metered(b'{"usage": ' + noise)
+    expected_tokens(noise)
