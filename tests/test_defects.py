@@ -61,14 +61,17 @@ ELSEWHERE = {
     "D-28": "tests.config.test_store:test_a_full_disk_leaves_the_old_file",
     "D-30": "tests.config.test_store:test_concurrent_edits_lose_nothing",
     "D-32": "tests.test_fallback:test_the_same_question_of_the_same_client_is_answered_from_memory",
+    "D-39": "tests.routing.test_limit:test_the_steady_rate_is_the_configured_one",
+    "D-43": "tests.test_limits:test_every_client_has_its_own",
+    "D-44": "tests.routing.test_admission:test_scopes",
     "D-41": "tests.test_routing:test_streams_count_until_they_end",
     "D-48": "tests.test_routing:test_streams_count_until_they_end",
     "H-03": "tests.test_routing:test_one_selection_a_request",
+    "H-04": "tests.test_limits:test_a_refusal_consumes_nothing_of_the_other_limits",
     "H-09": "tests.routing.test_balance:test_hashing_moves_only_the_keys_of_what_is_gone",
 }
 NOTHING_TO_OBSERVE_YET = {
     "no management API, no versions, no store beside the file": "D-19 D-20 D-22 D-24 D-25 D-27 D-29",
-    "no limits": "D-39 D-43 D-44 H-04",
     "no metrics": "D-31 D-33 D-34 D-35 D-36 D-37 D-38 D-45 D-46 H-08",
     "no authentication, no users, no dialects beside OpenAI's": "H-02 H-05 H-06 H-10 H-11",
 }

@@ -146,7 +146,10 @@ class _Walk:
         self._unknown_keys(struct, fields, node, path)
         if any(spec.required and spec.name not in values for spec in fields):
             return None
-        made = struct(**values)
+        return self._checked(struct(**values), path)
+
+    def _checked(self, made: Any, path: Path) -> Any:
+        """Note what is wrong with a section as a whole; return it."""
         if isinstance(made, Fallback) and made.strategy is FallbackStrategy.MODEL and made.model is None:
             self._problem(path, "a model to fall back to, in the key model")
         if isinstance(made, State) and made.url is not None and not made.url.value.startswith(STATE_SCHEMES):
@@ -197,7 +200,7 @@ class _Walk:
             if shorthand is not None and isinstance(value, str | int | float):
                 (short,) = (one for one in _fields(kind) if one.key == shorthand)
                 read = self._scalar(short, value, path)
-                return None if read is None else kind(**{short.name: read})
+                return None if read is None else self._checked(kind(**{short.name: read}), path)
             return self.struct(kind, value, path)
         return self._scalar(spec, value, path)
 
