@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from jairouter_cli.config.document import Document
-from jairouter_cli.config.model import BREAKER_DEFAULTS, Fallback
+from jairouter_cli.config.model import BREAKER_DEFAULTS, LIMIT_DEFAULTS, ClientLimit, Config, Fallback
 from jairouter_cli.config.parse import parse
 from tests.process import Served, run, serving
 
@@ -116,7 +116,7 @@ def test_the_first_steps(tmp_path: Path) -> None:
 def test_the_commands_in_the_table_exist() -> None:
     """With every option that is named."""
     rows = re.findall(r"^\| `jairouter (.*?)` \|", README, re.MULTILINE)
-    assert len(rows) == 9
+    assert len(rows) == 13
     for row in rows:
         words = row.replace("path\\|show\\|validate", "show").split()
         command = [word for word in words if re.fullmatch("[a-z]+", word)]
@@ -135,6 +135,10 @@ def test_every_command_has_the_shared_options() -> None:
         "instances list",
         "instances add",
         "instances remove",
+        "limits list",
+        "limits show",
+        "limits set",
+        "limits clear",
         "config show",
     ):
         shown = run(*command.split(), "--help").stdout
@@ -156,7 +160,7 @@ def test_samples_are_good(file: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/routing.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/routing.md", "docs/limits.md"])
 def test_the_configuration_in_the_documents_is_good(page: str, tmp_path: Path) -> None:
     """Without a warning."""
     (text,) = blocks("yaml", (ROOT / page).read_text("utf-8"))
@@ -185,6 +189,23 @@ def test_the_defaults_on_the_page_on_routing_are_the_programs(tmp_path: Path) ->
     assert page.circuit_breaker == msgspec.structs.replace(BREAKER_DEFAULTS, failure_ratio=0.5)
     assert page.fallback == Fallback(response='{"sorry": "we are closed"}')
     assert page.max_retries == defaults.max_retries
+
+
+def test_the_defaults_on_the_page_on_limits_are_the_programs(tmp_path: Path) -> None:
+    """But for the lines that say otherwise."""
+    (text,) = blocks("yaml", (ROOT / "docs" / "limits.md").read_text("utf-8"))
+    page = parse(Document.load(text, str(tmp_path))).config
+    defaults = Config()
+    assert page.server == defaults.server
+    assert page.state.timeout_s == defaults.state.timeout_s
+    rules = page.model.rate_limit
+    assert rules is not None
+    plain = msgspec.structs.replace(rules, key=None, tokens_per_minute=None, client_ip=ClientLimit())
+    assert plain == LIMIT_DEFAULTS
+    own = msgspec.structs.replace(
+        rules.client_ip, capacity=None, rate=None, tokens_per_minute=None, max_concurrency=None
+    )
+    assert own == ClientLimit()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -490,7 +490,7 @@ class State(Struct, frozen=True, kw_only=True):
     SHORTHAND: ClassVar[str] = "url"
 
     url: Secret | None = None
-    timeout_s: Millis = 0.25
+    timeout_s: Millis = 0.5
 
 
 class Config(Struct, frozen=True, kw_only=True):

@@ -53,7 +53,7 @@ def test_help_names_every_command() -> None:
     """The way in."""
     done = run("--help")
     assert (done.returncode, done.stderr) == (0, "")
-    for command in ("init", "serve", "health", "instances", "config", "mock"):
+    for command in ("init", "serve", "health", "instances", "limits", "config", "mock"):
         assert f"  {command}" in done.stdout
 
 
@@ -247,3 +247,59 @@ def test_a_read_only_file(file: Path) -> None:
     file.chmod(0o444)
     done = run("instances", "add", "chat", "m", "http://h", "--config", str(file))
     assert (done.returncode, done.stderr) == (1, READ_ONLY.format(file=file))
+
+
+LIMITS = """\
+PLACE STATE ALGORITHM CAPACITY RATE SCOPE TOKENS/MIN PER CLIENT
+the gateway enabled - - - service 60000 -
+service chat enabled token-bucket 100 10/s service - capacity 20, rate 2.5, at once 3
+qwen@http://10.0.0.1:8000 enabled sliding-window 30 in 10 s service - -
+"""
+
+
+def test_limits_from_the_command_line(file: Path) -> None:
+    """Set at each place, listed, shown, cleared: afterwards the file is as it was."""
+    where = ("--config", str(file))
+    sets = (
+        ("chat", "--capacity", "100", "--rate", "10"),
+        ("chat", "--per-client-ip", "--capacity", "20", "--rate", "2.5", "--max-concurrency", "3"),
+        ("--global", "--tokens-per-minute", "60000"),
+        ("chat", "--instance", "qwen", "--algorithm", "sliding-window", "--max-requests", "30", "--window-size", "10s"),
+    )
+    for arguments in sets:
+        done = run("limits", "set", *arguments, *where)
+        assert (done.returncode, done.stderr) == (0, ""), arguments
+    listed = run("limits", "list", *where)
+    assert [line.split() for line in listed.stdout.splitlines()] == [line.split() for line in LIMITS.splitlines()]
+    shown = json.loads(run("limits", "show", "chat", "--json", *where).stdout)
+    assert (shown["capacity"], shown["clientIp"]["maxConcurrency"]) == (100, 3)
+    for place in ("chat",), ("--global",), ("chat", "--instance", "qwen"):
+        assert run("limits", "clear", *place, *where).returncode == 0
+    assert file.read_text() == CHAT
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("set",), 2, "name either a service or --global"),
+        (("set", "chat", "--global", "--capacity", "1"), 2, "name either a service or --global"),
+        (("set", "--global", "--instance", "x", "--capacity", "1"), 2, "--instance goes with a service"),
+        (("set", "chat"), 2, "nothing to set"),
+        (("set", "chatt", "--capacity", "1"), 2, "there is no service 'chatt'"),
+        (("set", "chat", "--capacity", "0"), 2, "Invalid value for '--capacity'"),
+        (("set", "chat", "--rate", "0"), 2, "expected a number greater than 0"),
+        (("set", "chat", "--window-size", "soon"), 2, "expected a duration like 10s"),
+        (("set", "chat", "--per-client-ip", "--queue"), 2, "--queue does not go with --per-client-ip"),
+        (("set", "chat", "--max-concurrency", "2"), 2, "--max-concurrency goes with --per-client-ip only"),
+        (("set", "chat", "--instance", "nope", "--capacity", "1"), 2, "no instance 'nope' in service chat"),
+        (("show", "chat"), 2, "there is no limit of service chat"),
+        (("clear", "chat"), 2, "there is no limit of service chat"),
+        (("show", "--live", "--url", "http://127.0.0.1:9"), 3, "no gateway answers"),
+    ],
+)
+def test_limits_mistyped(file: Path, arguments: tuple[str, ...], code: int, said: str) -> None:
+    """What was wrong, and the file as it was."""
+    done = run("limits", *arguments, "--config", str(file))
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert file.read_text() == CHAT

@@ -547,3 +547,63 @@ def test_any_text_is_read_back(text: str, form: str) -> None:
     """Quotes and escapes are put where they are needed, also for readers of YAML 1.1."""
     document = Document.load(form, "f").put(("a", "b"), [{"t": text}])
     assert Document.load(document.dump(), "f").get(("a", "b", 0, "t")) == text
+
+
+@pytest.mark.parametrize(
+    ("before", "path", "value", "after"),
+    [
+        ("a: 1 # one\nb: 2\n", "a", 5, "a: 5 # one\nb: 2\n"),
+        ("a: {b: 'x', c: 2} # d\n", "a.b", "y", "a: {b: y, c: 2} # d\n"),
+        ("a: yes\n", "a", "no", "a: 'no'\n"),
+        ("a: &x 1\nb: 2\n", "b", True, "a: &x 1\nb: true\n"),
+        ("a:\n  b: 1\n", "a.c", 2.5, "a:\n  b: 1\n  c: 2.5\n"),
+        ("a:\n  b: 1\n", "a", 3, "a: 3\n"),
+        ("a: |\n  text\nb: 2\n", "a", "x", "b: 2\na: x\n"),
+        ("l:\n  - n: 1\n    m: 2\n", "l.0.m", 3, "l:\n  - n: 1\n    m: 3\n"),
+        ("l:\n  - n: 1\n", "l.0.k", {"x": 1}, "l:\n  - n: 1\n    k:\n      x: 1\n"),
+    ],
+)
+def test_assigning(before: str, path: str, value: object, after: str) -> None:
+    """A value takes the place of another; everything else stays as it is."""
+    steps = tuple(int(step) if step.isdigit() else step for step in path.split("."))
+    assert Document.load(before, "f").assign(steps, value).dump() == after
+
+
+@pytest.mark.parametrize(
+    ("before", "path", "after"),
+    [
+        ("a: 1\nb: 2 # two\nc: 3\n", "b", "a: 1\nc: 3\n"),
+        ("a: 1\n# about b\n# and more\nb:\n  c: 2\n  # inside\n\nd: 3\n", "b", "a: 1\n\nd: 3\n"),
+        ("a:\n  b: 1\nc: 2\n", "a.b", "a: {}\nc: 2\n"),
+        ("a: # why\n  # below\n  b: 1\nc: 2\n", "a.b", "a: {} # why\nc: 2\n"),
+        ("a: {b: 1, c: 2, d: 3}\n", "a.b", "a: {c: 2, d: 3}\n"),
+        ("a: {b: 1, c: 2, d: 3}\n", "a.d", "a: {b: 1, c: 2}\n"),
+        ("a: {b: 1}\n", "a.b", "a: {}\n"),
+        ("l:\n  - n: 1\n    m: 2\n", "l.0.n", "l:\n  - m: 2\n"),
+        ("l:\n  - n: 1\n    m: 2\n  - n: 3\n", "l.0.m", "l:\n  - n: 1\n  - n: 3\n"),
+        ("a: 1\n", "a", ""),
+    ],
+)
+def test_dropping(before: str, path: str, after: str) -> None:
+    """A key goes with its value and what is said of it right above."""
+    steps = tuple(int(step) if step.isdigit() else step for step in path.split("."))
+    assert Document.load(before, "f").drop(steps).dump() == after
+
+
+@pytest.mark.parametrize("text", ["a: &x {b: 1}\nc: *x\n", "l:\n  - b: 1\n"])
+def test_dropping_what_cannot_be(text: str) -> None:
+    """What is shared by name, or an item's only key: refused, and said."""
+    path = ("c", "b") if text.startswith("a") else ("l", 0, "b")
+    with pytest.raises(EditImpossible):
+        Document.load(text, "f").drop(path)
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_a_section_that_comes_and_goes_leaves_nothing(name: str) -> None:
+    """Put into a service and into an instance of any style, changed, and dropped: the file is as it was."""
+    document = Document.load(STYLES[name], "f")
+    for holder in (LIST[:-1], (*LIST, 0), (*LIST, 1)):
+        edited = document.put((*holder, "x-limit"), {"enabled": True, "rate": 1})
+        edited = edited.assign((*holder, "x-limit", "rate"), 7).assign((*holder, "x-limit", "more"), "a b")
+        assert edited.get((*holder, "x-limit")) == {"enabled": True, "rate": 7, "more": "a b"}
+        assert edited.drop((*holder, "x-limit")).dump() == document.dump()

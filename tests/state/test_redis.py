@@ -103,7 +103,7 @@ def test_buckets_expire_when_they_say_nothing_any_more(client: Any) -> None:
 
 def settings_for(server: Redis) -> State:
     """Return how a gateway would be told of it."""
-    return State(url=Secret(server.url), timeout_s=1.0)
+    return State(url=Secret(server.url), timeout_s=5.0)
 
 
 async def connected(levels: RedisLevels) -> asyncio.Task[None]:
