@@ -395,7 +395,10 @@ def test_a_worker_that_is_killed_takes_no_limit_along(tmp_path: Path, behind: Ba
 def test_two_hosts_with_a_server_in_common(tmp_path: Path, behind: Backend) -> None:
     """One limit for both; the server lost: each its own, with a warning, and nobody is told; found again: one again."""
     with running_redis() as redis:
-        text = one_service(behind, "{enabled: true, capacity: 100, rate: 0.001}") + f"state: {{url: '{redis.url}', timeout: 5s}}\n"
+        text = (
+            one_service(behind, "{enabled: true, capacity: 100, rate: 0.001}")
+            + f"state: {{url: '{redis.url}', timeout: 5s}}\n"
+        )
         file, log = config(tmp_path, text), tmp_path / "log"
         with serving("--config", str(file), stderr=log) as one, serving("--config", str(file)) as other:
             hosts = (one, other)

@@ -7,14 +7,35 @@ that costs more than all that is done under it (measured: 30 us a request). This
 import ctypes
 import errno
 import os
+from contextlib import AbstractContextManager
 from mmap import mmap
 from typing import Final
 
-BYTES: Final = 64  # what `pthread_mutex_t` takes at most on the systems known (40 on x86-64, 48 on ARM)
+from jairouter_cli.state.file_lock import ByteLock
+
+_BYTES: Final = 64  # what `pthread_mutex_t` takes at most on the systems known (40 on x86-64, 48 on ARM)
+HEAD_BYTES: Final = 2 * _BYTES  # the lock, and whether it was made
 
 _ATTRIBUTES_BYTES: Final = 64
 _SHARED: Final = 1
 _ROBUST: Final = 1
+
+
+def common_lock(file: int, memory: mmap) -> AbstractContextManager[object]:
+    """Return the lock in the first `HEAD_BYTES` of a file that processes have mapped; the first of them makes it.
+
+    Where there are no robust mutexes it is one on the file's first byte.
+    """
+    slow = ByteLock(file, 0)
+    try:
+        mutex = Mutex(memory, 0)
+    except OSError:
+        return slow
+    with slow:
+        if not memory[_BYTES]:
+            mutex.make()
+            memory[_BYTES] = 1
+    return mutex
 
 
 class Mutex:

@@ -1,8 +1,8 @@
 """Records in one file that all workers of a host have mapped into their memory (design 5).
 
 The parent makes the folder; each worker takes a place in it by a lock that dies with the worker, and owns that place's
-cell in every column. Whoever leads finds places whose worker is gone and clears their cells. Changes to a record are
-guarded by a lock on its bytes of the file, which dies with its holder, too. Linux and other systems with `fcntl`.
+cell in every column. Whoever leads finds places whose worker is gone and clears their cells. Changes to
+records are guarded by a lock in the file, which dies with its holder, too. Linux and other systems with `fcntl`.
 """
 
 import hashlib
@@ -12,13 +12,14 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from jairouter_cli.errors import StateFull
 from jairouter_cli.routing.record import Number, Numbers, Record
 from jairouter_cli.state.file_lock import ByteLock, try_lock
+from jairouter_cli.state.mutex import HEAD_BYTES, common_lock
 
 RECORDS: Final = 8192  # targets and machines that can be known at once; the file is sparse
 _PREFIX: Final = "jairouter-"
@@ -59,7 +60,7 @@ class SharedRecord(Record):
 
     __slots__ = ("_text", "held")
 
-    def __init__(self, lock: ByteLock, body: memoryview, places: int, worker: int) -> None:
+    def __init__(self, lock: AbstractContextManager[object], body: memoryview, places: int, worker: int) -> None:
         self.lock = lock
         self.worker = worker
         numbers_end = len(Number) * _NUMBER_BYTES
@@ -111,11 +112,12 @@ class SharedMemory:
         self._places = workers + _SPARE_PLACES
         self._body_bytes = len(Number) * _NUMBER_BYTES + _COLUMNS * self._places * _NUMBER_BYTES + _TEXT_BYTES
         self._record_bytes = _NAME_BYTES + self._body_bytes
-        size = RECORDS * self._record_bytes
+        size = HEAD_BYTES + RECORDS * self._record_bytes
         self._file = os.open(folder / "records", os.O_RDWR | os.O_CREAT, 0o600)
         os.ftruncate(self._file, size)  # to the same size by each
         self._map = mmap.mmap(self._file, size)
-        self._bytes = memoryview(self._map)
+        self._bytes = memoryview(self._map)[HEAD_BYTES:]
+        self._lock = common_lock(self._file, self._map)
         self._all = ByteLock(self._file, size)  # a byte behind the last record: guards who has which
         self._records: dict[str, tuple[int, SharedRecord]] = {}
         self.worker, self._place = self._take_place()
@@ -203,8 +205,7 @@ class SharedMemory:
 
     def _at(self, index: int) -> SharedRecord:
         start = index * self._record_bytes + _NAME_BYTES
-        lock = ByteLock(self._file, index * self._record_bytes)
-        return SharedRecord(lock, self._bytes[start : start + self._body_bytes], self._places, self.worker)
+        return SharedRecord(self._lock, self._bytes[start : start + self._body_bytes], self._places, self.worker)
 
     def _everything(self) -> Iterator[tuple[int, SharedRecord]]:
         """Yield every record that has ever been used."""

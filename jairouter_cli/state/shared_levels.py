@@ -10,15 +10,13 @@ import math
 import mmap
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from struct import Struct
 from typing import Final
 
 from jairouter_cli.routing.admission import Demand, Refusal, Shelves, charge, correct, peek
 from jairouter_cli.routing.limit import BUCKET, MOST_NUMBERS, QUEUE, WARMING, WINDOW, Decision, Numbers, Step
-from jairouter_cli.state.file_lock import ByteLock
-from jairouter_cli.state.mutex import BYTES, Mutex
+from jairouter_cli.state.mutex import HEAD_BYTES, common_lock
 
 FIXED_ROWS: Final = 4096
 CLIENT_ROWS: Final = 16_384  # the file is sparse; the configuration says how many of them are used
@@ -33,7 +31,6 @@ _LONG: Final = Struct(f"16sd{MOST_NUMBERS}d")
 _LENGTHS: Final = {BUCKET: 3, QUEUE: 2, WARMING: 4, WINDOW: MOST_NUMBERS}  # by kind, the first of the numbers
 _ENTRIES: Final = {kind: Struct(f"16sd{length}d") for kind, length in _LENGTHS.items()}
 _BUCKET: Final = _ENTRIES[BUCKET]
-_HEAD_BYTES: Final = 2 * BYTES  # the lock, and whether it was made
 _REMEMBERED: Final = 16_384  # names whose place is known without a look
 
 
@@ -102,14 +99,14 @@ class SharedLevels:
 
     def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
         self._clock: Final = clock
-        size = _HEAD_BYTES + (FIXED_ROWS + CLIENT_ROWS) * _ROW_BYTES
+        size = HEAD_BYTES + (FIXED_ROWS + CLIENT_ROWS) * _ROW_BYTES
         self._file: Final = os.open(folder / "levels", os.O_RDWR | os.O_CREAT, 0o600)
         os.ftruncate(self._file, size)  # to the same size by each
         memory = self._map = mmap.mmap(self._file, size)
         self._plans: dict[int, _Plan] = {}
-        self._lock: Final = _lock(self._file, memory)
-        self._fixed: Final = SharedShelf(memory, _HEAD_BYTES, FIXED_ROWS)
-        self._clients: Final = SharedShelf(memory, _HEAD_BYTES + FIXED_ROWS * _ROW_BYTES, CLIENT_ROWS)
+        self._lock: Final = common_lock(self._file, memory)
+        self._fixed: Final = SharedShelf(memory, HEAD_BYTES, FIXED_ROWS)
+        self._clients: Final = SharedShelf(memory, HEAD_BYTES + FIXED_ROWS * _ROW_BYTES, CLIENT_ROWS)
         self._shelves: Final = Shelves(self._fixed, self._clients)
 
     def charge(self, demands: Sequence[Demand]) -> float | Refusal:
@@ -188,17 +185,3 @@ class SharedLevels:
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._file)
-
-
-def _lock(file: int, memory: mmap.mmap) -> AbstractContextManager[object]:
-    """Return the lock at the beginning of the file, which the first one makes; else one on its first byte."""
-    slow = ByteLock(file, 0)
-    try:
-        mutex = Mutex(memory, 0)
-    except OSError:
-        return slow
-    with slow:
-        if not memory[BYTES]:
-            mutex.make()
-            memory[BYTES] = 1
-    return mutex
