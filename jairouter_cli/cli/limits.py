@@ -20,7 +20,12 @@ app = typer.Typer(help="List, show, set and clear limits.", no_args_is_help=True
 
 OptionalService = Annotated[
     str | None,
-    typer.Argument(help="The service, unless --global.", autocompletion=complete_service, show_default=False),
+    typer.Argument(
+        help="The service, unless --global.",
+        autocompletion=complete_service,
+        show_default=False,
+        metavar="[SERVICE]",
+    ),
 ]
 GlobalOption = Annotated[bool, typer.Option("--global", help="The limit of the whole gateway.")]
 InstanceOption = Annotated[

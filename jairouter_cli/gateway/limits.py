@@ -1,13 +1,14 @@
 """The limits of a worker: it asks the levels, those of this host or of several, and turns a refusal into an answer."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from jairouter_cli.config.model import Limiting
-from jairouter_cli.errors import InstancesLimited, RateLimitExceeded
+from jairouter_cli.errors import InstancesLimited, RateLimitExceeded, StateFull
 from jairouter_cli.routing.admission import Demand, Limit, Refusal, Unit, client_of, demanded
 from jairouter_cli.routing.limit import Decision
-from jairouter_cli.routing.record import Memory, OwnMemory
+from jairouter_cli.routing.record import Memory, OwnMemory, Record
 from jairouter_cli.routing.slots import Slots
 from jairouter_cli.routing.table import Pool, Table
 from jairouter_cli.state.levels import Levels, OwnLevels
@@ -75,7 +76,7 @@ class Limits:
             name = cap.name + client
             slots = self._clients.get(name)
             if slots is None:
-                slots = self._clients[name] = Slots(name, self._memory.record(name))
+                slots = self._clients[name] = Slots(name, self._record(name))
             slots.limit = int(cap.rule.capacity)
             if not slots.take():
                 wait_s = slots.expected_wait_s()
@@ -100,9 +101,16 @@ class Limits:
         slots = self._clients.get(name)
         if slots is not None:
             return slots.taken
-        taken = Slots(name, self._memory.record(name)).taken
+        taken = Slots(name, self._record(name)).taken
         self._memory.release(name)
         return taken
+
+    def _record(self, name: str) -> Record:
+        """Return what the workers know of a client in common; where they know too many, this one counts for itself."""
+        try:
+            return self._memory.record(name)
+        except StateFull:
+            return Record()
 
     def _sweep(self, slots: Slots) -> None:
         if slots.is_idle:
@@ -125,9 +133,9 @@ async def standing(limits: Limits, table: Table, client: str) -> dict[str, Any]:
 
 
 def _stands(limits: Limits, limit: Limit, decision: Decision | None, client: str) -> dict[str, Any]:
-    rule, remaining = limit.rule, None if decision is None else round(decision.remaining, 3)
+    rule, most, remaining = limit.rule, limit.rule.limit, None if decision is None else round(decision.remaining, 3)
     if limit.unit is Unit.IN_FLIGHT and client:
-        remaining = rule.limit - limits.under_way(limit, client_of(client))
+        remaining = most - limits.under_way(limit, client_of(client))
     has_window = rule.algorithm is Limiting.SLIDING_WINDOW
     return {
         "place": limit.place,
@@ -136,7 +144,7 @@ def _stands(limits: Limits, limit: Limit, decision: Decision | None, client: str
         "bucket": limit.name,
         "perClient": limit.per_client,
         "algorithm": None if limit.unit is Unit.IN_FLIGHT else rule.algorithm.value,
-        "limit": rule.limit,
+        "limit": int(most),
         "ratePerS": None if has_window or limit.unit is Unit.IN_FLIGHT else rule.rate,
         "windowS": rule.window_s if has_window else None,
         "remaining": remaining,
@@ -150,13 +158,13 @@ def refused(refusal: Refusal, **details: Any) -> RateLimitExceeded:
     shown = {
         "scope": limit.scope,
         "unit": limit.unit.value,
-        "limit": limit.rule.limit,
+        "limit": int(limit.rule.limit),
         "remaining": int(decision.remaining),
-        "retry_after_s": round(decision.retry_after_s, 3),
+        "retry_after_s": math.ceil(decision.retry_after_s * 1000) / 1000,
     }
     kind = InstancesLimited if limit.of_instance else RateLimitExceeded
     error = kind(details={**shown, **details}, retry_after_s=decision.retry_after_s)
-    error.headers["ratelimit-limit"] = f"{limit.rule.limit:.0f}"
-    error.headers["ratelimit-remaining"] = f"{int(decision.remaining)}"
-    error.headers["ratelimit-reset"] = f"{max(1, -(-decision.reset_s // 1)):.0f}"
+    error.headers["ratelimit-limit"] = str(shown["limit"])
+    error.headers["ratelimit-remaining"] = str(shown["remaining"])
+    error.headers["ratelimit-reset"] = str(max(1, math.ceil(decision.reset_s)))
     return error
