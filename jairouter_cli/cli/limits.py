@@ -24,7 +24,7 @@ OptionalService = Annotated[
         help="The service, unless --global.",
         autocompletion=complete_service,
         show_default=False,
-        metavar="[SERVICE]",
+        metavar="SERVICE",
     ),
 ]
 GlobalOption = Annotated[bool, typer.Option("--global", help="The limit of the whole gateway.")]
