@@ -13,18 +13,26 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   ├── ConfigUnreadable
     │   ├── ConfigUnwritable
     │   ├── ConfigLocked
-    │   └── ConfigExists
+    │   ├── ConfigExists
+    │   └── RevisionsUnreadable
     ├── EditError                   an edit does not fit the configuration it was made for
     │   ├── EditImpossible
     │   ├── EditRefused
+    │   ├── ServiceExists
+    │   ├── ServiceNotFound
     │   ├── InstanceNotFound
     │   ├── InstanceAmbiguous
     │   ├── InstanceExists
-    │   └── LimitNotFound
+    │   ├── LimitNotFound
+    │   ├── KeyNotFound
+    │   ├── ConfigOutdated
+    │   ├── RevisionNotFound
+    │   └── RevisionCurrent
     ├── ServeError                  the server could not be started
     │   ├── StateFull
     │   └── StateUnusable
     ├── Unreachable                 no gateway answered
+    ├── NotTakenOver                the file was edited, and a gateway goes on without the edit
     ├── Answered                    a gateway answered with an error
     └── RequestError                what a client of the gateway is told
         ├── InvalidRequest
@@ -39,6 +47,7 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
         ├── RateLimitExceeded
         │   └── InstancesLimited
         ├── NotFromHere
+        ├── TokenMissing
         ├── ServiceUnavailable
         │   ├── InstancesDown
         │   ├── InstancesCooling
@@ -170,6 +179,13 @@ class ConfigExists(StoreError):
     default_hint = "use --force to replace it, or --config FILE to write another"
 
 
+class RevisionsUnreadable(StoreError):
+    """A revision that is kept beside the file cannot be read."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "cannot read the revision {file}: {reason}"}
+    default_hint = "remove that file if it was spoilt"
+
+
 class EditError(JAIRouterError):
     """An edit does not fit the configuration it was made for."""
 
@@ -187,6 +203,19 @@ class EditRefused(EditError):
     """The edit would leave a configuration that cannot be used. Keyword: `listing`, the problems."""
 
     texts: ClassVar[Mapping[str, str]] = {"en": "the edit was not made, for the file would be wrong: {listing}"}
+
+
+class ServiceExists(EditError):
+    """The service is there already. Keyword: `service`."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "there is a service {service} already"}
+
+
+class ServiceNotFound(EditError):
+    """There is no such service in the file. Keyword: `service`."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "there is no service {service} in the file"}
+    default_hint = "`jairouter services add` makes one, as does adding an instance to it"
 
 
 class InstanceNotFound(EditError):
@@ -216,6 +245,32 @@ class LimitNotFound(EditError):
     default_hint = "`jairouter limits list` shows those that there are"
 
 
+class KeyNotFound(EditError):
+    """The configuration has no such key. Keywords: `key`, `candidates` (a phrase)."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "there is no key '{key}'; {candidates}"}
+
+
+class ConfigOutdated(EditError):
+    """The file is another than the one that was expected. Keywords: `expected`, `found`."""
+
+    exit_code = 1
+    texts: ClassVar[Mapping[str, str]] = {"en": "the configuration was changed: expected {expected}, found {found}"}
+    default_hint = "look at what was changed (`jairouter config diff`), then try again"
+
+
+class RevisionNotFound(EditError):
+    """There is no such revision. Keywords: `number`, `present` (a phrase)."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "there is no revision {number}; {present}"}
+
+
+class RevisionCurrent(EditError):
+    """The newest revision cannot be forgotten. Keyword: `number`."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "revision {number} is the current one"}
+
+
 # --- running -------------------------------------------------------------------------------------------------------
 
 
@@ -242,6 +297,15 @@ class Unreachable(JAIRouterError):
     exit_code = 3
     texts: ClassVar[Mapping[str, str]] = {"en": "no gateway answers at {url}: {reason}"}
     default_hint = "start it with `jairouter serve`, or name another with --url"
+
+
+class NotTakenOver(JAIRouterError):
+    """The file was edited, and workers of the gateway go on without the edit. Keywords: `waited_s`, `workers`."""
+
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "the edit was made, but after {waited_s:g} s these workers do not use it: {workers}"
+    }
+    default_hint = "look at the gateway's log, and whether it uses this file"
 
 
 class Answered(JAIRouterError):
@@ -395,6 +459,18 @@ class InstancesLimited(RateLimitExceeded):
     """Every instance that is left has reached a limit of its own."""
 
     reason = "all_instances_limited"
+
+
+class TokenMissing(RequestError):
+    """The management API asks for its token. Keyword: `path`."""
+
+    status = 401
+    type = "authentication_error"
+    reason = "admin_token_required"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "{path} needs the admin token, in Authorization: Bearer or in X-Admin-Token",
+        "zh": "{path} 需要管理令牌 (Authorization: Bearer 或 X-Admin-Token)",
+    }
 
 
 class NotFromHere(RequestError):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from jairouter_cli.cli import config, explain, health, init, instances, limits, mock, output, serve
+from jairouter_cli.cli import config, explain, health, init, instances, limits, mock, output, serve, services
 from jairouter_cli.cli.options import ConfigOption, Globals
 from jairouter_cli.errors import JAIRouterError
 
@@ -22,6 +22,7 @@ app.command("init")(init.init)
 app.command("serve")(serve.serve)
 app.command("health")(health.health)
 app.command("explain")(explain.explain)
+app.add_typer(services.app, name="services")
 app.add_typer(instances.app, name="instances")
 app.add_typer(limits.app, name="limits")
 app.add_typer(config.app, name="config")

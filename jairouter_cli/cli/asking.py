@@ -1,22 +1,32 @@
 """Asking a running gateway: where it is, and what it says."""
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from jairouter_cli.cli import options
 from jairouter_cli.config import paths
-from jairouter_cli.config.model import Server
-from jairouter_cli.config.store import Store
-from jairouter_cli.errors import Answered, JAIRouterError, Unreachable, UsageError
+from jairouter_cli.config.model import Secret, Server
+from jairouter_cli.config.store import Applied, Store
+from jairouter_cli.errors import Answered, JAIRouterError, NotTakenOver, Unreachable, UsageError
+
+_PATIENCE_S: Final = 10.0  # an edit is in force within a second
+_ASKING_S: Final = 5.0
+_PAUSE_S: Final = 0.05
 
 UrlOption = Annotated[
     str | None, typer.Option(help="The gateway's address; by default the one its configuration file names.")
 ]
 TimeoutOption = Annotated[float, typer.Option(help="Seconds to wait for an answer.", min=0.1)]
+
+
+def token(ctx: typer.Context, config: Path | None, url: str | None) -> Secret | None:
+    """Return the admin token that the configuration file names; another gateway is not told it."""
+    return None if url else _server(ctx, config).admin_token
 
 
 def base(ctx: typer.Context, config: Path | None, url: str | None) -> str:
@@ -41,12 +51,27 @@ def _server(ctx: typer.Context, config: Path | None) -> Server:
         return Server()
 
 
+def await_config(applied: Applied) -> None:
+    """Wait until every worker of the running gateway uses a configuration. Raises `Unreachable`, `NotTakenOver`."""
+    server, end = applied.config.server, time.monotonic() + _PATIENCE_S
+    base = base_url(server)
+    while True:
+        found = get(base, "/api/config/store/status", _ASKING_S, token=server.admin_token)["data"]
+        behind = [worker["pid"] for worker in found["workers"] if worker["digest"] != applied.after]
+        if not behind:
+            return
+        if time.monotonic() > end:
+            raise NotTakenOver(waited_s=_PATIENCE_S, workers=", ".join(map(str, behind)))
+        time.sleep(_PAUSE_S)
+
+
 def get(
     base: str,
     path: str,
     timeout_s: float,
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
+    token: Secret | None = None,
 ) -> dict[str, Any]:
     """Ask; return the object that is answered, whatever its status unless it is an error of the gateway's.
 
@@ -56,7 +81,8 @@ def get(
 
     try:
         with httpx.Client(timeout=timeout_s, trust_env=False) as client:
-            answer = client.get(f"{base}{path}", params=query, headers={"accept-language": "en", **(headers or {})})
+            sent = {"accept-language": "en", **_credential(token), **(headers or {})}
+            answer = client.get(f"{base}{path}", params=query, headers=sent)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         raise UsageError(message=f"'{base}' is not an http:// or https:// address") from None
     except httpx.HTTPError as error:
@@ -70,4 +96,12 @@ def get(
     refusal = found.get("error")
     if isinstance(refusal, dict):
         raise Answered(url=base, status=answer.status_code, reason=str(refusal.get("message")))
+    if found.get("success") is False:
+        raise Answered(url=base, status=answer.status_code, reason=str(found.get("message")))
     return found
+
+
+def _credential(token: Secret | None) -> dict[str, str]:
+    """Return the header with the admin token, that of the environment first."""
+    value = os.environ.get("JAIROUTER_ADMIN_TOKEN") or (token.value if token is not None else "")
+    return {"x-admin-token": value} if value else {}

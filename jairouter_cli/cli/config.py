@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jairouter_cli.cli import options, output
+from jairouter_cli.cli import options, output, revisions, values
 from jairouter_cli.cli.options import ConfigOption, JsonOption
 from jairouter_cli.config import paths
 from jairouter_cli.config.model import Config
@@ -17,7 +17,17 @@ from jairouter_cli.config.store import Store
 from jairouter_cli.config.view import as_yaml, plain
 from jairouter_cli.errors import ConfigError
 
-app = typer.Typer(help="Find, show and check the configuration.", no_args_is_help=True)
+app = typer.Typer(help="Find, show, check and change the configuration.", no_args_is_help=True)
+
+
+app.command("history")(revisions.history)
+app.command("diff")(revisions.show_diff)
+app.command("rollback")(revisions.rollback)
+app.command("forget")(revisions.forget)
+app.command("get")(values.get)
+app.command("set")(values.set_value)
+app.command("unset")(values.unset)
+app.command("edit")(values.edit)
 
 
 @app.command("path")

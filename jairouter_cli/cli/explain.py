@@ -41,7 +41,14 @@ def explain(  # noqa: PLR0913 - one option a field
     kind = options.parse_service(service)
     base = asking.base(ctx, config, url)
     query = {"service": kind.value, "model": model, "clientIp": client_ip}
-    found = asking.get(base, "/api/explain", timeout, query, {"x-session-id": session} if session else {})
+    found = asking.get(
+        base,
+        "/api/explain",
+        timeout,
+        query,
+        {"x-session-id": session} if session else {},
+        asking.token(ctx, config, url),
+    )
     output.show(found, as_json=as_json, text=lambda: _text(found))
 
 

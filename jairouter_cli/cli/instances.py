@@ -6,13 +6,13 @@ import typer
 from rich.table import Table
 
 from jairouter_cli.cli import options, output
-from jairouter_cli.cli.options import ConfigOption, JsonOption, ServiceArgument
+from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, ServiceArgument, WaitOption
 from jairouter_cli.config.model import Config, Dialect, Instance, Secret, ServiceType, Url, UrlPath
 from jairouter_cli.config.ops import instances as ops
 from jairouter_cli.config.view import instance_view
 from jairouter_cli.errors import UsageError
 
-app = typer.Typer(help="List, add and remove instances.", no_args_is_help=True)
+app = typer.Typer(help="List, add, change and remove instances.", no_args_is_help=True)
 
 Instances = list[tuple[ServiceType, Instance]]
 
@@ -70,6 +70,8 @@ def add_instance(  # noqa: PLR0913 - one option a field
         int | None, typer.Option(help="Requests that its machine takes at once, all models together.", min=1)
     ] = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Add it, but send it nothing yet.")] = False,
+    expect: ExpectOption = None,
+    wait: WaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -87,8 +89,9 @@ def add_instance(  # noqa: PLR0913 - one option a field
         priority=priority,
         max_concurrency=max_concurrency,
     )
-    applied = options.store(ctx, config).apply(lambda document: ops.add(document, kind, instance))
-    options.report(applied, as_json=as_json)
+    options.edit(
+        ctx, config, lambda document: ops.add(document, kind, instance), expect=expect, wait=wait, as_json=as_json
+    )
 
 
 def _header(text: str) -> tuple[str, Secret]:
@@ -98,6 +101,52 @@ def _header(text: str) -> tuple[str, Secret]:
     return name.strip(), Secret(value)
 
 
+@app.command("update")
+def update_instance(  # noqa: PLR0913 - one option a field
+    ctx: typer.Context,
+    service: ServiceArgument,
+    instance: Annotated[str, typer.Argument(help="MODEL@BASE_URL, or MODEL if that is enough.", metavar="INSTANCE")],
+    *,
+    name: Annotated[str | None, typer.Option(help="Another model's name.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Another address.")] = None,
+    weight: Annotated[int | None, typer.Option(help="Its share of the load, next to the others'.")] = None,
+    path: Annotated[str | None, typer.Option(help="The endpoint's path, if not the usual one.")] = None,
+    adapter: Annotated[Dialect | None, typer.Option(help="What the backend speaks.", case_sensitive=False)] = None,
+    api_key: Annotated[str | None, typer.Option(help="The key for the backend; ${NAME} reads the environment.")] = None,
+    priority: Annotated[int | None, typer.Option(help="Its tier.")] = None,
+    max_concurrency: Annotated[int | None, typer.Option(help="Requests that its machine takes at once.", min=1)] = None,
+    enabled: Annotated[bool | None, typer.Option("--enable/--disable", help="Whether it gets requests.")] = None,
+    expect: ExpectOption = None,
+    wait: WaitOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change an instance; what is not named stays as it is."""
+    kind = options.parse_service(service)
+    values = {
+        "name": name,
+        "base-url": base_url,
+        "weight": weight,
+        "path": path,
+        "adapter": adapter and adapter.value,
+        "api-key": api_key,
+        "priority": priority,
+        "max-concurrency": max_concurrency,
+        "enabled": enabled,
+    }
+    given = {key: value for key, value in values.items() if value is not None}
+    if not given:
+        raise UsageError(message="nothing to change", hint="name what to change, like --weight 2")
+    options.edit(
+        ctx,
+        config,
+        lambda document: ops.update(document, kind, instance, given),
+        expect=expect,
+        wait=wait,
+        as_json=as_json,
+    )
+
+
 @app.command("remove")
 def remove_instance(
     ctx: typer.Context,
@@ -105,10 +154,18 @@ def remove_instance(
     instance: Annotated[str, typer.Argument(help="MODEL@BASE_URL, or MODEL if that is enough.", metavar="INSTANCE")],
     base_url: Annotated[str | None, typer.Argument(help="The base URL, if not given with @.")] = None,
     *,
+    expect: ExpectOption = None,
+    wait: WaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Remove an instance; requests under way are finished."""
     kind = options.parse_service(service)
-    applied = options.store(ctx, config).apply(lambda document: ops.remove(document, kind, instance, base_url))
-    options.report(applied, as_json=as_json)
+    options.edit(
+        ctx,
+        config,
+        lambda document: ops.remove(document, kind, instance, base_url),
+        expect=expect,
+        wait=wait,
+        as_json=as_json,
+    )

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 
 from jairouter_cli.cli import asking, options, output
 from jairouter_cli.cli.asking import TimeoutOption, UrlOption
-from jairouter_cli.cli.options import ConfigOption, JsonOption, complete_service
+from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption, complete_service
 from jairouter_cli.config.model import Config, Limiting, LimitScope, RateLimit
 from jairouter_cli.config.ops import limits as ops
 from jairouter_cli.config.ops.limits import Place
@@ -68,7 +68,8 @@ def show_limit(  # noqa: PLR0913 - one option a field
 ) -> None:
     """Show one limit of the configuration file, or with --live how all stand now."""
     if live:
-        found = asking.get(asking.base(ctx, config, url), "/api/limits", timeout, {"clientIp": client_ip})
+        token = asking.token(ctx, config, url)
+        found = asking.get(asking.base(ctx, config, url), "/api/limits", timeout, {"clientIp": client_ip}, token=token)
         if service or instance or everywhere:
             place = _place(service, instance, everywhere=everywhere)
             found["limits"] = [one for one in found["limits"] if one["place"] == _live_name(place)]
@@ -103,6 +104,8 @@ def set_limit(  # noqa: PLR0913 - one option a field
     max_concurrency: Annotated[
         int | None, typer.Option(help="--per-client-ip: as many of a client at once.", min=1)
     ] = None,
+    expect: ExpectOption = None,
+    wait: WaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -123,25 +126,29 @@ def set_limit(  # noqa: PLR0913 - one option a field
     }
     given = {name: value for name, value in values.items() if value is not None}
     _check(place, set(given))
-    applied = options.store(ctx, config).apply(lambda document: ops.set_limit(document, place, given))
-    options.report(applied, as_json=as_json)
+    options.edit(
+        ctx, config, lambda document: ops.set_limit(document, place, given), expect=expect, wait=wait, as_json=as_json
+    )
 
 
 @app.command("clear")
-def clear_limit(
+def clear_limit(  # noqa: PLR0913 - one option a field
     ctx: typer.Context,
     service: OptionalService = None,
     *,
     instance: InstanceOption = None,
     everywhere: GlobalOption = False,
     per_client: PerClientOption = False,
+    expect: ExpectOption = None,
+    wait: WaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Remove a limit."""
     place = _place(service, instance, everywhere=everywhere, per_client=per_client)
-    applied = options.store(ctx, config).apply(lambda document: ops.clear_limit(document, place))
-    options.report(applied, as_json=as_json)
+    options.edit(
+        ctx, config, lambda document: ops.clear_limit(document, place), expect=expect, wait=wait, as_json=as_json
+    )
 
 
 _NOT_PER_CLIENT = frozenset({"algorithm", "scope", "warm_up_period_s", "cold_factor", "queue"})

@@ -12,7 +12,7 @@ from jairouter_cli.config import paths
 from jairouter_cli.config.model import SERVICE_SPELLINGS, ServiceType
 from jairouter_cli.config.parse import Notice
 from jairouter_cli.config.spelling import service_type
-from jairouter_cli.config.store import Applied, Loaded, Store
+from jairouter_cli.config.store import Applied, Loaded, Operation, Store
 from jairouter_cli.errors import UsageError
 
 ConfigOption = Annotated[
@@ -77,6 +77,31 @@ ServiceArgument = Annotated[
 ]
 
 
+ExpectOption = Annotated[
+    str | None,
+    typer.Option(help="Only if this is still the file's revision (or digest).", metavar="REVISION"),
+]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Wait until every worker of the running gateway uses it.")]
+
+
+def edit(
+    ctx: typer.Context,
+    config: Path | None,
+    operation: Operation,
+    *,
+    as_json: bool,
+    expect: str | None = None,
+    wait: bool = False,
+) -> None:
+    """Edit the file, say what was done, and wait for a running gateway if that is wanted."""
+    applied = store(ctx, config).apply(operation, expect=expect)
+    report(applied, as_json=as_json)
+    if wait:
+        from jairouter_cli.cli.asking import await_config  # noqa: PLC0415 - it imports this module
+
+        await_config(applied)
+
+
 def report(applied: Applied, *, as_json: bool) -> None:
     """Say what an edit did: its summary, or as JSON with the file."""
     tell(applied.file, applied.notices)
@@ -86,5 +111,6 @@ def report(applied: Applied, *, as_json: bool) -> None:
         "summary": change.summary,
         "service": change.service,
         "instance": change.instance,
+        "revision": applied.revision,
     }
     output.show(data, as_json=as_json, text=lambda: change.summary)

@@ -98,6 +98,7 @@ def _announce(loaded: Loaded, server: Server, url: str, *, as_json: bool, demo: 
         for kind, service in loaded.config.model.services.items()
     }
     data = {"url": url, "config": str(loaded.file), "pid": os.getpid(), "workers": server.workers, "services": services}
+    data["management"] = _who_manages(loaded.config.server)
     if as_json:
         output.print_json(data)
     else:
@@ -110,6 +111,7 @@ def _screen(loaded: Loaded, url: str, *, demo: bool) -> RenderableType:
         f"  config   {loaded.file}",
         f"  health   {url}/actuator/health",
         f"  API docs {url}/docs",
+        f"  manage   {url}/api/config   ({_who_manages(loaded.config.server)})",
         "",
         *_services(loaded.config),
         "",
@@ -119,6 +121,13 @@ def _screen(loaded: Loaded, url: str, *, demo: bool) -> RenderableType:
     if not demo:
         lines.append("  jairouter instances add chat MODEL BASE_URL   (in another terminal; no restart needed)")
     return Group(*lines)
+
+
+def _who_manages(server: Server) -> str:
+    """Say who may use the management API."""
+    if os.environ.get("JAIROUTER_ADMIN_TOKEN") or server.admin_token is not None:
+        return "for whoever has the admin token"
+    return "open to everybody" if server.open_management else "this machine only; server.admin-token lets others in"
 
 
 def _services(config: Config) -> list[str]:

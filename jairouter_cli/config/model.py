@@ -128,13 +128,16 @@ class ProbeType(StrEnum):
     TCP = "tcp"
 
 
+MASK: Final = "******"
+
+
 class Secret(Struct, frozen=True):
     """A value that is never shown unless asked for: its `str` and `repr` are a mask."""
 
     value: str
 
     def __str__(self) -> str:
-        return "******"
+        return MASK
 
     __repr__ = __str__
 
@@ -429,7 +432,9 @@ class Server(Struct, frozen=True, kw_only=True):
     """`server`: where the gateway listens and how it speaks; host, port and workers are read at start.
 
     Only a peer among `trusted_proxies` is believed about whom it speaks for. With `route_header` every answer says in
-    `X-JAiRouter-Route` how it came about, which tells clients the addresses of backends.
+    `X-JAiRouter-Route` how it came about, which tells clients the addresses of backends. Whoever has the
+    `admin_token` may use the management API; without one the gateway's own machine may, or, with `open_management`,
+    everybody.
     """
 
     host: Annotated[Text, Alias(("address",))] = "127.0.0.1"
@@ -439,6 +444,8 @@ class Server(Struct, frozen=True, kw_only=True):
     max_body_size: Bytes = Bytes(64 * 1024 * 1024)
     trusted_proxies: tuple[Network, ...] = ()
     route_header: bool = False
+    admin_token: Secret | None = None
+    open_management: bool = False
     management_rate_limit: ManagementLimit = ManagementLimit()
 
 
@@ -480,6 +487,16 @@ class WebClient(Struct, frozen=True, kw_only=True):
     connection_pool: ConnectionPool = ConnectionPool()
 
 
+class StoreSettings(Struct, frozen=True, kw_only=True):
+    """`store`: how many revisions of this file are kept beside it.
+
+    `path` is the folder of upstream's own store (`model-router-config@N.json`), for the API that merges its files.
+    """
+
+    max_revisions: Positive = 100
+    path: Text = "config"
+
+
 class State(Struct, frozen=True, kw_only=True):
     """`state`: where the levels of limits are kept; read at start.
 
@@ -500,3 +517,4 @@ class Config(Struct, frozen=True, kw_only=True):
     model: ModelSection = ModelSection()
     webclient: Annotated[WebClient, Alias(("web-client",))] = WebClient()
     state: State = State()
+    store: StoreSettings = StoreSettings()

@@ -36,7 +36,7 @@ Path = tuple[str | int, ...]
 
 # Sections of upstream's file that belong to its framework, or to parts that this version does not have.
 FOREIGN_SECTIONS: Final = frozenset(
-    {"spring", "springdoc", "management", "logging", "monitoring", "store", "info", "debug", "jairouter"}
+    {"spring", "springdoc", "management", "logging", "monitoring", "info", "debug", "jairouter"}
 )
 STATE_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
@@ -91,6 +91,24 @@ def names_of(struct: type[msgspec.Struct], field: str) -> tuple[str, ...]:
     return (spec.key, *spec.aliases)
 
 
+def members_of(struct: type[msgspec.Struct]) -> tuple[tuple[tuple[str, ...], Any], ...]:
+    """Return the members of a section: the keys of each, the one that is written first, and its kind.
+
+    The kind is a struct for a section, and for a list what its items are; for a mapping what its keys are.
+    """
+    return tuple(((spec.key, *spec.aliases), _kind(spec.kind)) for spec in _fields(struct))
+
+
+def unit_of(struct: type[msgspec.Struct], field: str) -> float:
+    """Return the unit, in seconds, of a duration that is written as a plain number."""
+    spec = next(spec for spec in _fields(struct) if spec.name == field)
+    return spec.unit.seconds if spec.unit is not None else 1.0
+
+
+def _kind(kind: Any) -> Any:
+    return get_args(kind)[0] if get_origin(kind) in {tuple, dict} else kind
+
+
 @cache
 def _fields(struct: type[msgspec.Struct]) -> tuple[_Field, ...]:
     hints = get_type_hints(struct, include_extras=True)
@@ -119,12 +137,21 @@ def _unwrap(hint: Any) -> tuple[Any, tuple[Any, ...]]:
     return hint, ()
 
 
+def read_section(struct: type[msgspec.Struct], members: Mapping[str, Any]) -> Any:
+    """Read a section that came as JSON; placeholders stay what they are. Raises `ConfigInvalid`."""
+    walk = _Walk(Document("", "the request"), None)
+    made = walk.struct(struct, members, ())
+    if walk.problems or made is None:
+        raise ConfigInvalid("the request", walk.problems)
+    return made
+
+
 @dataclass(slots=True)
 class _Walk:
-    """One reading of one document; collects what it meets on its way."""
+    """One reading of one document; collects what it meets on its way. Without `environ` placeholders stay."""
 
     document: Document
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] | None
     problems: list[Problem] = field(default_factory=list)
     consumed: set[Path] = field(default_factory=set)
     foreign: list[str] = field(default_factory=list)
@@ -256,7 +283,7 @@ class _Walk:
         if not isinstance(value, str | int | float):
             return self._wrong(path, "a single value", value)
         try:
-            if isinstance(value, str):
+            if isinstance(value, str) and self.environ is not None:
                 value = scalars.expand(value, self.environ)
             read = _convert(spec, value)
         except scalars.Unset as unset:

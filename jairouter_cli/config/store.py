@@ -1,13 +1,11 @@
 """The file on disk: read, and changed under a lock, whole or not at all.
 
-A change is read, edited, parsed as a whole, and only then written: to a new file beside the old one, flushed to the
-disk, then renamed over it. Whoever reads sees the old file or the new one. The system's errors become ours in
-`_translated`, and nowhere else.
+A change is read, edited, parsed as a whole, and only then written, and noted as a revision (see `history`). The
+system's errors become ours in `_translated`, and nowhere else.
 """
 
 import errno
 import hashlib
-import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,29 +13,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from jairouter_cli.config import files
 from jairouter_cli.config.document import Document
-from jairouter_cli.config.model import Config
+from jairouter_cli.config.history import Author, History, Revision
+from jairouter_cli.config.model import Config, StoreSettings
 from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.parse import Notice, Parsed, parse
+from jairouter_cli.config.spelling import find_key
 from jairouter_cli.errors import (
     ConfigExists,
     ConfigInvalid,
     ConfigLocked,
     ConfigNotFound,
+    ConfigOutdated,
     ConfigUnreadable,
     ConfigUnwritable,
     EditRefused,
+    RevisionCurrent,
     StoreError,
 )
 
 LOCK_WAIT_S: Final = 10.0  # an edit takes milliseconds; whoever holds the lock for longer is stuck
 
-_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-_NEW_FILE_MODE: Final = 0o600  # it will hold keys
 _ANY_WRITE: Final = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _MOUNTED: Final = "mount the file's folder instead of the file, so that it can be replaced"
-# What a file system that cannot flush folders says; the rename has happened by then.
-_CANNOT_FLUSH: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})
+
+_EDITED: Final = "edited in the file"
+_SHORTEST_DIGEST: Final = 8  # characters by which a state of the file may be named
 
 Operation = Callable[[Document], Change]
 
@@ -63,6 +65,8 @@ class Applied:
     notices: tuple[Notice, ...]
     before: str
     after: str
+    revision: int | None
+    """The number under which it was noted; None if that could not be."""
 
     @property
     def changed(self) -> bool:
@@ -84,24 +88,70 @@ class Store:
         parsed = parse(document)
         return Loaded(self.file, document, parsed.config, parsed.notices, _digest(data))
 
-    def apply(self, operation: Operation) -> Applied:
-        """Edit the file; a bad edit, or one that fails halfway, leaves it as it was.
+    def apply(self, operation: Operation, author: Author = Author.CLI, expect: str | None = None) -> Applied:
+        """Edit the file, and note the revision; a bad edit, or one that fails halfway, leaves it as it was.
 
-        Raises what `read` raises, what the operation raises, `ConfigLocked`, `ConfigUnwritable`.
+        With `expect`, only if the file is what the caller has seen: the number of its revision, or its digest or the
+        beginning of it. Raises what `read` raises, what the operation raises, `ConfigOutdated`, `ConfigLocked`,
+        `ConfigUnwritable`.
         """
         target = self._target()
         _check_editable(self.file, target)
         with self._locked(target):
             data = self._bytes(target)
+            before = _digest(data)
             document = Document.load(self._text(data), str(self.file))
+            history = self._history(target, document)
+            if expect is not None:
+                _check_expected(expect, before, history.last)
             change = operation(document)
             text = change.document.dump()
             # judged as it will be read, not as it was built
             parsed = _judged(Document.load(text, str(self.file)), document)
             new = text.encode("utf-8")
-            if new != data:
-                self._replace(target, new)
-        return Applied(self.file, change, parsed.config, parsed.notices, _digest(data), _digest(new))
+            with _translated(self.file):
+                revision: Revision | None = history.note(Author.FILE, _EDITED, self._text(data), before)
+                if new != data:
+                    files.replace(target, new)
+            with suppress(OSError):  # the edit is made; whoever looks next notes it as one of the file
+                revision = history.note(author, change.summary, text, _digest(new))
+        number = revision.number if revision is not None and revision.digest == _digest(new) else None
+        return Applied(self.file, change, parsed.config, parsed.notices, before, _digest(new), number)
+
+    def note(self) -> Revision:
+        """Note the file as it is now as a revision, if nobody has. Raises what `apply` raises."""
+        target = self._target()
+        _check_editable(self.file, target)
+        with self._locked(target):
+            data = self._bytes(target)
+            document = Document.load(self._text(data), str(self.file))
+            parse(document)
+            with _translated(self.file):
+                return self._history(target, document).note(Author.FILE, _EDITED, self._text(data), _digest(data))
+
+    def text(self) -> str:
+        """Return the file's text as it is. Raises `ConfigNotFound`, `ConfigUnreadable`."""
+        return self._text(self._bytes(self.file))
+
+    @property
+    def history(self) -> History:
+        """The revisions, to be read."""
+        return History(self._target(), 1)
+
+    def forget(self, number: int) -> None:
+        """Forget a revision that is not the newest. Raises `RevisionNotFound`, `RevisionCurrent`, `ConfigLocked`."""
+        target = self._target()
+        with self._locked(target), _translated(self.file):
+            history = History(target, 1)
+            if history.numbers[-1:] == [number]:
+                raise RevisionCurrent(number=number)
+            history.remove(number)
+
+    def _history(self, target: Path, document: Document) -> History:
+        section = document.root.get(find_key(document.root, "store") or "store")
+        key = find_key(section, "max-revisions") if isinstance(section, dict) else None
+        most = section[key] if key is not None else None
+        return History(target, most if isinstance(most, int) and most > 0 else StoreSettings().max_revisions)
 
     def create(self, text: str, *, force: bool = False) -> None:
         """Write a new file. Raises `ConfigExists` unless `force`, `ConfigLocked`, `ConfigUnwritable`."""
@@ -116,7 +166,10 @@ class Store:
         with self._locked(target):
             if target.exists() and not force:  # made by another process in the meantime
                 raise ConfigExists(file=str(self.file))
-            self._replace(target, text.encode("utf-8"))
+            data = text.encode("utf-8")
+            self._replace(target, data)
+            with _translated(self.file):
+                History(target, StoreSettings().max_revisions).note(Author.CLI, "made by init", text, _digest(data))
 
     def _target(self) -> Path:
         """Return the file itself, behind any links: a link stays a link."""
@@ -153,25 +206,8 @@ class Store:
             lock.release()
 
     def _replace(self, target: Path, data: bytes) -> None:
-        """Write beside the file, flush, rename over it, flush the folder.
-
-        The name of the new file is always the same, so that one left by a killed process is overwritten by the next.
-        """
-        new = target.with_name(f".{target.name}.new")
         with _translated(self.file):
-            status = target.stat() if target.exists() else None
-            try:
-                new.unlink(missing_ok=True)
-                with os.fdopen(os.open(new, _CREATE, _NEW_FILE_MODE), "wb") as stream:
-                    _like(stream.fileno(), status)
-                    stream.write(data)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                new.replace(target)
-            except BaseException:
-                new.unlink(missing_ok=True)
-                raise
-            _flush_folder(target.parent)
+            files.replace(target, data)
 
 
 def _check_editable(file: Path, target: Path) -> None:
@@ -189,6 +225,15 @@ def _check_editable(file: Path, target: Path) -> None:
             raise ConfigUnwritable(file=str(file), reason=reason)
 
 
+def _check_expected(expect: str, digest: str, last: Revision | None) -> None:
+    """Raise `ConfigOutdated` if the file is not what somebody has seen."""
+    number = last.number if last is not None and last.digest == digest else None
+    by_digest = len(expect) >= _SHORTEST_DIGEST and digest.startswith(expect.lower())
+    if not by_digest and expect != str(number):
+        found = f"revision {number}" if number is not None else f"{digest[:_SHORTEST_DIGEST]}, edited in the file"
+        raise ConfigOutdated(expected=expect, found=found)
+
+
 def _judged(edited: Document, before: Document) -> Parsed:
     """Parse an edited document; if it is bad, say whether the edit or the file is at fault."""
     try:
@@ -196,29 +241,6 @@ def _judged(edited: Document, before: Document) -> Parsed:
     except ConfigInvalid as error:
         parse(before)  # raises if the file was bad already, with lines that can be looked up
         raise EditRefused(listing="; ".join(str(problem) for problem in error.problems)) from None
-
-
-def _like(descriptor: int, status: os.stat_result | None) -> None:
-    """Give a new file the owner, where that is allowed, and the mode of the old one."""
-    if status is None:
-        return
-    own = os.fstat(descriptor)
-    if (status.st_uid, status.st_gid) != (own.st_uid, own.st_gid):
-        with suppress(PermissionError):  # a user who may write the folder but not give files away
-            os.fchown(descriptor, status.st_uid, status.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a rename last through a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _CANNOT_FLUSH:
-            raise
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

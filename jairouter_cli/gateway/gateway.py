@@ -19,6 +19,7 @@ from jairouter_cli.routing.attempts import Circumstances
 from jairouter_cli.routing.budget import RetryBudget
 from jairouter_cli.routing.ledger import Ledger
 from jairouter_cli.routing.table import Table, compile_table
+from jairouter_cli.state.crew import Alone, Crew
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,9 @@ class Gateway:
     worker: int = 0
     rejection: Rejection | None = None
     answers: AnswerCache = field(default_factory=AnswerCache)
+    crew: Crew = field(default_factory=Alone)
+    digest: str = ""
+    """Of the configuration in force."""
     limits: Limits = field(default_factory=lambda: Limits(time.monotonic))
     waiting: WaitingRoom = field(init=False)
     around: Circumstances = field(init=False)
@@ -54,12 +58,18 @@ class Gateway:
         self.waiting = WaitingRoom(self.ledger, self.worker)
         self.around = Circumstances(self.ledger, self.rng, self.clock, RetryBudget())
 
-    def swap(self, config: Config) -> None:
+    def swap(self, config: Config, digest: str = "") -> None:
         """Put a new configuration into force, for all requests that begin from now on."""
         table = compile_table(config)
         self.ledger.reconcile(table.targets)
         self.limits.reconcile(table)
         self.table, self.rejection = table, None
+        self.use(digest)
+
+    def use(self, digest: str) -> None:
+        """Note which configuration is in force, and tell the other workers."""
+        self.digest = digest
+        self.crew.report(digest)
 
     def reject(self, error: JAIRouterError) -> None:
         """Note that the file cannot be used as it is now; what is in force stays."""

@@ -1,10 +1,11 @@
-"""What a worker does as one of several: hears the bell when a slot is free, and, leading, clears up after the dead."""
+"""What a worker does as one of several: hears the bell, and, leading, clears up after the dead."""
 
 import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from jairouter_cli.gateway.queue import WaitingRoom
+from jairouter_cli.state.crew import EDIT, SLOT
 
 if TYPE_CHECKING:
     from jairouter_cli.state.shared import SharedMemory
@@ -12,15 +13,19 @@ if TYPE_CHECKING:
 _LOOK_S: Final = 0.25  # how long what a dead worker had under way is counted
 
 
-async def stay_in_touch(shared: "SharedMemory", waiting: WaitingRoom) -> None:
-    """Do so until cancelled."""
+async def stay_in_touch(shared: "SharedMemory", waiting: WaitingRoom, edited: asyncio.Event) -> None:
+    """Do so until cancelled; `edited` is set when another worker has edited the configuration file."""
     loop = asyncio.get_running_loop()
 
     def hear() -> None:
+        heard = b""
         with suppress(BlockingIOError):
             while True:
-                shared.bell.recv(16)
-        waiting.serve_all()
+                heard += shared.bell.recv(16)
+        if EDIT in heard:
+            edited.set()
+        if SLOT in heard:
+            waiting.serve_all()
 
     loop.add_reader(shared.bell, hear)
     try:

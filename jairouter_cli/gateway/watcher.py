@@ -7,10 +7,11 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from jairouter_cli.config.store import Loaded
+from jairouter_cli.config.store import Store
 from jairouter_cli.errors import JAIRouterError
 from jairouter_cli.gateway.gateway import Gateway
 
@@ -30,37 +31,49 @@ def signature(file: Path) -> Signature:
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-async def watch(gateway: Gateway, file: Path, read: Callable[[], Loaded], current: str) -> None:
-    """Follow the file until cancelled; `current` is the digest of what is in force.
+async def watch(gateway: Gateway, store: Store, leads: Callable[[], bool], edited: asyncio.Event) -> None:
+    """Follow the file until cancelled; the worker that leads notes as a revision what nobody else has.
 
-    An edit is taken over once the file has stood still for one look, so that half a write is not judged.
+    An edit is taken over once the file has stood still for one look, so that half a write is not judged; at once when
+    `edited` says that the edit is one of ours, which are never half.
     """
     # None, not the present signature: an edit between the first read and now must not be missed
     judged: Signature = None
-    before = signature(file)
+    before = signature(store.file)
     while True:
-        await asyncio.sleep(INTERVAL_S)
-        now = signature(file)
-        if now == before and now != judged:
-            current = await _take_over(gateway, read, current)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(edited.wait(), INTERVAL_S)
+        now = signature(store.file)
+        if (edited.is_set() or now == before) and now is not None and now != judged:
+            await _take_over(gateway, store)
+            if leads():
+                await _note(store)
             judged = now
         elif now is None and judged is not None:
-            current = await _take_over(gateway, read, current)
+            await _take_over(gateway, store)
             judged = None
         before = now
+        edited.clear()
 
 
-async def _take_over(gateway: Gateway, read: Callable[[], Loaded], current: str) -> str:
-    """Read the file and put it into force if it is good and new; return the digest of what is in force."""
+async def _take_over(gateway: Gateway, store: Store) -> None:
+    """Read the file and put it into force if it is good and new."""
     try:
-        loaded = await asyncio.to_thread(read)
-        if loaded.digest == current:
+        loaded = await asyncio.to_thread(store.read)
+        if loaded.digest == gateway.digest:
             gateway.rejection = None
-            return current
-        gateway.swap(loaded.config)
+            return
+        gateway.swap(loaded.config, loaded.digest)
     except JAIRouterError as error:
         logger.error("configuration not taken over, the one before stays in force: %s", error)
         gateway.reject(error)
-        return current
+        return
     logger.info("configuration taken over: %s", loaded.file)
-    return loaded.digest
+
+
+async def _note(store: Store) -> None:
+    """Note what is in the file, if nobody has; a file that may only be read has no revisions."""
+    try:
+        await asyncio.to_thread(store.note)
+    except JAIRouterError as error:
+        logger.debug("not noted as a revision: %s", error)

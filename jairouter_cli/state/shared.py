@@ -18,6 +18,7 @@ from typing import Final
 
 from jairouter_cli.errors import StateFull
 from jairouter_cli.routing.record import Number, Numbers, Record
+from jairouter_cli.state.crew import EDIT, SLOT, Worker
 from jairouter_cli.state.file_lock import ByteLock, try_lock
 from jairouter_cli.state.mutex import HEAD_BYTES, common_lock
 
@@ -28,6 +29,8 @@ _NAME_BYTES: Final = 16
 _TEXT_BYTES: Final = 112  # two of them for the length
 _COLUMNS: Final = 4  # in flight, waiting, permits, held
 _NUMBER_BYTES: Final = 8
+_PID_BYTES: Final = 32  # in the file of a place, with what is in force there behind it
+_DIGEST_BYTES: Final = 64
 
 
 def make_folder() -> Path:
@@ -133,9 +136,26 @@ class SharedMemory:
         for place in range(self._places):
             lock = self._try_lock(f"worker-{place}")
             if lock is not None:
-                os.pwrite(lock, f"{os.getpid():<32}".encode(), 0)
+                os.pwrite(lock, f"{os.getpid()}".ljust(_PID_BYTES + _DIGEST_BYTES).encode(), 0)
                 return place, lock
         raise StateFull(what="workers", most=self._places)
+
+    def report(self, digest: str) -> None:
+        """Tell the others which configuration is in force here."""
+        os.pwrite(self._place, digest.encode().ljust(_DIGEST_BYTES), _PID_BYTES)
+
+    def workers(self) -> tuple[Worker, ...]:
+        """Return the workers that live, and what is in force in each."""
+        found = []
+        for place in range(self._places):
+            lock = None if place == self.worker else self._try_lock(f"worker-{place}")
+            if lock is not None:
+                os.close(lock)
+                continue
+            written = (self._folder / f"worker-{place}.lock").read_text()
+            if pid := written[:_PID_BYTES].strip():
+                found.append(Worker(int(pid), written[_PID_BYTES:].strip()))
+        return tuple(found)
 
     def _try_lock(self, name: str) -> int | None:
         return try_lock(self._folder / f"{name}.lock")
@@ -152,7 +172,7 @@ class SharedMemory:
             lock = None if place == self.worker else self._try_lock(f"worker-{place}")
             if lock is None:
                 continue
-            last = os.pread(lock, 32, 0)
+            last = os.pread(lock, _PID_BYTES, 0)
             if last != self._cleared.get(place, b""):
                 for _, record in self._everything():
                     with record.lock:
@@ -228,9 +248,18 @@ class SharedMemory:
         return self._folder / f"bell-{worker}"
 
     def nudge(self, worker: int) -> None:
-        """Ring a worker's bell. One that does not hear looks by itself, a little later."""
+        """Ring a worker's bell: a slot is free. One that does not hear looks by itself, a little later."""
+        self._ring(worker, SLOT)
+
+    def call(self) -> None:
+        """Ring the bells of the other workers: the configuration file was edited."""
+        for place in range(self._places):
+            if place != self.worker:
+                self._ring(place, EDIT)
+
+    def _ring(self, worker: int, what: bytes) -> None:
         with suppress(OSError):
-            self.bell.sendto(b"!", str(self._bell_path(worker)))
+            self.bell.sendto(what, str(self._bell_path(worker)))
 
     def close(self) -> None:
         """Give the place up."""

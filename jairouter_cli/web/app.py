@@ -15,7 +15,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 
-from jairouter_cli.config.store import Loaded, Store
+from jairouter_cli.config.store import Store
 from jairouter_cli.errors import RequestError
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.limits import Limits
@@ -26,13 +26,21 @@ from jairouter_cli.gateway.watcher import watch
 from jairouter_cli.observe.log import log_instance, log_trouble
 from jairouter_cli.routing.ledger import Ledger
 from jairouter_cli.routing.table import compile_table
+from jairouter_cli.state.crew import Alone
 from jairouter_cli.state.redis import RedisLevels
 from jairouter_cli.web.actuator import actuator_routes
 from jairouter_cli.web.asgi import endpoint_routes
 from jairouter_cli.web.errors import answer_bug, answer_http_exception, answer_request_error
 from jairouter_cli.web.explain import explain_routes
-from jairouter_cli.web.guard import not_too_often
+from jairouter_cli.web.guard import not_too_often, operators_only
 from jairouter_cli.web.limits import limits_routes
+from jairouter_cli.web.manage.door import Door
+from jairouter_cli.web.manage.envelope import Refused, answer_refusal
+from jairouter_cli.web.manage.instances import instance_routes
+from jairouter_cli.web.manage.limits import service_limit_routes
+from jairouter_cli.web.manage.models import catalogue_routes
+from jairouter_cli.web.manage.services import service_routes
+from jairouter_cli.web.manage.versions import version_routes
 from jairouter_cli.web.models import model_routes
 from jairouter_cli.web.openai import OpenAI
 from jairouter_cli.web.rsgi import RsgiApplication
@@ -73,8 +81,10 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
         ledger=Ledger(shared, log_instance),
         worker=0 if shared is None else shared.worker,
         limits=limits,
+        crew=shared or Alone(),
     )
-    return application(gateway, store, loaded, shared)
+    gateway.use(loaded.digest)
+    return application(gateway, store, shared)
 
 
 def _share(folder: Path, workers: int) -> "SharedMemory":
@@ -89,18 +99,19 @@ def _share_levels(folder: Path) -> "SharedLevels":
     return SharedLevels(folder, time.monotonic)
 
 
-def application(gateway: Gateway, store: Store, loaded: Loaded, shared: "SharedMemory | None" = None) -> Litestar:
+def application(gateway: Gateway, store: Store, shared: "SharedMemory | None" = None) -> Litestar:
     """Build the application over a gateway that follows a store."""
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        edited = asyncio.Event()
         leads = _alone if shared is None else shared.leads
         work: list[Coroutine[Any, Any, None]] = [
-            watch(gateway, store.file, store.read, loaded.digest),
+            watch(gateway, store, leads, edited),
             probe_all(gateway, Random(), leads),
         ]
         if shared is not None:
-            work.append(stay_in_touch(shared, gateway.waiting))
+            work.append(stay_in_touch(shared, gateway.waiting, edited))
         if (far := gateway.limits.far) is not None:
             work.append(far.run())
         tasks = [asyncio.create_task(one) for one in work]
@@ -117,7 +128,7 @@ def application(gateway: Gateway, store: Store, loaded: Loaded, shared: "SharedM
         if shared is not None:
             shared.close()
 
-    openai = OpenAI(gateway)
+    openai, door = OpenAI(gateway), Door(gateway, store)
     return Litestar(
         route_handlers=[
             *endpoint_routes(openai),
@@ -126,15 +137,27 @@ def application(gateway: Gateway, store: Store, loaded: Loaded, shared: "SharedM
                 route_handlers=[
                     *model_routes(gateway),
                     *actuator_routes(gateway),
-                    *explain_routes(gateway),
-                    *limits_routes(gateway),
                 ],
                 guards=[not_too_often],
+            ),
+            Router(
+                "/",
+                route_handlers=[
+                    *explain_routes(gateway),
+                    *limits_routes(gateway),
+                    *service_routes(door),
+                    *service_limit_routes(door),
+                    *instance_routes(door),
+                    *version_routes(door),
+                    *catalogue_routes(gateway),
+                ],
+                guards=[not_too_often, operators_only],
             ),
         ],
         lifespan=[lifespan],
         state=State({"gateway": gateway, "openai": openai}),
         exception_handlers={
+            Refused: answer_refusal,
             HTTPException: answer_http_exception,
             RequestError: answer_request_error,
             Exception: answer_bug,

@@ -17,6 +17,10 @@ from jairouter_cli.errors import (
     RequestError,
     RouteNotFound,
 )
+from jairouter_cli.web.manage.envelope import envelope
+
+# Where upstream answers in its envelope, errors too (contract 2.1).
+ENVELOPED: Final = ("/api/config", "/api/models", "/api/services", "/api/instances")
 
 logger: Final = logging.getLogger("jairouter")
 
@@ -73,6 +77,8 @@ def answer_request_error(request: Request[Any, Any, Any], error: RequestError) -
     """Answer a typed handler's request with an error."""
     default: Locale = request.app.state.gateway.table.config.server.locale
     locale = negotiate(request.headers.get("accept-language"), default)
+    if request.url.path.startswith(ENVELOPED):
+        return envelope(error.message(locale), None, error.status, error_headers(error))
     return Response(error_object(error, locale), status_code=error.status, headers=error_headers(error))
 
 

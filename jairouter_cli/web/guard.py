@@ -1,22 +1,51 @@
 """Who may ask the gateway about itself and its backends, and how often."""
 
+import hmac
 import ipaddress
-from typing import Any
+import os
+from collections.abc import Iterator
+from typing import Any, Final
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from jairouter_cli.errors import NotFromHere
+from jairouter_cli.config.model import Server
+from jairouter_cli.errors import NotFromHere, TokenMissing
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.limits import refused
 from jairouter_cli.routing.admission import Refusal, client_of, demanded
 from jairouter_cli.web.client_ip import client_ip
 
+TOKEN_VARIABLE: Final = "JAIROUTER_ADMIN_TOKEN"  # noqa: S105 - its name
 
-def own_machine_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Let nobody in from another machine. Raises `NotFromHere`."""
-    if not _is_loopback(_client(connection)):
+
+def operators_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Let in who has the admin token, or, where there is none, programs on the gateway's own machine.
+
+    Raises `TokenMissing`, `NotFromHere`.
+    """
+    gateway: Gateway = connection.app.state.gateway
+    server = gateway.table.config.server
+    token = admin_token(server)
+    if token is not None:
+        if not any(hmac.compare_digest(given.encode(), token.encode()) for given in _given(connection)):
+            raise TokenMissing(path=connection.url.path)
+    elif not server.open_management and not _is_loopback(_client(connection)):
         raise NotFromHere(path=connection.url.path)
+
+
+def admin_token(server: Server) -> str | None:
+    """Return the token that the environment or the configuration names, the environment first."""
+    named = os.environ.get(TOKEN_VARIABLE)
+    return named or (server.admin_token.value if server.admin_token is not None else None)
+
+
+def _given(connection: ASGIConnection[Any, Any, Any, Any]) -> Iterator[str]:
+    """Yield what was given as a token."""
+    scheme, _, credential = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        yield credential.strip()
+    yield connection.headers.get("x-admin-token", "")
 
 
 def not_too_often(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:

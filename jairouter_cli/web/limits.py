@@ -7,13 +7,12 @@ from litestar.params import Parameter
 
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.limits import standing
-from jairouter_cli.web.guard import own_machine_only
 
 
 def limits_routes(gateway: Gateway) -> list[Any]:
     """Return the route."""
 
-    @get("/api/limits", summary="Show how the limits stand now", guards=[own_machine_only])
+    @get("/api/limits", summary="Show how the limits stand now")
     async def limits(client: Annotated[str, Parameter(query="clientIp")] = "") -> dict[str, Any]:
         """Every limit with what is left of it; those that each client has for itself, for the client that is named."""
         return await standing(gateway.limits, gateway.table, client)

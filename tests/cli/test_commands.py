@@ -125,6 +125,7 @@ def test_json_everywhere(file: Path) -> None:
         "summary": "added instance m@http://h to service tts",
         "service": "tts",
         "instance": "m@http://h",
+        "revision": 2,
     }
     listed = json.loads(run("instances", "list", "chat", "--json", "--config", str(file)).stdout)
     assert listed == [

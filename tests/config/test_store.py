@@ -68,8 +68,9 @@ def names(store: Store) -> set[str]:
 
 
 def leftovers(store: Store) -> list[str]:
-    """Return what lies beside the file, but for its lock."""
-    return sorted(path.name for path in store.file.parent.iterdir() if not path.name.endswith(".lock"))
+    """Return what lies beside the file, but for its lock and its revisions."""
+    names = (path.name for path in store.file.parent.iterdir())
+    return sorted(name for name in names if not name.endswith((".lock", ".revisions")))
 
 
 def test_an_edit_is_applied(store: Store) -> None:

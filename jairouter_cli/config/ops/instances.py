@@ -9,8 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from jairouter_cli.config.document import Document
-from jairouter_cli.config.model import Instance, ServiceType
+from jairouter_cli.config.model import MASK, Instance, ServiceType
 from jairouter_cli.config.ops.change import Change
+from jairouter_cli.config.ops.sections import merge
 from jairouter_cli.config.spelling import camel, find_key, kebab, service_type
 from jairouter_cli.config.view import plain
 from jairouter_cli.errors import InstanceAmbiguous, InstanceExists, InstanceNotFound
@@ -63,6 +64,44 @@ def remove(document: Document, service: ServiceType, wanted: str, base_url: str 
     entry = _chosen(service, _entries(document, path), f"{wanted}@{base_url}" if base_url else wanted)
     summary = f"removed instance {entry.id} from service {service}"
     return Change(document.remove((*path, entry.index)), summary, service.value, entry.id)
+
+
+def update(document: Document, service: ServiceType, wanted: str, members: Mapping[str, Any]) -> Change:
+    """Change what is named of an instance; what is not named stays.
+
+    Raises `InstanceNotFound`, `InstanceAmbiguous`, `InstanceExists` if it would be as another one, `EditImpossible`.
+    """
+    path, before = place(document, service, wanted)
+    edited = merge(document, path, Instance, members)
+    present = [entry.plain_id for entry in _entries(document, path[:-1])]
+    now = _entry(0, edited.get(path)).plain_id
+    if now in present and now != trimmed(before).partition("#")[0]:
+        raise InstanceExists(service=service.value, instance=now)
+    return Change(edited, f"changed instance {before} of service {service}", service.value, now)
+
+
+def unmasked(document: Document, service: ServiceType, members: Any) -> Any:
+    """Return an instance as it came, with what is masked in it as it stands in the file."""
+    if not isinstance(members, Mapping):
+        return members
+    path = instances_path(document, service)
+    wanted = _entry(0, members).plain_id
+    entry = next((entry for entry in _entries(document, path) if entry.plain_id == wanted), None)
+    node = document.get((*path, entry.index)) if entry is not None else {}
+    return _with_secrets_of(node, members)
+
+
+def _with_secrets_of(node: Mapping[str, Any], members: Mapping[str, Any]) -> dict[str, Any]:
+    found = {}
+    for key, value in members.items():
+        there = node.get(find_key(node, key) or key)
+        if value == MASK:
+            found[key] = there
+        elif isinstance(value, Mapping) and isinstance(there, Mapping):
+            found[key] = _with_secrets_of(there, value)
+        else:
+            found[key] = value
+    return found
 
 
 def place(document: Document, service: ServiceType, wanted: str) -> tuple[Path, str]:

@@ -1,0 +1,74 @@
+"""`jairouter services`: list, add and remove the services that the gateway offers."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import RenderableType
+
+from jairouter_cli.cli import options, output
+from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, ServiceArgument, WaitOption
+from jairouter_cli.config.model import Config, Dialect
+from jairouter_cli.config.ops import services as ops
+
+app = typer.Typer(help="List, add and remove services.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_services(ctx: typer.Context, *, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the services that are configured."""
+    rows = _rows(options.read(ctx, config).config)
+    output.show(rows, as_json=as_json, text=lambda: _table(rows))
+
+
+def _rows(config: Config) -> list[dict[str, Any]]:
+    return [
+        {
+            "service": kind.value,
+            "instances": len(service.instances),
+            "models": len({one.name for one in service.instances}),
+            "adapter": (service.adapter or config.model.adapter).value,
+            "loadBalance": (service.load_balance or config.model.load_balance).type.value,
+        }
+        for kind, service in config.model.services.items()
+    ]
+
+
+def _table(rows: list[dict[str, Any]]) -> RenderableType:
+    if not rows:
+        return "no services; add one with `jairouter services add SERVICE`, or an instance to it"
+    columns = ("SERVICE", "INSTANCES", "MODELS", "ADAPTER", "LOAD BALANCE")
+    return output.table(columns, (tuple(row.values()) for row in rows))
+
+
+@app.command("add")
+def add_service(
+    ctx: typer.Context,
+    service: ServiceArgument,
+    *,
+    adapter: Annotated[Dialect | None, typer.Option(help="What its backends speak.", case_sensitive=False)] = None,
+    expect: ExpectOption = None,
+    wait: WaitOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add a service without instances."""
+    kind = options.parse_service(service)
+    members = {"adapter": adapter.value} if adapter else {}
+    options.edit(
+        ctx, config, lambda document: ops.add(document, kind, members), expect=expect, wait=wait, as_json=as_json
+    )
+
+
+@app.command("remove")
+def remove_service(
+    ctx: typer.Context,
+    service: ServiceArgument,
+    *,
+    expect: ExpectOption = None,
+    wait: WaitOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a service with its instances; requests under way are finished."""
+    kind = options.parse_service(service)
+    options.edit(ctx, config, lambda document: ops.remove(document, kind), expect=expect, wait=wait, as_json=as_json)

@@ -1,0 +1,113 @@
+"""`jairouter config get|set|unset|edit`: single values of the configuration file, and the file in an editor."""
+
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jairouter_cli.cli import options, output
+from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption
+from jairouter_cli.config.document import Document
+from jairouter_cli.config.ops import values as ops
+from jairouter_cli.config.ops.change import Change
+from jairouter_cli.config.parse import parse
+from jairouter_cli.config.view import as_yaml
+from jairouter_cli.errors import JAIRouterError, UsageError
+
+KeyArgument = Annotated[
+    str, typer.Argument(help="Like server.port or model.services.chat.instances[0].weight.", metavar="KEY")
+]
+
+
+def get(
+    ctx: typer.Context,
+    key: KeyArgument,
+    *,
+    secrets: Annotated[bool, typer.Option("--secrets", help="Show keys and headers, too.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the value of a key that is in force, its default if the file says nothing."""
+    loaded = options.read(ctx, config)
+    value = ops.value_at(as_yaml(loaded.config, reveal=secrets), key)
+    output.show(value, as_json=as_json or isinstance(value, dict | list), text=lambda: _plain(value))
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def set_value(
+    ctx: typer.Context,
+    key: KeyArgument,
+    value: Annotated[str, typer.Argument(help="YAML: a word, a number, [a, list], {a: mapping}.", metavar="VALUE")],
+    *,
+    expect: ExpectOption = None,
+    wait: WaitOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set a key in the file."""
+    try:
+        read = Document.load(f"value: {value}\n", "VALUE").get(("value",))
+    except JAIRouterError as error:
+        raise UsageError(message=f"not a value in YAML: {error}") from None
+    options.edit(
+        ctx,
+        config,
+        lambda document: ops.set_value(document, key, read),
+        expect=expect,
+        wait=wait,
+        as_json=as_json,
+    )
+
+
+def unset(
+    ctx: typer.Context,
+    key: KeyArgument,
+    *,
+    expect: ExpectOption = None,
+    wait: WaitOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a key from the file; its default holds then."""
+    options.edit(
+        ctx, config, lambda document: ops.unset_value(document, key), expect=expect, wait=wait, as_json=as_json
+    )
+
+
+def edit(
+    ctx: typer.Context, *, wait: WaitOption = False, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Open the file in $VISUAL or $EDITOR; what is wrong with the result is said, and the file stays as it was."""
+    store = options.store(ctx, config)
+    loaded = store.read()
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", prefix="jairouter-", encoding="utf-8", delete=False) as copy:
+        copy.write(loaded.document.dump())
+    draft = Path(copy.name)
+    command = [*shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"), str(draft)]
+    try:
+        code = subprocess.run(command, check=False).returncode  # noqa: S603 - the user's own editor
+    except OSError as error:
+        raise UsageError(message=f"cannot start the editor {command[0]}: {error.strerror}") from None
+    if code:
+        raise UsageError(message=f"the editor ended with code {code}; nothing was changed")
+    edited = Document.load(draft.read_text("utf-8"), str(draft))
+    if edited.dump() == loaded.document.dump():
+        draft.unlink()
+        output.say("nothing was changed")
+        return
+    try:
+        parse(edited)
+    except JAIRouterError as error:
+        error.hint = f"the file is as it was; your draft is {draft}"
+        raise
+    options.edit(
+        ctx, config, lambda _: Change(edited, "edited by hand"), expect=loaded.digest, wait=wait, as_json=as_json
+    )
+    draft.unlink()

@@ -1,0 +1,114 @@
+"""The revisions of a configuration file: each is a whole text, with its number, time, author and summary.
+
+They lie in a folder beside the file, a JSON file each, readable by its owner only: they hold what the configuration
+holds, keys too. To be written under the lock of the store. A change that was made by nobody who tells (an editor, a
+process that was killed before it could tell) is noted when it is seen: the file is what counts.
+"""
+
+import difflib
+import re
+from contextlib import suppress
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from jairouter_cli.config import files
+from jairouter_cli.config.model import MASK
+from jairouter_cli.errors import RevisionNotFound, RevisionsUnreadable
+
+FOUND: Final = "as it was found"
+_FOLDER_MODE: Final = 0o700
+_NAME: Final = re.compile(r"(\d+)\.json")
+# A key, token or header's value; a placeholder is none.
+_SECRET: Final = re.compile(
+    r"""((?:api[-_]?key|[\w-]*token|password|secret|authorization)['"]?\s*:\s*)(?!\$\{)("[^"]*"|'[^']*'|[^\s,}#]+(?:\s[^,}#]+)?)""",
+    re.IGNORECASE,
+)
+
+
+class Author(StrEnum):
+    """Who made a change: a command, the management API, or an editor of the file."""
+
+    CLI = "cli"
+    API = "api"
+    FILE = "file"
+
+
+class Revision(msgspec.Struct, frozen=True, kw_only=True):
+    """One state of the file; `at` is UTC in ISO 8601, `digest` the SHA-256 of the file's bytes in hex."""
+
+    number: int
+    at: str
+    author: Author
+    summary: str
+    digest: str
+    text: str
+
+
+class History:
+    """The revisions of one file, the `most` newest of them."""
+
+    def __init__(self, file: Path, most: int) -> None:
+        self._folder: Final = file.with_name(f".{file.name}.revisions")
+        self._most: Final = most
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers that there are, ascending."""
+        with suppress(FileNotFoundError):
+            found = (_NAME.fullmatch(path.name) for path in self._folder.iterdir())
+            return sorted(int(match[1]) for match in found if match)
+        return []
+
+    def read(self, number: int) -> Revision:
+        """Return a revision. Raises `RevisionNotFound`, `RevisionsUnreadable`."""
+        try:
+            return msgspec.json.decode(self._path(number).read_bytes(), type=Revision)
+        except FileNotFoundError:
+            raise RevisionNotFound(number=number, present=_listed(self.numbers)) from None
+        except (OSError, msgspec.MsgspecError) as error:
+            raise RevisionsUnreadable(file=str(self._path(number)), reason=str(error)) from None
+
+    @property
+    def last(self) -> Revision | None:
+        """The newest one."""
+        numbers = self.numbers
+        return self.read(numbers[-1]) if numbers else None
+
+    def note(self, author: Author, summary: str, text: str, digest: str) -> Revision:
+        """Add a revision unless the newest one is the same text; return the newest. Raises `OSError`."""
+        last = self.last
+        if last is not None and last.digest == digest:
+            return last
+        number = 1 if last is None else last.number + 1
+        summary = FOUND if last is None and author is Author.FILE else summary
+        at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        made = Revision(number=number, at=at, author=author, summary=summary, digest=digest, text=text)
+        self._folder.mkdir(_FOLDER_MODE, exist_ok=True)
+        files.replace(self._path(number), msgspec.json.format(msgspec.json.encode(made), indent=1))
+        for old in self.numbers[: -self._most]:
+            self._path(old).unlink(missing_ok=True)
+        return made
+
+    def remove(self, number: int) -> None:
+        """Forget a revision. Raises `RevisionNotFound`, `OSError`."""
+        self.read(number)
+        self._path(number).unlink()
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number}.json"
+
+
+def diff(before: str, after: str, names: tuple[str, str], *, reveal: bool) -> str:
+    """Return what changed between two texts, as `diff -u` shows it; values of keys masked unless they are revealed."""
+    found = "\n".join(difflib.unified_diff(before.splitlines(), after.splitlines(), *names, lineterm=""))
+    return found if reveal else _SECRET.sub(rf"\1{MASK}", found)
+
+
+def _listed(numbers: list[int]) -> str:
+    if not numbers:
+        return "there are none yet"
+    return f"there is {numbers[0]}" if len(numbers) == 1 else f"there are {numbers[0]} to {numbers[-1]}"

@@ -1,0 +1,10 @@
+"""Going back to a revision."""
+
+from jairouter_cli.config.document import Document
+from jairouter_cli.config.history import Revision
+from jairouter_cli.config.ops.change import Change
+
+
+def roll_back(document: Document, revision: Revision) -> Change:
+    """Put a revision's text in the place of the file's. Raises `ConfigSyntaxError` if it is none."""
+    return Change(Document.load(revision.text, document.file), f"rolled back to revision {revision.number}")

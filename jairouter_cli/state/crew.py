@@ -1,0 +1,48 @@
+"""The workers of a server, and which configuration is in force in each."""
+
+import os
+from typing import Final, NamedTuple, Protocol
+
+# What the bell of a worker is rung for.
+SLOT: Final = b"s"
+EDIT: Final = b"e"
+
+
+class Worker(NamedTuple):
+    """One worker; `digest` is that of the configuration that it uses."""
+
+    pid: int
+    digest: str
+
+
+class Crew(Protocol):
+    """All workers of a server."""
+
+    def report(self, digest: str) -> None:
+        """Tell the others which configuration is in force here."""
+
+    def workers(self) -> tuple[Worker, ...]:
+        """Return the workers that live, and what is in force in each."""
+
+    def call(self) -> None:
+        """Tell the other workers that the file was edited, so that they need not find out."""
+
+
+class Alone:
+    """A worker without others."""
+
+    __slots__ = ("_digest",)
+
+    def __init__(self) -> None:
+        self._digest = ""
+
+    def report(self, digest: str) -> None:
+        """Note which configuration is in force."""
+        self._digest = digest
+
+    def workers(self) -> tuple[Worker, ...]:
+        """Return this one."""
+        return (Worker(os.getpid(), self._digest),)
+
+    def call(self) -> None:
+        """There is no other."""

@@ -1,0 +1,109 @@
+"""The door of the management API to the store: one edit, and an answer when every worker goes by it."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from jairouter_cli.config.history import Author, Revision
+from jairouter_cli.config.model import Config
+from jairouter_cli.config.store import Applied, Operation, Store
+from jairouter_cli.errors import (
+    ConfigError,
+    ConfigOutdated,
+    EditError,
+    EditRefused,
+    InstanceExists,
+    InstanceNotFound,
+    RevisionNotFound,
+    ServiceExists,
+    ServiceNotFound,
+    StoreError,
+)
+from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.web.manage.envelope import AnyRequest, Refused
+
+# What upstream says where an edit does not fit (contract 2.2 to 2.4), and what we do where it says nothing.
+_REFUSALS: Final[Mapping[type[EditError], tuple[int, str]]] = {
+    ConfigOutdated: (412, "配置已被修改: {error}"),
+    RevisionNotFound: (404, "指定版本的配置不存在: {number}"),
+    InstanceExists: (400, "实例已存在: {instance}"),
+    InstanceNotFound: (400, "实例不存在: {instance}"),
+    ServiceExists: (400, "参数验证失败: 服务类型已存在: {service}"),
+    ServiceNotFound: (400, "参数验证失败: 服务类型不存在: {service}"),
+    EditRefused: (400, "参数验证失败: {listing}"),
+}
+_REFUSAL: Final = (400, "参数验证失败: {error}")
+
+_PATIENCE_S: Final = 3.0  # the workers look five times a second
+_PAUSE_S: Final = 0.02
+
+
+class Door:
+    """The store of a gateway, as the API uses it."""
+
+    def __init__(self, gateway: Gateway, store: Store) -> None:
+        self._gateway: Final = gateway
+        self.store: Final = store
+
+    @property
+    def config(self) -> Config:
+        """What is in force."""
+        return self._gateway.table.config
+
+    async def edit(self, request: AnyRequest, operation: Operation, failed: str) -> Applied:
+        """Make an edit, take it over here, and wait until the other workers have. Raises `Refused`."""
+        expect = request.headers.get("if-match", "").strip().removeprefix("W/").strip('"') or None
+        if expect == "*":
+            expect = None
+        applied: Applied = await self.call(failed, lambda: self.store.apply(operation, Author.API, expect))
+        if self._gateway.digest != applied.after:
+            self._gateway.swap(applied.config, applied.after)
+            self._gateway.crew.call()
+        end = time.monotonic() + _PATIENCE_S
+        while self.behind(applied.after) and time.monotonic() < end:  # noqa: ASYNC110 - other processes are waited for
+            await asyncio.sleep(_PAUSE_S)
+        return applied
+
+    async def call(self, failed: str, work: Callable[[], Any]) -> Any:
+        """Do what touches files, beside the event loop. Raises `Refused`."""
+        try:
+            return await asyncio.to_thread(work)
+        except StoreError as error:
+            raise Refused(500, f"{failed}: {error}") from None
+        except ConfigError as error:
+            raise Refused(400, "参数验证失败: " + (", ".join(map(str, error.problems)) or str(error))) from None
+        except EditError as error:
+            status, text = next((said for kind, said in _REFUSALS.items() if isinstance(error, kind)), _REFUSAL)
+            raise Refused(status, text.format(error=error, **error.params)) from None
+
+    def behind(self, digest: str) -> list[int]:
+        """Return the workers that do not go by a configuration."""
+        return [worker.pid for worker in self._gateway.crew.workers() if worker.digest != digest]
+
+    def outcome(self, applied: Applied, **more: Any) -> dict[str, Any]:
+        """Return what an edit came to: the revision, and which workers do not go by it yet."""
+        behind = self.behind(applied.after)
+        return {**more, "revision": applied.revision, "inForce": not behind, "workersBehind": behind}
+
+    @staticmethod
+    def tags(applied: Applied) -> dict[str, str]:
+        """Return the headers by which the next edit can say what it has seen."""
+        return {"etag": f'"{applied.after}"'}
+
+    def standing(self) -> dict[str, Any]:
+        """Return how the file, its revisions and the workers stand. To be called beside the event loop."""
+        last = self.store.history.last
+        rejection = self._gateway.rejection
+        return {
+            "file": str(self.store.file),
+            "revision": None if last is None else last.number,
+            "digest": self._gateway.digest,
+            "workers": [worker._asdict() for worker in self._gateway.crew.workers()],
+            "rejected": None if rejection is None else str(rejection.error),
+        }
+
+    def revisions(self) -> list[Revision]:
+        """Return all revisions. To be called beside the event loop."""
+        history = self.store.history
+        return [history.read(number) for number in history.numbers]

@@ -1,0 +1,57 @@
+"""The envelope of the management API (contract 2.1), and what is refused in it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+
+from jairouter_cli.config.model import ServiceType
+from jairouter_cli.config.spelling import service_type
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class Refused(Exception):
+    """A request that is answered with an error; `message` is upstream's own where it has one."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+def envelope(
+    message: str, data: Any = None, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response[Any]:
+    """Return an answer: its members in upstream's order, none of them null."""
+    body: dict[str, Any] = {"success": status < 400, "message": message}  # noqa: PLR2004
+    if data is not None:
+        body["data"] = data
+    body["timestamp"] = datetime.now().isoformat()  # noqa: DTZ005 - upstream's: local, without a zone
+    return Response(body, status_code=status, headers=dict(headers or {}))
+
+
+def answer_refusal(_: AnyRequest, error: Refused) -> Response[Any]:
+    """Answer what a handler refused."""
+    return envelope(error.message, status=error.status)
+
+
+def known_service(text: str) -> ServiceType:
+    """Return the service that a path names, in any spelling. Raises `Refused`."""
+    found = service_type(text)
+    if found is None:
+        raise Refused(400, f"参数验证失败: 无效的服务类型: {text}")
+    return found
+
+
+async def json_object(request: AnyRequest) -> dict[str, Any]:
+    """Return the body, a JSON object. Raises `Refused`."""
+    try:
+        body = msgspec.json.decode(await request.body())
+    except msgspec.DecodeError as error:
+        raise Refused(400, f"参数验证失败: 请求体不是有效的 JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise Refused(400, "参数验证失败: 请求体必须是 JSON 对象")
+    return body

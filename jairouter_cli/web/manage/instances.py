@@ -1,0 +1,104 @@
+"""`/api/config/instance`: the instances of a service (contract 2.3)."""
+
+from typing import Annotated, Any
+
+from litestar import Response, delete, get, post, put
+from litestar.params import Parameter
+
+from jairouter_cli.config.model import Instance, ServiceType
+from jairouter_cli.config.ops import instances as ops
+from jairouter_cli.config.ops.sections import written
+from jairouter_cli.config.parse import read_section
+from jairouter_cli.web.manage.door import Door
+from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope, json_object, known_service
+from jairouter_cli.web.manage.views import instance_view
+
+BASE = "/api/config/instance"
+
+ModelName = Annotated[str, Parameter(query="modelName")]
+BaseUrl = Annotated[str, Parameter(query="baseUrl")]
+
+
+def instance_routes(door: Door) -> list[Any]:
+    """Return the routes."""
+
+    def of(kind: ServiceType) -> tuple[Instance, ...]:
+        service = door.config.model.services.get(kind)
+        return service.instances if service else ()
+
+    @get(f"{BASE}/type/{{service_type:str}}", summary="获取指定服务的所有实例")
+    async def listed(service_type: str, *, reveal: bool = False) -> Response[Any]:
+        """All instances of a service; none if it is not configured."""
+        shown = [instance_view(one, reveal=reveal) for one in of(known_service(service_type))]
+        return envelope("获取实例列表成功", shown)
+
+    @get("/api/instances", summary="获取所有实例")
+    async def everywhere(*, reveal: bool = False) -> Response[Any]:
+        """All instances of all services."""
+        shown = [
+            {"serviceType": kind.value, **instance_view(one, reveal=reveal)}
+            for kind, service in door.config.model.services.items()
+            for one in service.instances
+        ]
+        return envelope("获取实例列表成功", shown)
+
+    @get(f"{BASE}/info/{{service_type:str}}", summary="获取单个实例的信息")
+    async def info(
+        service_type: str, model_name: ModelName, base_url: BaseUrl, *, reveal: bool = False
+    ) -> Response[Any]:
+        """One instance, by its model and its address."""
+        wanted = ops.trimmed(f"{model_name}@{base_url}")
+        found = next((one for one in of(known_service(service_type)) if ops.trimmed(one.id) == wanted), None)
+        if found is None:
+            raise Refused(404, f"实例不存在: {wanted}")
+        return envelope("获取实例信息成功", instance_view(found, reveal=reveal))
+
+    @post(f"{BASE}/add/{{service_type:str}}", summary="添加实例")
+    async def add(request: AnyRequest, service_type: str) -> Response[Any]:
+        """Add an instance, and the service if it is missing; 201."""
+        kind, members = known_service(service_type), await json_object(request)
+        _check_name_and_address(members, needed=True)
+        instance = await door.call("添加实例失败", lambda: read_section(Instance, written(Instance, members)))
+        applied = await door.edit(request, lambda document: ops.add(document, kind, instance), "添加实例失败")
+        outcome = door.outcome(applied, instanceId=applied.change.instance)
+        return envelope("实例添加成功", outcome, 201, door.tags(applied))
+
+    @put(f"{BASE}/update/{{service_type:str}}", summary="更新实例")
+    async def update(request: AnyRequest, service_type: str) -> Response[Any]:
+        """Change what `instance` names; what it does not name stays."""
+        kind, body = known_service(service_type), await json_object(request)
+        wanted, members = body.get("instanceId"), body.get("instance")
+        if not isinstance(wanted, str) or not wanted:
+            raise Refused(400, "参数验证失败: 缺少 instanceId")
+        if not isinstance(members, dict):
+            raise Refused(400, "参数验证失败: 缺少 instance")
+        _check_name_and_address(members, needed=False)
+        if kind not in door.config.model.services:
+            raise Refused(400, f"服务类型不存在: {service_type}")
+        applied = await door.edit(request, lambda document: ops.update(document, kind, wanted, members), "更新实例失败")
+        outcome = door.outcome(applied, instanceId=applied.change.instance)
+        return envelope("实例更新成功", outcome, 200, door.tags(applied))
+
+    @delete(f"{BASE}/del/{{service_type:str}}", summary="删除实例", status_code=200)
+    async def remove(request: AnyRequest, service_type: str, model_name: ModelName, base_url: BaseUrl) -> Response[Any]:
+        """Remove an instance; requests under way are finished."""
+        kind = known_service(service_type)
+        if kind not in door.config.model.services:
+            raise Refused(400, f"服务类型不存在: {service_type}")
+        applied = await door.edit(
+            request, lambda document: ops.remove(document, kind, model_name, base_url.rstrip("/")), "删除实例失败"
+        )
+        outcome = door.outcome(applied, instanceId=applied.change.instance)
+        return envelope("实例删除成功", outcome, 200, door.tags(applied))
+
+    return [listed, everywhere, info, add, update, remove]
+
+
+def _check_name_and_address(members: dict[str, Any], *, needed: bool) -> None:
+    """Say what is wrong with these two in upstream's words. Raises `Refused`."""
+    name, url = members.get("name"), members.get("baseUrl", members.get("base-url", members.get("base_url")))
+    if (needed or name is not None) and (not isinstance(name, str) or not name.strip()):
+        raise Refused(400, "实例名称不能为空")
+    is_url = isinstance(url, str) and url.lower().startswith(("http://", "https://"))
+    if (needed or url is not None) and not is_url:
+        raise Refused(400, "实例baseUrl格式不正确")
