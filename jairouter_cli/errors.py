@@ -14,6 +14,7 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   ├── ConfigUnwritable
     │   ├── ConfigLocked
     │   ├── ConfigExists
+    │   ├── ForeignUnreadable
     │   └── RevisionsUnreadable
     ├── EditError                   an edit does not fit the configuration it was made for
     │   ├── EditImpossible
@@ -177,6 +178,12 @@ class ConfigExists(StoreError):
 
     texts: ClassVar[Mapping[str, str]] = {"en": "{file} exists already"}
     default_hint = "use --force to replace it, or --config FILE to write another"
+
+
+class ForeignUnreadable(StoreError):
+    """What another program keeps cannot be read."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "cannot read {file}: {reason}"}
 
 
 class RevisionsUnreadable(StoreError):

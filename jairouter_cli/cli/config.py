@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jairouter_cli.cli import options, output, revisions, values
+from jairouter_cli.cli import exchange, options, output, revisions, values
 from jairouter_cli.cli.options import ConfigOption, JsonOption
 from jairouter_cli.config import paths
 from jairouter_cli.config.model import Config
@@ -28,6 +28,8 @@ app.command("get")(values.get)
 app.command("set")(values.set_value)
 app.command("unset")(values.unset)
 app.command("edit")(values.edit)
+app.command("import")(exchange.import_config)
+app.command("export")(exchange.export_config)
 
 
 @app.command("path")

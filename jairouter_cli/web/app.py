@@ -38,6 +38,7 @@ from jairouter_cli.web.manage.door import Door
 from jairouter_cli.web.manage.envelope import Refused, answer_refusal
 from jairouter_cli.web.manage.instances import instance_routes
 from jairouter_cli.web.manage.limits import service_limit_routes
+from jairouter_cli.web.manage.merge import merge_routes
 from jairouter_cli.web.manage.models import catalogue_routes
 from jairouter_cli.web.manage.services import service_routes
 from jairouter_cli.web.manage.versions import version_routes
@@ -149,6 +150,7 @@ def application(gateway: Gateway, store: Store, shared: "SharedMemory | None" = 
                     *service_limit_routes(door),
                     *instance_routes(door),
                     *version_routes(door),
+                    *merge_routes(door),
                     *catalogue_routes(gateway),
                 ],
                 guards=[not_too_often, operators_only],

@@ -73,6 +73,8 @@ class Door:
             raise Refused(500, f"{failed}: {error}") from None
         except ConfigError as error:
             raise Refused(400, "参数验证失败: " + (", ".join(map(str, error.problems)) or str(error))) from None
+        except OSError as error:
+            raise Refused(500, f"{failed}: {error.strerror or error}") from None
         except EditError as error:
             status, text = next((said for kind, said in _REFUSALS.items() if isinstance(error, kind)), _REFUSAL)
             raise Refused(status, text.format(error=error, **error.params)) from None

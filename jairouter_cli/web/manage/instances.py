@@ -9,9 +9,9 @@ from jairouter_cli.config.model import Instance, ServiceType
 from jairouter_cli.config.ops import instances as ops
 from jairouter_cli.config.ops.sections import written
 from jairouter_cli.config.parse import read_section
+from jairouter_cli.config.upstream import instance_view
 from jairouter_cli.web.manage.door import Door
 from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope, json_object, known_service
-from jairouter_cli.web.manage.views import instance_view
 
 BASE = "/api/config/instance"
 

@@ -14,9 +14,9 @@ from jairouter_cli.config.ops.limits import Place
 from jairouter_cli.config.ops.sections import written
 from jairouter_cli.config.parse import read_section
 from jairouter_cli.config.spelling import kebab, squash
+from jairouter_cli.config.upstream import section_view
 from jairouter_cli.web.manage.door import Door
 from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope, json_object, known_service
-from jairouter_cli.web.manage.views import section_view
 
 _LIMIT = "/api/services/{service_type:str}/ratelimit"
 _BREAKER = "/api/services/{service_type:str}/circuitbreaker"

@@ -10,10 +10,10 @@ from jairouter_cli.config.ops import services as ops
 from jairouter_cli.config.ops.revisions import roll_back
 from jairouter_cli.config.ops.sections import written
 from jairouter_cli.config.parse import read_section
+from jairouter_cli.config.upstream import model_view, service_view
 from jairouter_cli.errors import RevisionNotFound
 from jairouter_cli.web.manage.door import Door
 from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope, json_object, known_service
-from jairouter_cli.web.manage.views import model_view, service_view
 
 BASE = "/api/config/type"
 

@@ -8,9 +8,9 @@ from jairouter_cli.config.document import Document
 from jairouter_cli.config.history import Revision, diff
 from jairouter_cli.config.ops.revisions import roll_back
 from jairouter_cli.config.parse import parse
+from jairouter_cli.config.upstream import model_view
 from jairouter_cli.web.manage.door import Door
 from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope
-from jairouter_cli.web.manage.views import model_view
 
 BASE = "/api/config/version"
 

@@ -1,0 +1,92 @@
+"""`jairouter config import|export`: from and to what other programs keep."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jairouter_cli.cli import options, output
+from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption
+from jairouter_cli.config import files, upstream
+from jairouter_cli.config.document import Document
+from jairouter_cli.config.ops.imports import replace_all, take_over
+from jairouter_cli.config.parse import parse
+from jairouter_cli.config.store import Operation
+from jairouter_cli.errors import ConfigUnwritable, ForeignUnreadable
+
+
+def import_config(
+    ctx: typer.Context,
+    source: Annotated[
+        Path,
+        typer.Argument(help="application.yml, LiteLLM's config.yaml, model-router-config@N.json, or a folder."),
+    ],
+    *,
+    expect: ExpectOption = None,
+    wait: WaitOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a configuration over from another program; what was there before stays as a revision."""
+    store = options.store(ctx, config)
+    *earlier, last = _operations(source)
+    for operation in earlier:  # each becomes a revision
+        store.apply(operation, expect=expect)
+        expect = None
+    options.edit(ctx, config, last, expect=expect, wait=wait, as_json=as_json)
+
+
+def _operations(source: Path) -> list[Operation]:
+    """Return the edits that a source comes to, in their order. Raises `ForeignUnreadable`."""
+    if source.is_dir():
+        found = [_of_file(path) for path in upstream.versions(source).values()]
+        if not found:
+            raise ForeignUnreadable(file=str(source), reason="there is no model-router-config@N.json in it")
+        return found
+    return [_of_file(source)]
+
+
+def _of_file(path: Path) -> Operation:
+    summary = f"imported {path.name}"
+    if path.suffix == ".json":
+        model = upstream.read(path)
+        return lambda document: take_over(document, model, summary)
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ForeignUnreadable(file=str(path), reason=str(error)) from None
+    read = Document.load(text, str(path))
+    if "model_list" in read.root:
+        model = upstream.from_litellm(read.root)
+        return lambda document: take_over(document, model, summary)
+    return lambda document: replace_all(document, text, summary)
+
+
+def export_config(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="Where model-router-config@N.json is written.")],
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Every revision, not only the newest.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the configuration as JAiRouter for Java keeps it, keys included."""
+    store = options.store(ctx, config)
+    numbers = store.history.numbers if everything else []
+    texts = {number: store.history.read(number).text for number in numbers} or {
+        _newest(store.history.numbers): store.text()
+    }
+    paths = []
+    for number, text in texts.items():
+        path = folder / upstream.file_name(number)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            files.replace(path, upstream.exported(parse(Document.load(text, str(store.file))).config))
+        except OSError as error:
+            raise ConfigUnwritable(file=str(path), reason=error.strerror or str(error)) from None
+        paths.append(str(path))
+    output.show(paths, as_json=as_json, text=lambda: "\n".join(paths))
+
+
+def _newest(numbers: list[int]) -> int:
+    return numbers[-1] if numbers else 1

@@ -1,0 +1,161 @@
+"""What other programs keep: the store of JAiRouter for Java (contract 4.5), and the configuration of LiteLLM.
+
+Upstream's store is a folder of whole documents, `model-router-config@N.json`; each is what stands under `model` here.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from jairouter_cli.config.model import Config, Instance, ModelSection, Secret, Service, ServiceType
+from jairouter_cli.config.parse import unit_of
+from jairouter_cli.config.spelling import camel, service_type, squash
+from jairouter_cli.config.view import plain
+from jairouter_cli.errors import ForeignUnreadable
+
+_NAME: Final = re.compile(r"model-router-config@(\d+)\.json")
+# LiteLLM's modes of a model, and the services that do it here.
+_MODES: Final[Mapping[str, ServiceType]] = {
+    "chat": ServiceType.CHAT,
+    "completion": ServiceType.CHAT,
+    "responses": ServiceType.CHAT,
+    "embedding": ServiceType.EMBEDDING,
+    "rerank": ServiceType.RERANK,
+    "audio_speech": ServiceType.TTS,
+    "audio_transcription": ServiceType.STT,
+    "image_generation": ServiceType.IMG_GEN,
+    "image_edit": ServiceType.IMG_EDIT,
+}
+_PROVIDERS: Final = {
+    "openai": "https://api.openai.com",
+    "ollama": "http://127.0.0.1:11434",
+    "ollama_chat": "http://127.0.0.1:11434",
+}
+_ADAPTERS: Final = {"ollama": "ollama", "ollama_chat": "ollama", "hosted_vllm": "vllm", "xinference": "xinference"}
+
+
+def file_name(number: int) -> str:
+    """Return the name of a version's file."""
+    return f"model-router-config@{number}.json"
+
+
+def versions(folder: Path) -> dict[int, Path]:
+    """Return the files of upstream's store by their numbers, ascending; none where there is no folder."""
+    if not folder.is_dir():
+        return {}
+    found = {int(match[1]): path for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))}
+    return dict(sorted(found.items()))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return a document of upstream's store. Raises `ForeignUnreadable`."""
+    try:
+        found = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise ForeignUnreadable(file=str(path), reason=str(error)) from None
+    if not isinstance(found, dict):
+        raise ForeignUnreadable(file=str(path), reason="it is no JSON object")
+    inner = found.get("model")
+    return inner if isinstance(inner, dict) else found
+
+
+def united(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return several documents as one (contract 4.6): the later one wins, services are united, and so are instances.
+
+    Those are the same that have the same name and address; their order is that in which they first came.
+    """
+    whole: dict[str, Any] = {}
+    services: dict[str, dict[str, Any]] = {}
+    for document in documents:
+        whole |= {key: value for key, value in document.items() if key != "services"}
+        found = document.get("services")
+        for key, value in found.items() if isinstance(found, Mapping) else ():
+            kind = service_type(key)
+            service = services.setdefault(kind.value if kind else key, {})
+            members = value if isinstance(value, Mapping) else {}
+            known = {_id(one): one for one in service.get("instances") or ()}
+            known |= {_id(one): one for one in members.get("instances") or () if isinstance(one, Mapping) and _id(one)}
+            service |= {key: value for key, value in members.items() if key != "instances"}
+            service["instances"] = list(known.values())
+    return {**whole, "services": services}
+
+
+def _id(instance: Mapping[str, Any]) -> str:
+    members = {squash(key): value for key, value in instance.items()}
+    name, url = members.get("name"), members.get("baseurl")
+    return f"{name}@{str(url).rstrip('/')}" if name and url else ""
+
+
+def exported(config: Config) -> bytes:
+    """Return a configuration as a document of upstream's store, keys included."""
+    return msgspec.json.encode(model_view(config.model, reveal=True))
+
+
+def from_litellm(root: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the models of a LiteLLM configuration as services with instances."""
+    services: dict[str, dict[str, Any]] = {}
+    entries = root.get("model_list")
+    for entry in entries if isinstance(entries, list) else ():
+        settings, about = (entry.get(name) or {} for name in ("litellm_params", "model_info"))
+        provider, slash, model = str(settings.get("model", "")).partition("/")
+        if not slash:
+            provider, model = "openai", provider
+        kind = _MODES.get(str(about.get("mode", "chat")), ServiceType.CHAT)
+        instance: dict[str, Any] = {"name": entry.get("model_name") or model}
+        instance["base-url"] = settings.get("api_base") or settings.get("base_url") or _PROVIDERS.get(provider, "")
+        if provider in _ADAPTERS:
+            instance["adapter"] = _ADAPTERS[provider]
+        if key := settings.get("api_key"):
+            name = str(key).removeprefix("os.environ/")
+            instance["api-key"] = f"${{{name}:}}" if name != key else key
+        if model and model != instance["name"]:
+            instance["upstream-model"] = model
+        if weight := settings.get("weight"):
+            instance["weight"] = weight
+        services.setdefault(kind.value, {"instances": []})["instances"].append(instance)
+    return {"services": services}
+
+
+# --- as upstream shows it (contract 2.2.1): camelCase, durations as plain numbers ---
+
+
+def model_view(model: ModelSection, *, reveal: bool = False) -> dict[str, Any]:
+    """Return the whole: what holds for all services, and the services with their instances."""
+    shown = section_view(model, reveal=reveal)
+    shown["services"] = {kind.value: service_view(one, reveal=reveal) for kind, one in model.services.items()}
+    return shown
+
+
+def service_view(service: Service, *, reveal: bool = False) -> dict[str, Any]:
+    """Return a service with its instances, each with its id."""
+    shown = section_view(service, reveal=reveal)
+    shown["instances"] = [instance_view(one, reveal=reveal) for one in service.instances]
+    return shown
+
+
+def instance_view(instance: Instance, *, reveal: bool = False) -> dict[str, Any]:
+    """Return an instance with its id."""
+    return {**section_view(instance, reveal=reveal), "instanceId": instance.id}
+
+
+def section_view(section: msgspec.Struct, *, reveal: bool = False) -> dict[str, Any]:
+    """Return a section, without what it does not say."""
+    shown: dict[str, Any] = {}
+    for name in section.__struct_fields__:
+        value = getattr(section, name)
+        if value is None or name in {"services", "instances"}:
+            continue
+        if isinstance(value, msgspec.Struct) and not isinstance(value, Secret):
+            shown[camel(name)] = section_view(value, reveal=reveal)
+        elif name.endswith("_s") and isinstance(value, int | float):
+            shown[camel(name)] = _number(value / unit_of(type(section), name))
+        else:
+            shown[camel(name)] = _number(value) if isinstance(value, float) else plain(value, reveal=reveal)
+    return shown
+
+
+def _number(value: float) -> float:
+    return int(value) if float(value).is_integer() else round(value, 6)

@@ -1,0 +1,214 @@
+"""What other programs keep, taken over: upstream's store, its application.yml, LiteLLM's configuration; and written."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from jairouter_cli.config.upstream import united
+from tests.process import config, eventually, run, serving
+
+ROOT = Path(__file__).parent
+CONFIG = "server: {port: 8123} # ours\nmodel: {services: {tts: {instances: [{name: old, base-url: http://old}]}}}\n"
+
+FIRST = {
+    "adapter": "gpustack",
+    "loadBalance": {"type": "random", "hashAlgorithm": "md5"},
+    "rateLimit": None,
+    "services": {
+        "chat": {
+            "adapter": None,
+            "instances": [
+                {"name": "a", "baseUrl": "http://a", "weight": 1, "rateLimit": None, "instanceId": "a@http://a"},
+                {"name": "b", "baseUrl": "http://b/", "path": "/v1/chat/completions"},
+            ],
+        }
+    },
+}
+SECOND = {
+    "adapter": "normal",
+    "circuitBreaker": {"enabled": True, "failureThreshold": 3, "timeout": 60000, "successThreshold": 2},
+    "services": {
+        "chat": {"instances": [{"name": "b", "baseUrl": "http://b", "weight": 5}, {"name": "", "baseUrl": "http://c"}]},
+        "img-gen": {"instances": [{"name": "i", "baseUrl": "http://i"}]},
+    },
+}
+LITELLM = """\
+model_list:
+  - model_name: gpt-4o
+    litellm_params: {model: openai/gpt-4o, api_key: os.environ/OPENAI_KEY}
+  - model_name: qwen
+    litellm_params: {model: hosted_vllm/Qwen2.5, api_base: "http://10.0.0.1:8000/v1", weight: 3}
+  - model_name: bge
+    litellm_params: {model: ollama/bge-m3, api_key: sk-1}
+    model_info: {mode: embedding}
+litellm_settings: {drop_params: true}
+"""
+
+
+def stored(folder: Path, **documents: Any) -> Path:
+    """Write documents of upstream's store, by their numbers."""
+    folder.mkdir(exist_ok=True)
+    for number, document in documents.items():
+        text = document if isinstance(document, str) else json.dumps(document)
+        (folder / f"model-router-config@{number.removeprefix('n')}.json").write_text(text)
+    return folder
+
+
+def listed(file: Path) -> list[tuple[str, str, int]]:
+    """Return the instances in a file."""
+    shown = json.loads(run("instances", "list", "--json", "--config", str(file)).stdout)
+    return [(one["service"], one["id"], one["weight"]) for one in shown]
+
+
+def test_uniting() -> None:
+    """Later wins; services and instances are united (contract 4.6), in the order in which they came."""
+    assert united([FIRST, SECOND]) == {
+        "adapter": "normal",
+        "loadBalance": FIRST["loadBalance"],
+        "rateLimit": None,
+        "circuitBreaker": SECOND["circuitBreaker"],
+        "services": {
+            "chat": {
+                "adapter": None,
+                "instances": [
+                    FIRST["services"]["chat"]["instances"][0],  # type: ignore[index]
+                    {"name": "b", "baseUrl": "http://b", "weight": 5},
+                ],
+            },
+            "imgGen": {"instances": [{"name": "i", "baseUrl": "http://i"}]},
+        },
+    }
+
+
+def test_a_store_of_upstreams(tmp_path: Path) -> None:
+    """Each version becomes a revision, the highest is in force; what is not `model` stays."""
+    file = config(tmp_path, CONFIG)
+    folder = stored(tmp_path / "config", n2=FIRST, n10=SECOND | {"services": {"chat": FIRST["services"]["chat"]}})  # type: ignore[index]
+    done = run("config", "import", str(folder), "--config", str(file))
+    assert (done.returncode, done.stdout) == (0, "imported model-router-config@10.json\n")
+    assert listed(file) == [("chat", "a@http://a", 1), ("chat", "b@http://b", 1)]
+    assert "port: 8123" in file.read_text()
+    history = json.loads(run("config", "history", "--json", "--config", str(file)).stdout)
+    assert [one["summary"] for one in reversed(history)] == [
+        "as it was found",
+        "imported model-router-config@2.json",
+        "imported model-router-config@10.json",
+    ]
+
+
+def test_upstreams_own_file(tmp_path: Path) -> None:
+    """As it is, with its comments."""
+    file = config(tmp_path, CONFIG)
+    source = ROOT / "config" / "upstream-application.yml"
+    assert run("config", "import", str(source), "--config", str(file)).returncode == 0
+    assert file.read_text() == source.read_text()
+
+
+def test_litellm(tmp_path: Path) -> None:
+    """Models become instances: addresses, adapters, keys from the environment, the backend's own name."""
+    file = config(tmp_path, CONFIG)
+    source = config(tmp_path, LITELLM, "config.yaml")
+    assert run("config", "import", str(source), "--config", str(file)).returncode == 0
+    assert listed(file) == [
+        ("chat", "gpt-4o@https://api.openai.com", 1),
+        ("chat", "qwen@http://10.0.0.1:8000/v1", 3),
+        ("embedding", "bge@http://127.0.0.1:11434", 1),
+    ]
+    text = file.read_text()
+    assert "api-key: ${OPENAI_KEY:}" in text
+    assert "upstream-model: Qwen2.5" in text
+    assert "adapter: ollama" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("x.json", "{", "cannot read"),
+        ("x.json", "[]", "it is no JSON object"),
+        ("x.yaml", "a: [", "not valid YAML"),
+        ("x.json", '{"services": {"chat": {"instances": [{"name": "a"}]}}}', "expected a value for base-url"),
+        ("empty", None, "there is no model-router-config@N.json in it"),
+        ("missing.yaml", "", "No such file"),
+    ],
+)
+def test_what_cannot_be_imported(tmp_path: Path, name: str, text: str | None, said: str) -> None:
+    """Says why, and leaves the file as it was."""
+    file, source = config(tmp_path, CONFIG), tmp_path / name
+    if text is None:
+        source.mkdir()
+    elif text:
+        source.write_text(text)
+    done = run("config", "import", str(source), "--config", str(file))
+    assert done.returncode in {1, 2}
+    assert said in done.stderr
+    assert file.read_text() == CONFIG
+
+
+def test_what_is_exported_can_be_imported(tmp_path: Path) -> None:
+    """Keys and all, for every revision if that is wanted."""
+    file = config(tmp_path, CONFIG)
+    where = ("--config", str(file))
+    run("instances", "add", "chat", "m", "http://h", "--api-key", "s3cret", *where)
+    done = run("config", "export", str(tmp_path / "out"), "--all", *where)
+    assert [Path(line).name for line in done.stdout.splitlines()] == [f"model-router-config@{n}.json" for n in (1, 2)]
+    other = config(tmp_path, "", "other.yaml")
+    run("config", "import", str(tmp_path / "out"), "--config", str(other))
+    assert listed(other) == listed(file)
+    assert "s3cret" in other.read_text()
+
+
+def test_merging_over_the_api(tmp_path: Path) -> None:
+    """Every route of it, in a folder that `store.path` names (defects D-24, D-25)."""
+    file = config(tmp_path, CONFIG + "store: {path: kept}\n")
+    with serving("--config", str(file)) as served:
+
+        def ask(method: str, path: str) -> tuple[int, str, Any]:
+            answer = httpx.request(method, f"{served.url}/api/config/merge/{path}", trust_env=False, timeout=20)
+            body = answer.json()
+            return answer.status_code, body["message"], body.get("data")
+
+        assert ask("GET", "scan") == (200, "扫描完成，找到 0 个版本配置文件", {})
+        assert ask("GET", "preview")[:2] == (400, "预览生成失败: 未找到任何版本配置文件")
+        assert ask("POST", "execute")[:2] == (400, "未找到任何版本配置文件")
+        assert ask("POST", "backup")[:2] == (400, "未找到任何需要备份的配置文件")
+        assert ask("POST", "batch")[:2] == (400, "批量操作失败：备份阶段失败 - 未找到任何需要备份的配置文件")
+        assert ask("GET", "statistics")[2] == {
+            "totalVersionFiles": 0,
+            "previewAvailable": False,
+            "configDirectory": "kept",
+        }
+        folder = stored(tmp_path / "kept", n7="{")
+        assert ask("POST", "execute")[:2] == (400, "没有成功读取任何配置文件")
+        shutil.rmtree(folder)
+        stored(folder, n1=FIRST, n2=SECOND, n3="{", n4={"services": {"chat": {"instances": 5}}})
+        names = {str(n): f"kept/model-router-config@{n}.json" for n in (1, 2, 3, 4)}
+        assert ask("GET", "scan") == (200, "扫描完成，找到 4 个版本配置文件", names)
+        status, message, judged = ask("GET", "validate")
+        assert (status, message) == (200, "验证完成，共 4 个文件")
+        assert (judged["totalFiles"], judged["validFiles"], judged["invalidFiles"]) == (4, 1, 3)
+        assert judged["details"]["4"]["errors"] == ["services.chat.instances: expected a list, found 5"]
+        (folder / "model-router-config@4.json").unlink()
+        assert ask("GET", "status")[2]["availableVersionFiles"] == 3
+        assert ask("GET", "statistics")[2]["newestVersion"] == 3
+        assert ask("GET", "preview")[2]["totalFiles"] == 2
+        assert ask("DELETE", "cleanup") == (200, "成功清理 0 个配置文件", ask("DELETE", "cleanup")[2])
+        status, message, done = ask("POST", "batch?deleteOriginals=true")
+        assert (status, message) == (200, "批量操作完成")
+        assert {name: stage["executed"] for name, stage in done.items()} == {
+            "backup": True,
+            "merge": True,
+            "cleanup": True,
+        }
+        assert done["merge"]["result"]["message"] == "成功合并 2 个配置文件，重置版本为1"
+        assert len(done["merge"]["result"]["errors"]) == 1
+        assert sorted(path.name for path in folder.iterdir() if path.is_file()) == ["model-router-config@1.json"]
+        (backup,) = (path for path in folder.iterdir() if path.is_dir())
+        assert len(list(backup.iterdir())) == 3
+        assert listed(file) == [("chat", "a@http://a", 1), ("chat", "b@http://b", 5), ("imgGen", "i@http://i", 1)]
+        eventually(lambda: {m["id"] for m in served.get("/v1/models").json()["data"]} == {"a", "b", "i"})
+        assert ask("POST", "execute")[:2] == (200, "成功合并 1 个配置文件，重置版本为1")
+        assert ask("DELETE", "cleanup?deleteOriginals=true")[:2] == (200, "成功清理 1 个配置文件")
