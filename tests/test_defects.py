@@ -56,9 +56,16 @@ ELSEWHERE = {
     "D-13": "tests.test_data_plane:test_each_timeout_is_named",
     "D-14": "tests.test_fallback:test_what_clients_did_wrong_is_no_reason",
     "D-17": "tests.test_routing:test_a_header_of_a_stranger_is_not_believed",
+    "D-19": "tests.test_management:test_what_is_shown",
+    "D-20": "tests.test_management:test_what_is_shown",
+    "D-22": "tests.test_management:test_the_whole_contract",
     "D-23": "tests.test_resilience:test_more_slots_at_run_time_let_more_through",
+    "D-24": "tests.test_exchange:test_merging_over_the_api",
+    "D-25": "tests.test_exchange:test_merging_over_the_api",
     "D-26": "tests.config.test_parse:test_services_in_any_spelling",
+    "D-27": "tests.test_management:test_a_partial_update_keeps_the_rest",
     "D-28": "tests.config.test_store:test_a_full_disk_leaves_the_old_file",
+    "D-29": "tests.test_management:test_an_editor_is_noted_too",
     "D-30": "tests.config.test_store:test_concurrent_edits_lose_nothing",
     "D-32": "tests.test_fallback:test_the_same_question_of_the_same_client_is_answered_from_memory",
     "D-39": "tests.routing.test_limit:test_the_steady_rate_is_the_configured_one",
@@ -71,7 +78,6 @@ ELSEWHERE = {
     "H-09": "tests.routing.test_balance:test_hashing_moves_only_the_keys_of_what_is_gone",
 }
 NOTHING_TO_OBSERVE_YET = {
-    "no management API, no versions, no store beside the file": "D-19 D-20 D-22 D-24 D-25 D-27 D-29",
     "no metrics": "D-31 D-33 D-34 D-35 D-36 D-37 D-38 D-45 D-46 H-08",
     "no authentication, no users, no dialects beside OpenAI's": "H-02 H-05 H-06 H-10 H-11",
 }

@@ -24,7 +24,8 @@ _FOLDER_MODE: Final = 0o700
 _NAME: Final = re.compile(r"(\d+)\.json")
 # A key, token or header's value; a placeholder is none.
 _SECRET: Final = re.compile(
-    r"""((?:api[-_]?key|[\w-]*token|password|secret|authorization)['"]?\s*:\s*)(?!\$\{)("[^"]*"|'[^']*'|[^\s,}#]+(?:\s[^,}#]+)?)""",
+    r"""((?:api[-_]?key|[\w-]*token|password|secret|authorization)['"]?:[ ]+)"""
+    r"""(?!\$\{)("[^"]*"|'[^']*'|[^\s,}#]+(?:[ ][^\s,}#]+)*)""",
     re.IGNORECASE,
 )
 

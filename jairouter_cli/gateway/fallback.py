@@ -78,6 +78,13 @@ class AnswerCache:
     def __init__(self) -> None:
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+
     def keep(self, key: bytes, headers: Headers, body: bytes, now: float, rules: Fallback) -> None:
         """Keep an answer."""
         named = [(name, value) for name, value in headers if name in _KEPT_HEADERS]

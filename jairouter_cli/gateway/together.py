@@ -4,8 +4,8 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from jairouter_cli.gateway.queue import WaitingRoom
-from jairouter_cli.state.crew import EDIT, SLOT
+from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.state.crew import CLEAR, EDIT, SLOT
 
 if TYPE_CHECKING:
     from jairouter_cli.state.shared import SharedMemory
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _LOOK_S: Final = 0.25  # how long what a dead worker had under way is counted
 
 
-async def stay_in_touch(shared: "SharedMemory", waiting: WaitingRoom, edited: asyncio.Event) -> None:
+async def stay_in_touch(shared: "SharedMemory", gateway: Gateway, edited: asyncio.Event) -> None:
     """Do so until cancelled; `edited` is set when another worker has edited the configuration file."""
     loop = asyncio.get_running_loop()
 
@@ -25,7 +25,9 @@ async def stay_in_touch(shared: "SharedMemory", waiting: WaitingRoom, edited: as
         if EDIT in heard:
             edited.set()
         if SLOT in heard:
-            waiting.serve_all()
+            gateway.waiting.serve_all()
+        if CLEAR in heard:
+            gateway.answers.clear()
 
     loop.add_reader(shared.bell, hear)
     try:

@@ -52,6 +52,18 @@ def reopens_at(record: Record) -> float:
     return record.numbers[_UNTIL]
 
 
+def streak(record: Record) -> int:
+    """Return how many failures in a row a closed breaker has seen, or successes one that is half-open."""
+    return int(record.numbers[_STREAK])
+
+
+def force(record: Record, state: BreakerState, until: float) -> None:
+    """Put it into a state, by hand; `until` is when it would let requests through again if that is open."""
+    with record.lock:
+        record.numbers[_UNTIL] = until
+        _become(record, _OPEN if state is BreakerState.OPEN else _CLOSED)
+
+
 def allows(record: Record, rules: BreakerRules, now: float) -> bool:
     """Whether `take` would give a permit. Changes nothing."""
     current = record.numbers[_STATE]

@@ -60,6 +60,12 @@ class Health:
         """Why the last result was bad, or nothing."""
         return self._record.text
 
+    def forget(self) -> None:
+        """Know nothing again."""
+        with self._record.lock:
+            self._record.numbers[_STATE] = self._record.numbers[_STREAK] = 0.0
+            self._record.text = ""
+
     def saw(self, check: HealthCheck, *, ok: bool, now: float, reason: str = "", asked: bool = True) -> bool:
         """Take in one result; return whether that is news: the state changed, and not merely from unknown to up.
 

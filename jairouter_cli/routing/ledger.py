@@ -21,6 +21,9 @@ _ANSWERED: Final = int(Number.ANSWERED_AT)
 _LATENCY_S: Final = int(Number.LATENCY_S)
 _LATENCY_AT: Final = int(Number.LATENCY_AT)
 _COOLING: Final = int(Number.COOLING_UNTIL)
+_REQUESTS: Final = int(Number.REQUESTS)
+_FAILURES: Final = int(Number.FAILURES)
+_ANSWERS_S: Final = int(Number.ANSWERS_S)
 _LATENCY_DECAY_S: Final = 10.0  # how fast an old latency loses its say (the default of Finagle's peak EWMA)
 
 
@@ -59,6 +62,31 @@ class Live:
     def cooling_until(self) -> float:
         """Until when the backend has asked to be left alone."""
         return self.record.numbers[_COOLING]
+
+    @property
+    def requests(self) -> int:
+        """Attempts that have ended, of all workers, since the start."""
+        return int(self.record.numbers[_REQUESTS])
+
+    @property
+    def failures(self) -> int:
+        """Those of them that failed."""
+        return int(self.record.numbers[_FAILURES])
+
+    @property
+    def answers_s(self) -> float:
+        """How long all of them took to their answers' heads."""
+        return self.record.numbers[_ANSWERS_S]
+
+    def count(self, answer_s: float, *, failed: bool) -> None:
+        """Count an attempt."""
+        record = self.record
+        with record.lock:
+            numbers = record.numbers
+            numbers[_REQUESTS] += 1
+            numbers[_ANSWERS_S] += answer_s
+            if failed:
+                numbers[_FAILURES] += 1
 
     @property
     def breaker(self) -> BreakerState:
@@ -100,12 +128,13 @@ class Seat(NamedTuple):
 class Lease:
     """The right to send one request to a target, settled exactly once by whoever holds it last."""
 
-    __slots__ = ("_ledger", "_permit", "_started", "live", "outcome", "target")
+    __slots__ = ("_answer_s", "_ledger", "_permit", "_started", "live", "outcome", "target")
 
     def __init__(self, ledger: "Ledger", target: Target, live: Live, permit: float | None, now: float) -> None:
         self._ledger: Final = ledger
         self._permit = permit
         self._started: Final = now
+        self._answer_s = 0.0
         self.target: Final = target
         self.live: Final = live
         self.outcome: Outcome | None = None
@@ -113,7 +142,8 @@ class Lease:
     def answered(self, now: float) -> None:
         """Take in that a good answer has begun: this much the target can do, however long the rest takes."""
         live, target = self.live, self.target
-        live.took(now - self._started, now)
+        self._answer_s = now - self._started
+        live.took(self._answer_s, now)
         live.record.numbers[_ANSWERED] = now
         if target.check.enabled and not live.health.is_sound and live.health.saw(target.check, ok=True, now=now):
             self._ledger.tell(target, f"is {State.UP}: it answers")
@@ -133,6 +163,7 @@ class Lease:
         record = live.record
         record.in_flight[record.worker] -= 1
         live.slots.give(now - self._started)
+        live.count(self._answer_s or now - self._started, failed=outcome is Outcome.FAILED)
         if outcome is Outcome.FAILED:
             self._failed(now, reason)
         elif self._permit is not None and self.target.breaker is not None:

@@ -32,6 +32,9 @@ class Number(IntEnum):
     COOLING_UNTIL = auto()
     SLOTS_TURN = auto()
     SLOTS_HELD_S = auto()
+    REQUESTS = auto()
+    FAILURES = auto()
+    ANSWERS_S = auto()
 
 
 class Numbers(Protocol):

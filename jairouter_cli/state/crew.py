@@ -6,6 +6,7 @@ from typing import Final, NamedTuple, Protocol
 # What the bell of a worker is rung for.
 SLOT: Final = b"s"
 EDIT: Final = b"e"
+CLEAR: Final = b"c"
 
 
 class Worker(NamedTuple):
@@ -27,6 +28,9 @@ class Crew(Protocol):
     def call(self) -> None:
         """Tell the other workers that the file was edited, so that they need not find out."""
 
+    def call_to_clear(self) -> None:
+        """Tell the other workers to forget the answers that they keep."""
+
 
 class Alone:
     """A worker without others."""
@@ -45,4 +49,7 @@ class Alone:
         return (Worker(os.getpid(), self._digest),)
 
     def call(self) -> None:
+        """There is no other."""
+
+    def call_to_clear(self) -> None:
         """There is no other."""

@@ -18,7 +18,7 @@ from typing import Final
 
 from jairouter_cli.errors import StateFull
 from jairouter_cli.routing.record import Number, Numbers, Record
-from jairouter_cli.state.crew import EDIT, SLOT, Worker
+from jairouter_cli.state.crew import CLEAR, EDIT, SLOT, Worker
 from jairouter_cli.state.file_lock import ByteLock, try_lock
 from jairouter_cli.state.mutex import HEAD_BYTES, common_lock
 
@@ -253,9 +253,16 @@ class SharedMemory:
 
     def call(self) -> None:
         """Ring the bells of the other workers: the configuration file was edited."""
+        self._ring_all(EDIT)
+
+    def call_to_clear(self) -> None:
+        """Ring the bells of the other workers: kept answers are to be forgotten."""
+        self._ring_all(CLEAR)
+
+    def _ring_all(self, what: bytes) -> None:
         for place in range(self._places):
             if place != self.worker:
-                self._ring(place, EDIT)
+                self._ring(place, what)
 
     def _ring(self, worker: int, what: bytes) -> None:
         with suppress(OSError):

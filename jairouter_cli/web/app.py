@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from importlib import metadata
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
@@ -40,10 +41,12 @@ from jairouter_cli.web.manage.instances import instance_routes
 from jairouter_cli.web.manage.limits import service_limit_routes
 from jairouter_cli.web.manage.merge import merge_routes
 from jairouter_cli.web.manage.models import catalogue_routes
+from jairouter_cli.web.manage.monitoring import monitoring_routes
 from jairouter_cli.web.manage.services import service_routes
 from jairouter_cli.web.manage.versions import version_routes
 from jairouter_cli.web.models import model_routes
 from jairouter_cli.web.openai import OpenAI
+from jairouter_cli.web.openapi import documentation_routes
 from jairouter_cli.web.rsgi import RsgiApplication
 
 if TYPE_CHECKING:
@@ -112,7 +115,7 @@ def application(gateway: Gateway, store: Store, shared: "SharedMemory | None" = 
             probe_all(gateway, Random(), leads),
         ]
         if shared is not None:
-            work.append(stay_in_touch(shared, gateway.waiting, edited))
+            work.append(stay_in_touch(shared, gateway, edited))
         if (far := gateway.limits.far) is not None:
             work.append(far.run())
         tasks = [asyncio.create_task(one) for one in work]
@@ -133,6 +136,7 @@ def application(gateway: Gateway, store: Store, shared: "SharedMemory | None" = 
     return Litestar(
         route_handlers=[
             *endpoint_routes(openai),
+            *documentation_routes(),
             Router(
                 "/",
                 route_handlers=[
@@ -152,6 +156,7 @@ def application(gateway: Gateway, store: Store, shared: "SharedMemory | None" = 
                     *version_routes(door),
                     *merge_routes(door),
                     *catalogue_routes(gateway),
+                    *monitoring_routes(gateway),
                 ],
                 guards=[not_too_often, operators_only],
             ),
@@ -164,7 +169,9 @@ def application(gateway: Gateway, store: Store, shared: "SharedMemory | None" = 
             RequestError: answer_request_error,
             Exception: answer_bug,
         },
-        openapi_config=OpenAPIConfig(title="JAiRouter", version="0.1.0", path="/docs"),
+        openapi_config=OpenAPIConfig(
+            title="JAiRouter", version=metadata.version("jairouter"), create_examples=False, use_handler_docstrings=True
+        ),
         logging_config=None,
     )
 
