@@ -57,7 +57,7 @@ def await_config(applied: Applied) -> None:
     base = base_url(server)
     while True:
         found = get(base, "/api/config/store/status", _ASKING_S, token=server.admin_token)["data"]
-        behind = [worker["pid"] for worker in found["workers"] if worker["digest"] != applied.after]
+        behind = [worker["pid"] for worker in found["workers"] if worker["writtenAt"] < applied.written_at]
         if not behind:
             return
         if time.monotonic() > end:

@@ -46,13 +46,17 @@ Operation = Callable[[Document], Change]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration file that was read; `digest` is the SHA-256 of its bytes, in hex."""
+    """A configuration file that was read.
+
+    `digest` is the SHA-256 of its bytes, in hex; `written_at` when it was written, in nanoseconds.
+    """
 
     file: Path
     document: Document
     config: Config
     notices: tuple[Notice, ...]
     digest: str
+    written_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Applied:
     after: str
     revision: int | None
     """The number under which it was noted; None if that could not be."""
+    written_at: int
 
     @property
     def changed(self) -> bool:
@@ -83,10 +88,12 @@ class Store:
 
     def read(self) -> Loaded:
         """Read the file. Raises `ConfigNotFound`, `ConfigUnreadable`, `ConfigSyntaxError`, `ConfigInvalid`."""
+        with _translated(self.file, ConfigUnreadable):
+            written_at = self.file.stat().st_mtime_ns  # before it is read: what is read is this or newer
         data = self._bytes(self.file)
         document = Document.load(self._text(data), str(self.file))
         parsed = parse(document)
-        return Loaded(self.file, document, parsed.config, parsed.notices, _digest(data))
+        return Loaded(self.file, document, parsed.config, parsed.notices, _digest(data), written_at)
 
     def apply(self, operation: Operation, author: Author = Author.CLI, expect: str | None = None) -> Applied:
         """Edit the file, and note the revision; a bad edit, or one that fails halfway, leaves it as it was.
@@ -113,10 +120,11 @@ class Store:
                 revision: Revision | None = history.note(Author.FILE, _EDITED, self._text(data), before)
                 if new != data:
                     files.replace(target, new)
+                written_at = target.stat().st_mtime_ns
             with suppress(OSError):  # the edit is made; whoever looks next notes it as one of the file
                 revision = history.note(author, change.summary, text, _digest(new))
         number = revision.number if revision is not None and revision.digest == _digest(new) else None
-        return Applied(self.file, change, parsed.config, parsed.notices, before, _digest(new), number)
+        return Applied(self.file, change, parsed.config, parsed.notices, before, _digest(new), number, written_at)
 
     def note(self) -> Revision:
         """Note the file as it is now as a revision, if nobody has. Raises what `apply` raises."""

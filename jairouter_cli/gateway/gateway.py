@@ -3,6 +3,7 @@
 A reload is `swap`: requests under way keep the table they took.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -48,6 +49,8 @@ class Gateway:
     crew: Crew = field(default_factory=Alone)
     digest: str = ""
     """Of the configuration in force."""
+    taking_over: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held from reading the file until it is in force, so that an older one never follows a newer one."""
     limits: Limits = field(default_factory=lambda: Limits(time.monotonic))
     waiting: WaitingRoom = field(init=False)
     around: Circumstances = field(init=False)
@@ -58,18 +61,18 @@ class Gateway:
         self.waiting = WaitingRoom(self.ledger, self.worker)
         self.around = Circumstances(self.ledger, self.rng, self.clock, RetryBudget())
 
-    def swap(self, config: Config, digest: str = "") -> None:
+    def swap(self, config: Config, digest: str = "", written_at: int = 0) -> None:
         """Put a new configuration into force, for all requests that begin from now on."""
         table = compile_table(config)
         self.ledger.reconcile(table.targets)
         self.limits.reconcile(table)
         self.table, self.rejection = table, None
-        self.use(digest)
+        self.use(digest, written_at)
 
-    def use(self, digest: str) -> None:
+    def use(self, digest: str, written_at: int) -> None:
         """Note which configuration is in force, and tell the other workers."""
         self.digest = digest
-        self.crew.report(digest)
+        self.crew.report(digest, written_at)
 
     def reject(self, error: JAIRouterError) -> None:
         """Note that the file cannot be used as it is now; what is in force stays."""

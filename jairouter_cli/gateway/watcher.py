@@ -45,29 +45,31 @@ async def watch(gateway: Gateway, store: Store, leads: Callable[[], bool], edite
             await asyncio.wait_for(edited.wait(), INTERVAL_S)
         now = signature(store.file)
         if (edited.is_set() or now == before) and now is not None and now != judged:
-            await _take_over(gateway, store)
+            await take_over(gateway, store)
             if leads():
                 await _note(store)
             judged = now
         elif now is None and judged is not None:
-            await _take_over(gateway, store)
+            await take_over(gateway, store)
             judged = None
         before = now
         edited.clear()
 
 
-async def _take_over(gateway: Gateway, store: Store) -> None:
+async def take_over(gateway: Gateway, store: Store) -> None:
     """Read the file and put it into force if it is good and new."""
-    try:
-        loaded = await asyncio.to_thread(store.read)
-        if loaded.digest == gateway.digest:
-            gateway.rejection = None
+    async with gateway.taking_over:
+        try:
+            loaded = await asyncio.to_thread(store.read)
+            if loaded.digest == gateway.digest:
+                gateway.rejection = None
+                gateway.use(loaded.digest, loaded.written_at)
+                return
+            gateway.swap(loaded.config, loaded.digest, loaded.written_at)
+        except JAIRouterError as error:
+            logger.error("configuration not taken over, the one before stays in force: %s", error)
+            gateway.reject(error)
             return
-        gateway.swap(loaded.config, loaded.digest)
-    except JAIRouterError as error:
-        logger.error("configuration not taken over, the one before stays in force: %s", error)
-        gateway.reject(error)
-        return
     logger.info("configuration taken over: %s", loaded.file)
 
 

@@ -10,16 +10,17 @@ CLEAR: Final = b"c"
 
 
 class Worker(NamedTuple):
-    """One worker; `digest` is that of the configuration that it uses."""
+    """One worker; `digest` is that of the configuration that it uses, `written_at` when that was written (ns)."""
 
     pid: int
     digest: str
+    written_at: int
 
 
 class Crew(Protocol):
     """All workers of a server."""
 
-    def report(self, digest: str) -> None:
+    def report(self, digest: str, written_at: int) -> None:
         """Tell the others which configuration is in force here."""
 
     def workers(self) -> tuple[Worker, ...]:
@@ -35,18 +36,18 @@ class Crew(Protocol):
 class Alone:
     """A worker without others."""
 
-    __slots__ = ("_digest",)
+    __slots__ = ("_worker",)
 
     def __init__(self) -> None:
-        self._digest = ""
+        self._worker = Worker(os.getpid(), "", 0)
 
-    def report(self, digest: str) -> None:
+    def report(self, digest: str, written_at: int) -> None:
         """Note which configuration is in force."""
-        self._digest = digest
+        self._worker = Worker(os.getpid(), digest, written_at)
 
     def workers(self) -> tuple[Worker, ...]:
         """Return this one."""
-        return (Worker(os.getpid(), self._digest),)
+        return (self._worker,)
 
     def call(self) -> None:
         """There is no other."""

@@ -30,7 +30,7 @@ _TEXT_BYTES: Final = 112  # two of them for the length
 _COLUMNS: Final = 4  # in flight, waiting, permits, held
 _NUMBER_BYTES: Final = 8
 _PID_BYTES: Final = 32  # in the file of a place, with what is in force there behind it
-_DIGEST_BYTES: Final = 64
+_CONFIG_BYTES: Final = 96
 
 
 def make_folder() -> Path:
@@ -136,13 +136,13 @@ class SharedMemory:
         for place in range(self._places):
             lock = self._try_lock(f"worker-{place}")
             if lock is not None:
-                os.pwrite(lock, f"{os.getpid()}".ljust(_PID_BYTES + _DIGEST_BYTES).encode(), 0)
+                os.pwrite(lock, f"{os.getpid()}".ljust(_PID_BYTES + _CONFIG_BYTES).encode(), 0)
                 return place, lock
         raise StateFull(what="workers", most=self._places)
 
-    def report(self, digest: str) -> None:
+    def report(self, digest: str, written_at: int) -> None:
         """Tell the others which configuration is in force here."""
-        os.pwrite(self._place, digest.encode().ljust(_DIGEST_BYTES), _PID_BYTES)
+        os.pwrite(self._place, f"{digest} {written_at}".ljust(_CONFIG_BYTES).encode(), _PID_BYTES)
 
     def workers(self) -> tuple[Worker, ...]:
         """Return the workers that live, and what is in force in each."""
@@ -153,8 +153,11 @@ class SharedMemory:
                 os.close(lock)
                 continue
             written = (self._folder / f"worker-{place}.lock").read_text()
-            if pid := written[:_PID_BYTES].strip():
-                found.append(Worker(int(pid), written[_PID_BYTES:].strip()))
+            match written.split():
+                case [pid, digest, written_at]:
+                    found.append(Worker(int(pid), digest, int(written_at)))
+                case [pid]:  # it has but begun
+                    found.append(Worker(int(pid), "", 0))
         return tuple(found)
 
     def _try_lock(self, name: str) -> int | None:

@@ -87,7 +87,7 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
         limits=limits,
         crew=shared or Alone(),
     )
-    gateway.use(loaded.digest)
+    gateway.use(loaded.digest, loaded.written_at)
     return application(gateway, store, shared)
 
 

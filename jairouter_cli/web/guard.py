@@ -37,7 +37,7 @@ def operators_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteH
 def admin_token(server: Server) -> str | None:
     """Return the token that the environment or the configuration names, the environment first."""
     named = os.environ.get(TOKEN_VARIABLE)
-    return named or (server.admin_token.value if server.admin_token is not None else None)
+    return named or (server.admin_token.value if server.admin_token is not None else None) or None  # "" is none
 
 
 def _given(connection: ASGIConnection[Any, Any, Any, Any]) -> Iterator[str]:

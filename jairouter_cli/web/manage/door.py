@@ -21,6 +21,7 @@ from jairouter_cli.errors import (
     StoreError,
 )
 from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.gateway.watcher import take_over
 from jairouter_cli.web.manage.envelope import AnyRequest, Refused
 
 # What upstream says where an edit does not fit (contract 2.2 to 2.4), and what we do where it says nothing.
@@ -57,11 +58,10 @@ class Door:
         if expect == "*":
             expect = None
         applied: Applied = await self.call(failed, lambda: self.store.apply(operation, Author.API, expect))
-        if self._gateway.digest != applied.after:
-            self._gateway.swap(applied.config, applied.after)
-            self._gateway.crew.call()
+        self._gateway.crew.call()
+        await take_over(self._gateway, self.store)
         end = time.monotonic() + _PATIENCE_S
-        while self.behind(applied.after) and time.monotonic() < end:  # noqa: ASYNC110 - other processes are waited for
+        while self.behind(applied) and time.monotonic() < end:  # noqa: ASYNC110 - other processes are waited for
             await asyncio.sleep(_PAUSE_S)
         return applied
 
@@ -79,13 +79,13 @@ class Door:
             status, text = next((said for kind, said in _REFUSALS.items() if isinstance(error, kind)), _REFUSAL)
             raise Refused(status, text.format(error=error, **error.params)) from None
 
-    def behind(self, digest: str) -> list[int]:
-        """Return the workers that do not go by a configuration."""
-        return [worker.pid for worker in self._gateway.crew.workers() if worker.digest != digest]
+    def behind(self, applied: Applied) -> list[int]:
+        """Return the workers that do not go by an edit, or by a newer one."""
+        return [worker.pid for worker in self._gateway.crew.workers() if worker.written_at < applied.written_at]
 
     def outcome(self, applied: Applied, **more: Any) -> dict[str, Any]:
         """Return what an edit came to: the revision, and which workers do not go by it yet."""
-        behind = self.behind(applied.after)
+        behind = self.behind(applied)
         return {**more, "revision": applied.revision, "inForce": not behind, "workersBehind": behind}
 
     @staticmethod
@@ -101,7 +101,10 @@ class Door:
             "file": str(self.store.file),
             "revision": None if last is None else last.number,
             "digest": self._gateway.digest,
-            "workers": [worker._asdict() for worker in self._gateway.crew.workers()],
+            "workers": [
+                {"pid": one.pid, "digest": one.digest, "writtenAt": one.written_at}
+                for one in self._gateway.crew.workers()
+            ],
             "rejected": None if rejection is None else str(rejection.error),
         }
 
