@@ -152,7 +152,7 @@ TABLE: list[tuple[str, str, Any, int, str]] = [
     ("POST", "/config/type/reset", None, 200, "配置已重置为默认值"),
     ("GET", "/config/nowhere", None, 404, "No such path: GET /api/config/nowhere"),
     ("GET", "/config/version/nan", None, 404, "No such path: GET /api/config/version/nan"),
-    ("PATCH", "/config/type", None, 405, "/api/config/type takes OPTIONS, GET, not PATCH"),
+    ("PATCH", "/config/type", None, 405, "/api/config/type takes GET, OPTIONS, not PATCH"),
     ("GET", "/config/instance/info/chat?modelName=m", None, 400, MISSING),
 ]
 
