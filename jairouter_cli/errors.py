@@ -207,9 +207,13 @@ class EditImpossible(EditError):
 
 
 class EditRefused(EditError):
-    """The edit would leave a configuration that cannot be used. Keyword: `listing`, the problems."""
+    """The edit would leave a configuration that cannot be used."""
 
     texts: ClassVar[Mapping[str, str]] = {"en": "the edit was not made, for the file would be wrong: {listing}"}
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(listing="; ".join(problems))
 
 
 class ServiceExists(EditError):

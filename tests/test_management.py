@@ -65,6 +65,8 @@ ADD = "/config/instance/add/chat"
 UPDATE = "/config/instance/update/chat"
 NEW = {"name": "q", "baseUrl": "http://gpu-server:8000/v1"}
 WRONG = "参数验证失败: "
+TTS = "model.services.tts"
+NO_URL = "model.services.chat.instances[0]: expected a value for base-url"
 NO_SERVICE = WRONG + "服务类型不存在: "
 OF_M = "modelName=m&baseUrl=http%3A%2F%2F10.0.0.1%3A8000"
 
@@ -88,18 +90,30 @@ TABLE: list[tuple[str, str, Any, int, str]] = [
     ("POST", "/config/type/services/nope", {}, 400, WRONG + "无效的服务类型: nope"),
     ("POST", "/config/type/services/tts", "{", 400, WRONG + "请求体不是有效的 JSON: Input data was truncated"),
     ("POST", "/config/type/services/tts", [1], 400, WRONG + "请求体必须是 JSON 对象"),
-    ("POST", "/config/type/services/tts", {"instances": 5}, 400, WRONG + "instances: expected a list, found 5"),
+    (
+        "POST",
+        "/config/type/services/tts",
+        {"instances": 5},
+        400,
+        WRONG + "model.services.tts.instances: expected a list, found 5",
+    ),
     (
         "POST",
         "/config/type/services/tts",
         {"rateLimit": {"enabled": True, "algorithm": "magic", "capacity": 0}},
         400,
-        WRONG + "rate-limit.algorithm: expected one of token-bucket, leaky-bucket, sliding-window, warm-up, found "
-        "'magic', rate-limit.capacity: expected a number greater than 0, found 0",
+        WRONG + "model.services.tts.rate-limit.algorithm: expected one of token-bucket, leaky-bucket, sliding-window, "
+        "warm-up, found 'magic', model.services.tts.rate-limit.capacity: expected a number greater than 0, found 0",
     ),
     ("PUT", CHAT, {"loadBalance": {"type": "ip-hash"}}, 200, "服务配置更新成功"),
     ("PUT", "/config/type/services/tts", {}, 400, NO_SERVICE + "tts"),
-    ("PUT", CHAT, {"instances": [{"name": "x"}]}, 400, WRONG + "instances[0]: expected a value for base-url"),
+    (
+        "PUT",
+        CHAT,
+        {"instances": [{"name": "x"}]},
+        400,
+        WRONG + "model.services.chat.instances[0]: expected a value for base-url",
+    ),
     ("GET", "/config/instance/type/chat", None, 200, "获取实例列表成功"),
     ("GET", "/config/instance/type/stt", None, 200, "获取实例列表成功"),
     ("GET", f"/config/instance/info/chat?{OF_M}", None, 200, "获取实例信息成功"),

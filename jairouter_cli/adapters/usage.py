@@ -1,5 +1,6 @@
 """How many tokens a call costs: what is expected before, and what the backend's own `usage` says afterwards."""
 
+import json
 import re
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ PICTURE_TOKENS: Final = 1000  # about what vision models count for one, whatever
 
 _TAIL_BYTES: Final = 8192  # the last frame of a stream, or the end of an answer: where `usage` stands
 _INLINE_FILE: Final = re.compile(rb'base64,[^"]*|"data"\s*:\s*"[^"]{256,}"')
-_USAGE: Final = re.compile(rb'"usage"\s*:\s*(?=\{)')
+_USAGE: Final = re.compile(r'"usage"\s*:\s*(?=\{)')
 
 
 class _Said(msgspec.Struct):
@@ -40,7 +41,7 @@ class _Usage(msgspec.Struct):
 
 
 _said: Final = msgspec.json.Decoder(_Said)
-_usage: Final = msgspec.json.Decoder(_Usage)
+_object: Final = json.JSONDecoder()
 _PROMPTS: Final = ("messages", "prompt", "input", "instructions", "tools", "query", "documents")
 
 
@@ -84,26 +85,23 @@ class Meter:
 
         Without a `usage` it is the prompt and an event for a token, as chats stream them; None for no stream either.
         """
-        for match in reversed(list(_USAGE.finditer(self._tail))):
-            said = _read(self._tail[match.end() :])
+        tail = self._tail.decode("utf-8", "replace")
+        for match in reversed(list(_USAGE.finditer(tail))):
+            said = _read(tail[match.end() :])
             if said is not None:
                 return said
         return prompt + self._events if self._events else None
 
 
-def _read(text: bytes) -> float | None:
+def _read(text: str) -> float | None:
     """Read the object that a text begins with."""
-    depth = 0
-    for at, letter in enumerate(text):
-        depth += (letter == ord("{")) - (letter == ord("}"))
-        if not depth:
-            try:
-                usage = _usage.decode(text[: at + 1])
-            except msgspec.MsgspecError:
-                return None
-            parts = (usage.prompt_tokens, usage.completion_tokens, usage.input_tokens, usage.output_tokens)
-            known = [part for part in parts if part is not None]
-            if usage.total_tokens is not None:
-                return float(usage.total_tokens)
-            return float(sum(known)) if known else None
-    return None
+    try:
+        found, _ = _object.raw_decode(text)
+        usage = msgspec.convert(found, _Usage)
+    except (ValueError, RecursionError):  # msgspec's errors are among them
+        return None
+    if usage.total_tokens is not None:
+        return float(usage.total_tokens)
+    parts = (usage.prompt_tokens, usage.completion_tokens, usage.input_tokens, usage.output_tokens)
+    known = [part for part in parts if part is not None]
+    return float(sum(known)) if known else None

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from jairouter_cli.cli import asking, options, output
 from jairouter_cli.cli.asking import TimeoutOption, UrlOption
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption, complete_service
-from jairouter_cli.config.model import Config, Limiting, LimitScope, RateLimit
+from jairouter_cli.config.model import LIMIT_DEFAULTS, Config, Limiting, LimitScope, RateLimit
 from jairouter_cli.config.ops import limits as ops
 from jairouter_cli.config.ops.limits import Place
 from jairouter_cli.config.view import plain
@@ -203,16 +203,16 @@ def _table(found: list[_Found]) -> RenderableType:
 def _row(found: _Found) -> tuple[object, ...]:
     rules = found.rules
     is_window = rules.algorithm is Limiting.SLIDING_WINDOW
-    said = any((rules.algorithm, rules.capacity, rules.rate, rules.max_requests))
-    speaks = said or (rules.enabled and rules.tokens_per_minute is None)
-    capacity = rules.max_requests if is_window else rules.capacity
-    rate = f"in {rules.window_size_s or 60:g} s" if is_window else f"{rules.rate or 10:g}/s"
+    shown = {name: getattr(rules, name) or getattr(LIMIT_DEFAULTS, name) for name in RateLimit.__struct_fields__}
+    about_requests: tuple[object, ...] = (
+        shown["algorithm"],
+        shown["max_requests" if is_window else "capacity"],
+        f"in {shown['window_size_s']:g} s" if is_window else f"{shown['rate']:g}/s",
+    )
     return (
         str(found.place),
         "enabled" if rules.enabled else "disabled",
-        (rules.algorithm or Limiting.TOKEN_BUCKET) if speaks else "-",
-        (capacity or 100) if speaks else "-",
-        rate if speaks else "-",
+        *(about_requests if rules.enabled and rules.limits_requests else ("-", "-", "-")),
         rules.scope,
         rules.tokens_per_minute or "-",
         _per_client(rules),
@@ -221,7 +221,7 @@ def _row(found: _Found) -> tuple[object, ...]:
 
 def _per_client(rules: RateLimit) -> str:
     own = rules.client_ip
-    if not own.enabled and not (rules.enabled and rules.client_ip_enable):
+    if not rules.limits_clients:
         return "-"
     said = {
         "capacity": own.capacity,

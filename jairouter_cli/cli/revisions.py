@@ -8,7 +8,7 @@ from rich.text import Text
 
 from jairouter_cli.cli import options, output
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption
-from jairouter_cli.config.history import History, Revision, diff
+from jairouter_cli.config.history import History, Revision, diff, masked_diff
 from jairouter_cli.config.ops.revisions import roll_back
 from jairouter_cli.errors import RevisionNotFound
 
@@ -63,7 +63,7 @@ def show_diff(
     else:
         after = store.history.read(newer)
         name, text = f"revision {newer}", after.text
-    found = diff(before.text, text, (f"revision {before.number}", name), reveal=secrets)
+    found = (diff if secrets else masked_diff)(before.text, text, (f"revision {before.number}", name))
     output.show({"from": before.number, "to": newer, "diff": found}, as_json=as_json, text=lambda: _coloured(found))
 
 

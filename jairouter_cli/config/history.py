@@ -16,18 +16,13 @@ from typing import Final
 import msgspec
 
 from jairouter_cli.config import files
-from jairouter_cli.config.model import MASK
+from jairouter_cli.config.document import Document
+from jairouter_cli.config.parse import masked, secrets_of
 from jairouter_cli.errors import RevisionNotFound, RevisionsUnreadable
 
 FOUND: Final = "as it was found"
 _FOLDER_MODE: Final = 0o700
 _NAME: Final = re.compile(r"(\d+)\.json")
-# A key, token or header's value; a placeholder is none.
-_SECRET: Final = re.compile(
-    r"""((?:api[-_]?key|[\w-]*token|password|secret|authorization)['"]?:[ ]+)"""
-    r"""(?!\$\{)("[^"]*"|'[^']*'|[^\s,}#]+(?:[ ][^\s,}#]+)*)""",
-    re.IGNORECASE,
-)
 
 
 class Author(StrEnum):
@@ -50,11 +45,10 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class History:
-    """The revisions of one file, the `most` newest of them."""
+    """The revisions of one file."""
 
-    def __init__(self, file: Path, most: int) -> None:
+    def __init__(self, file: Path) -> None:
         self._folder: Final = file.with_name(f".{file.name}.revisions")
-        self._most: Final = most
 
     @property
     def numbers(self) -> list[int]:
@@ -79,8 +73,8 @@ class History:
         numbers = self.numbers
         return self.read(numbers[-1]) if numbers else None
 
-    def note(self, author: Author, summary: str, text: str, digest: str) -> Revision:
-        """Add a revision unless the newest one is the same text; return the newest. Raises `OSError`."""
+    def note(self, author: Author, summary: str, text: str, digest: str, most: int) -> Revision:
+        """Add a revision unless the newest one is the same text, keep `most`; return the newest. Raises `OSError`."""
         last = self.last
         if last is not None and last.digest == digest:
             return last
@@ -90,7 +84,7 @@ class History:
         made = Revision(number=number, at=at, author=author, summary=summary, digest=digest, text=text)
         self._folder.mkdir(_FOLDER_MODE, exist_ok=True)
         files.replace(self._path(number), msgspec.json.format(msgspec.json.encode(made), indent=1))
-        for old in self.numbers[: -self._most]:
+        for old in self.numbers[:-most]:
             self._path(old).unlink(missing_ok=True)
         return made
 
@@ -103,10 +97,15 @@ class History:
         return self._folder / f"{number}.json"
 
 
-def diff(before: str, after: str, names: tuple[str, str], *, reveal: bool) -> str:
-    """Return what changed between two texts, as `diff -u` shows it; values of keys masked unless they are revealed."""
-    found = "\n".join(difflib.unified_diff(before.splitlines(), after.splitlines(), *names, lineterm=""))
-    return found if reveal else _SECRET.sub(rf"\1{MASK}", found)
+def diff(before: str, after: str, names: tuple[str, str]) -> str:
+    """Return what changed between two texts, as `diff -u` shows it."""
+    return "\n".join(difflib.unified_diff(before.splitlines(), after.splitlines(), *names, lineterm=""))
+
+
+def masked_diff(before: str, after: str, names: tuple[str, str]) -> str:
+    """Return the same without the keys that stand in either text."""
+    secrets = secrets_of(Document.load(before, names[0])) | secrets_of(Document.load(after, names[1]))
+    return masked(diff(before, after, names), secrets)
 
 
 def _listed(numbers: list[int]) -> str:

@@ -214,8 +214,9 @@ class ClientLimit(Struct, frozen=True, kw_only=True):
     """`rate-limit.client-ip`: what is let through of each client, told by its address (of IPv6, the /64).
 
     What it does not say, the limit does that it stands in, `tokens_per_minute` excepted. `max_concurrency` requests of
-    one client are under way at once. `max_clients` are known at once, the longest silent one is forgotten first, and
-    each after `max_idle_time_s` of silence; of several sections the largest of these two count, for all.
+    one client are under way at once, at the gateway or at a service. `max_clients` are known at once, the longest
+    silent one is forgotten first, and each after `max_idle_time_s` of silence; of several sections the largest of these
+    two count, for all.
     """
 
     enabled: bool = False
@@ -227,6 +228,12 @@ class ClientLimit(Struct, frozen=True, kw_only=True):
     max_concurrency: Positive | None = None
     max_clients: Positive = 10_000
     max_idle_time_s: Seconds = 1800.0
+
+    @property
+    def limits_requests(self) -> bool:
+        """Whether it is about how many requests come: unless it only speaks of tokens, or of those under way."""
+        speaks = any((self.capacity, self.rate, self.window_size_s, self.max_requests))
+        return speaks or (self.tokens_per_minute is None and self.max_concurrency is None)
 
 
 class RateLimit(Struct, frozen=True, kw_only=True):
@@ -252,6 +259,17 @@ class RateLimit(Struct, frozen=True, kw_only=True):
     cold_factor: Annotated[float | None, Meta(ge=1)] = None
     queue: bool = False
     tokens_per_minute: Positive | None = None
+
+    @property
+    def limits_requests(self) -> bool:
+        """Whether it is about how many requests come: unless it only speaks of tokens."""
+        speaks = any((self.algorithm, self.capacity, self.rate, self.window_size_s, self.max_requests))
+        return speaks or self.tokens_per_minute is None
+
+    @property
+    def limits_clients(self) -> bool:
+        """Whether `client_ip` holds."""
+        return self.client_ip.enabled or (self.enabled and self.client_ip_enable)
 
 
 LIMIT_DEFAULTS: Final = RateLimit(

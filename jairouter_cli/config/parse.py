@@ -6,7 +6,8 @@ The walk is driven by the structs of `model`; there is no second list of keys. W
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -18,10 +19,12 @@ import msgspec
 from jairouter_cli.config import scalars
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.model import (
+    MASK,
     Alias,
     Config,
     Fallback,
     FallbackStrategy,
+    Instance,
     Secret,
     Service,
     ServiceType,
@@ -85,18 +88,53 @@ def parse(document: Document, environ: Mapping[str, str] | None = None) -> Parse
     return Parsed(config, tuple(walk.notices()))
 
 
+def secrets_of(document: Document) -> frozenset[str]:
+    """Return the values in a document that are never shown, placeholders excepted; what is wrong in it is left out."""
+    found: list[Any] = [_Walk(document, None).struct(Config, document.root, ())]
+    secrets = set()
+    while found:
+        one = found.pop()
+        if isinstance(one, Secret):
+            secrets.add(one.value)
+        elif isinstance(one, msgspec.Struct):
+            found += msgspec.structs.astuple(one)
+        elif isinstance(one, Mapping):
+            found += one.values()
+        elif isinstance(one, tuple):
+            found += one
+    return frozenset(value for value in secrets if value and not value.startswith("${"))
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """Return a text with a mask wherever one of the secrets stands in it as a word of its own."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", MASK, text)
+    return text
+
+
 def names_of(struct: type[msgspec.Struct], field: str) -> tuple[str, ...]:
     """Return the keys under which a field is read, the one that is written first."""
     spec = next(spec for spec in _fields(struct) if spec.name == field)
     return (spec.key, *spec.aliases)
 
 
-def members_of(struct: type[msgspec.Struct]) -> tuple[tuple[tuple[str, ...], Any], ...]:
-    """Return the members of a section: the keys of each, the one that is written first, and its kind.
+def member_of(kind: Any, key: str) -> tuple[tuple[str, ...], Any]:
+    """Return a member of a section by one of its keys: all of them, the one that is written first, and its kind.
 
-    The kind is a struct for a section, and for a list what its items are; for a mapping what its keys are.
+    The kind is a struct for a section, and for a list what its items are; `ServiceType` for the services. Raises
+    `KeyError` with the keys that there are.
     """
-    return tuple(((spec.key, *spec.aliases), _kind(spec.kind)) for spec in _fields(struct))
+    if kind is ServiceType:
+        service = service_type(key)
+        if service is None:
+            raise KeyError(*ServiceType)
+        return (service.value,), Service
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)) or kind is Secret:
+        return (key,), None  # a header, or what no section is: the file will be judged
+    for spec in _fields(kind):
+        if squash(key) in {squash(name) for name in (spec.key, *spec.aliases) if "." not in name}:
+            return (spec.key, *spec.aliases), _kind(spec.kind)
+    raise KeyError(*(spec.key for spec in _fields(kind)))
 
 
 def unit_of(struct: type[msgspec.Struct], field: str) -> float:
@@ -179,6 +217,8 @@ class _Walk:
         """Note what is wrong with a section as a whole; return it."""
         if isinstance(made, Fallback) and made.strategy is FallbackStrategy.MODEL and made.model is None:
             self._problem(path, "a model to fall back to, in the key model")
+        if isinstance(made, Instance) and made.rate_limit and made.rate_limit.client_ip.max_concurrency:
+            self._problem(path, "rate-limit.client-ip.max-concurrency at the service or at model, not at an instance")
         if isinstance(made, State) and made.url is not None and not made.url.value.startswith(STATE_SCHEMES):
             self._problem(path, "a url that begins with redis://, rediss:// or unix://")
         return made

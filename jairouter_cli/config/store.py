@@ -19,7 +19,6 @@ from jairouter_cli.config.history import Author, History, Revision
 from jairouter_cli.config.model import Config, StoreSettings
 from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.parse import Notice, Parsed, parse
-from jairouter_cli.config.spelling import find_key
 from jairouter_cli.errors import (
     ConfigExists,
     ConfigInvalid,
@@ -108,21 +107,21 @@ class Store:
             data = self._bytes(target)
             before = _digest(data)
             document = Document.load(self._text(data), str(self.file))
-            history = self._history(target, document)
+            history = History(target)
             if expect is not None:
                 _check_expected(expect, before, history.last)
             change = operation(document)
             text = change.document.dump()
             # judged as it will be read, not as it was built
             parsed = _judged(Document.load(text, str(self.file)), document)
-            new = text.encode("utf-8")
+            new, most = text.encode("utf-8"), parsed.config.store.max_revisions
             with _translated(self.file):
-                revision: Revision | None = history.note(Author.FILE, _EDITED, self._text(data), before)
+                revision: Revision | None = history.note(Author.FILE, _EDITED, self._text(data), before, most)
                 if new != data:
                     files.replace(target, new)
                 written_at = target.stat().st_mtime_ns
             with suppress(OSError):  # the edit is made; whoever looks next notes it as one of the file
-                revision = history.note(author, change.summary, text, _digest(new))
+                revision = history.note(author, change.summary, text, _digest(new), most)
         number = revision.number if revision is not None and revision.digest == _digest(new) else None
         return Applied(self.file, change, parsed.config, parsed.notices, before, _digest(new), number, written_at)
 
@@ -132,10 +131,10 @@ class Store:
         _check_editable(self.file, target)
         with self._locked(target):
             data = self._bytes(target)
-            document = Document.load(self._text(data), str(self.file))
-            parse(document)
+            text = self._text(data)
+            most = parse(Document.load(text, str(self.file))).config.store.max_revisions
             with _translated(self.file):
-                return self._history(target, document).note(Author.FILE, _EDITED, self._text(data), _digest(data))
+                return History(target).note(Author.FILE, _EDITED, text, _digest(data), most)
 
     def text(self) -> str:
         """Return the file's text as it is. Raises `ConfigNotFound`, `ConfigUnreadable`."""
@@ -144,22 +143,16 @@ class Store:
     @property
     def history(self) -> History:
         """The revisions, to be read."""
-        return History(self._target(), 1)
+        return History(self._target())
 
     def forget(self, number: int) -> None:
         """Forget a revision that is not the newest. Raises `RevisionNotFound`, `RevisionCurrent`, `ConfigLocked`."""
         target = self._target()
         with self._locked(target), _translated(self.file):
-            history = History(target, 1)
+            history = History(target)
             if history.numbers[-1:] == [number]:
                 raise RevisionCurrent(number=number)
             history.remove(number)
-
-    def _history(self, target: Path, document: Document) -> History:
-        section = document.root.get(find_key(document.root, "store") or "store")
-        key = find_key(section, "max-revisions") if isinstance(section, dict) else None
-        most = section[key] if key is not None else None
-        return History(target, most if isinstance(most, int) and most > 0 else StoreSettings().max_revisions)
 
     def create(self, text: str, *, force: bool = False) -> None:
         """Write a new file. Raises `ConfigExists` unless `force`, `ConfigLocked`, `ConfigUnwritable`."""
@@ -174,10 +167,13 @@ class Store:
         with self._locked(target):
             if target.exists() and not force:  # made by another process in the meantime
                 raise ConfigExists(file=str(self.file))
-            data = text.encode("utf-8")
-            self._replace(target, data)
+            history, most, data = History(target), StoreSettings().max_revisions, text.encode("utf-8")
             with _translated(self.file):
-                History(target, StoreSettings().max_revisions).note(Author.CLI, "made by init", text, _digest(data))
+                if target.exists():  # what is replaced can be gone back to
+                    before = target.read_bytes()
+                    history.note(Author.FILE, _EDITED, before.decode("utf-8", "replace"), _digest(before), most)
+                files.replace(target, data)
+                history.note(Author.CLI, "made by init", text, _digest(data), most)
 
     def _target(self) -> Path:
         """Return the file itself, behind any links: a link stays a link."""
@@ -213,10 +209,6 @@ class Store:
         finally:
             lock.release()
 
-    def _replace(self, target: Path, data: bytes) -> None:
-        with _translated(self.file):
-            files.replace(target, data)
-
 
 def _check_editable(file: Path, target: Path) -> None:
     """Raise what stands against an edit; the mode is looked at, too, for it would not stop root."""
@@ -248,7 +240,7 @@ def _judged(edited: Document, before: Document) -> Parsed:
         return parse(edited)
     except ConfigInvalid as error:
         parse(before)  # raises if the file was bad already, with lines that can be looked up
-        raise EditRefused(listing="; ".join(str(problem) for problem in error.problems)) from None
+        raise EditRefused([str(problem) for problem in error.problems]) from None
 
 
 @contextmanager

@@ -63,11 +63,9 @@ class Limits:
 
     async def reached(self, pool: Pool, client: str) -> frozenset[str]:
         """Return the ids of the instances that a client's call could not go to now because of a limit."""
-        found = set()
-        for target in pool.targets:
-            if not all(one.allowed for one in await self.peek(demanded(target.limits, client_of(client)))):
-                found.add(target.id)
-        return frozenset(found)
+        asked = [(target.id, one) for target in pool.targets for one in demanded(target.limits, client_of(client))]
+        decisions = await self.peek([demand for _, demand in asked])
+        return frozenset(name for (name, _), said in zip(asked, decisions, strict=True) if not said.allowed)
 
     def enter(self, caps: Sequence[Limit], client: str) -> list[Slots] | Refusal:
         """Let a client have one more call under way, or say why not."""
@@ -111,6 +109,10 @@ class Limits:
             return self._memory.record(name)
         except StateFull:
             return Record()
+
+    def close(self) -> None:
+        """Let go of the levels."""
+        self.levels.close()
 
     def _sweep(self, slots: Slots) -> None:
         if slots.is_idle:

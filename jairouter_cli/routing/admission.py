@@ -185,9 +185,9 @@ def client_caps(config: Config, kind: ServiceType) -> tuple[Limit, ...]:
     """Return how many calls one client may have under way, for the gateway and for the service."""
     caps = []
     for level in _common(config, kind):
-        own = level.rules.client_ip if level.rules is not None else None
-        if own is not None and own.enabled and own.max_concurrency is not None:
-            rule = LimitRule(capacity=own.max_concurrency)
+        most = level.rules.client_ip.max_concurrency if level.rules and level.rules.limits_clients else None
+        if most is not None:
+            rule = LimitRule(capacity=most)
             caps.append(
                 Limit(
                     f"{level.name}/in-flight:",
@@ -241,8 +241,7 @@ def _limits(level: _Level, kind: ServiceType, model: str, instance: str | None) 
         for unit, rule in _rules(rules):
             limit = f"{name}{'' if unit is Unit.REQUESTS else '/tokens'}{'/client:' if per_client else ''}"
             yield Limit(limit, scope, level.place, unit, rule, stepper(rule), per_client, of_instance)
-    on = rules.client_ip.enabled or (rules.enabled and rules.client_ip_enable)
-    if on and (level.scope == "instance") == (instance is not None):
+    if rules.limits_clients and (level.scope == "instance") == (instance is not None):
         for unit, rule in _client_rules(rules):
             limit = f"{level.name}/clients{'' if unit is Unit.REQUESTS else '/tokens'}/client:"
             yield Limit(
@@ -272,9 +271,8 @@ def _bucket(
 
 
 def _rules(rules: RateLimit) -> Iterator[tuple[Unit, LimitRule]]:
-    """Yield what a section limits: requests, unless it only speaks of tokens, and tokens."""
-    speaks_of_requests = any((rules.algorithm, rules.capacity, rules.rate, rules.window_size_s, rules.max_requests))
-    if speaks_of_requests or rules.tokens_per_minute is None:
+    """Yield what a section limits."""
+    if rules.limits_requests:
         yield Unit.REQUESTS, _rule(rules)
     if rules.tokens_per_minute is not None:
         yield Unit.TOKENS, _per_minute(rules.tokens_per_minute)
@@ -282,8 +280,7 @@ def _rules(rules: RateLimit) -> Iterator[tuple[Unit, LimitRule]]:
 
 def _client_rules(rules: RateLimit) -> Iterator[tuple[Unit, LimitRule]]:
     own = rules.client_ip
-    speaks_of_requests = any((own.capacity, own.rate, own.window_size_s, own.max_requests))
-    if speaks_of_requests or (own.tokens_per_minute is None and own.max_concurrency is None):
+    if own.limits_requests:
         yield Unit.REQUESTS, _rule(rules, own)
     if own.tokens_per_minute is not None:
         yield Unit.TOKENS, _per_minute(own.tokens_per_minute)

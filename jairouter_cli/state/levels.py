@@ -22,6 +22,9 @@ class Levels(Protocol):
     def retune(self, most_clients: int, client_memory_s: float) -> None:
         """Take over how many clients are remembered, and for how long."""
 
+    def close(self) -> None:
+        """Let go of what they are kept in."""
+
 
 class RecentShelf:
     """Buckets of clients: at most so many, and none that was not used for so long.
@@ -87,3 +90,6 @@ class OwnLevels:
     def retune(self, most_clients: int, client_memory_s: float) -> None:
         """Take over how many clients are remembered, and for how long."""
         self._clients.most, self._clients.memory_s = most_clients, client_memory_s
+
+    def close(self) -> None:
+        """Nothing to let go of."""

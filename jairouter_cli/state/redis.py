@@ -17,7 +17,7 @@ from jairouter_cli.routing.limit import Decision
 
 _PREFIX: Final = "{jairouter}:limit:"  # in braces, so that all are on the same shard of a cluster
 _RETRY_S: Final = 1.0
-_MOST_AT_ONCE: Final = 256  # demands of calls in one question
+_MOST_AT_ONCE: Final = 256  # calls in one exchange
 
 Question = tuple[str, Sequence[Demand], "asyncio.Future[list[Decision] | None] | None"]
 
@@ -95,6 +95,7 @@ class RedisLevels:
                     self._lose(error)
                 await asyncio.sleep(_RETRY_S)
         finally:
+            self.is_there = False  # nobody is to wait for an answer that does not come any more
             self._answer_nobody(self._questions)
             await self._client.aclose()
 

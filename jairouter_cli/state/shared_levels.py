@@ -1,8 +1,8 @@
 """The levels of limits in one file that all workers of a host have mapped into their memory (design 5).
 
 Two tables in it: the buckets that the configuration names, and those of clients. A name's digest tells in which row of
-a table it stands; when the row is full the longest unused one of it makes room. One lock for all,
-so that several buckets change as one; it dies with its holder, who leaves at worst some of them not charged.
+a table it stands; when the row is full the longest unused one of it makes room. One lock for all, so that several
+buckets change as one; it dies with its holder, who leaves at worst some of them not charged.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from struct import Struct
 from typing import Final
 
 from jairouter_cli.routing.admission import Demand, Refusal, Shelves, charge, correct, peek
-from jairouter_cli.routing.limit import BUCKET, MOST_NUMBERS, QUEUE, WARMING, WINDOW, Decision, Numbers, Step
+from jairouter_cli.routing.limit import BUCKET, MOST_NUMBERS, QUEUE, WARMING, WINDOW, Decision, Numbers
 from jairouter_cli.state.mutex import HEAD_BYTES, common_lock
 
 FIXED_ROWS: Final = 4096
@@ -49,10 +49,10 @@ class SharedShelf:
 
     def get(self, name: str, default: Numbers, /) -> Numbers:
         """Return a bucket's numbers."""
-        place, digest = self._known.get(name) or self.find(name)
+        place, digest = self.place(name)
         entry = _SHORT.unpack_from(self._map, place)
         if entry[0] != digest:  # another one was put there, or none was yet
-            place, _ = self.find(name)
+            place, _ = self._find(name)
             entry = _SHORT.unpack_from(self._map, place)
             if entry[0] != digest:
                 return default
@@ -64,11 +64,14 @@ class SharedShelf:
         return entry[2 : 2 + length]
 
     def __setitem__(self, name: str, numbers: Numbers, /) -> None:
-        place, digest = self._known.get(name) or self.find(name)
+        place, digest = self.place(name)
         _ENTRIES[int(numbers[0])].pack_into(self._map, place, digest, self.now, *numbers)
 
-    def find(self, name: str) -> tuple[int, bytes]:
-        """Return where a name stands, or may be put, and its digest."""
+    def place(self, name: str) -> tuple[int, bytes]:
+        """Return where a name was last seen, or may be put, and its digest."""
+        return self._known.get(name) or self._find(name)
+
+    def _find(self, name: str) -> tuple[int, bytes]:
         digest = hashlib.blake2b(name.encode(), digest_size=_DIGEST_BYTES).digest()
         row = self._at + int.from_bytes(digest[:4], "little") % self.rows * _ROW_BYTES
         found, oldest_at = row, math.inf
@@ -89,13 +92,10 @@ class SharedShelf:
         self._known.clear()
 
 
-_Plan = tuple[Sequence[Demand], list[tuple[Step, float, float, int, int, bytes]]]
-
-
 class SharedLevels:
     """The levels of all workers of a server, as one of them sees them."""
 
-    __slots__ = ("_clients", "_clock", "_file", "_fixed", "_lock", "_map", "_plans", "_shelves")
+    __slots__ = ("_clients", "_clock", "_file", "_fixed", "_lock", "_map", "_shelves")
 
     def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
         self._clock: Final = clock
@@ -103,7 +103,6 @@ class SharedLevels:
         self._file: Final = os.open(folder / "levels", os.O_RDWR | os.O_CREAT, 0o600)
         os.ftruncate(self._file, size)  # to the same size by each
         memory = self._map = mmap.mmap(self._file, size)
-        self._plans: dict[int, _Plan] = {}
         self._lock: Final = common_lock(self._file, memory)
         self._fixed: Final = SharedShelf(memory, HEAD_BYTES, FIXED_ROWS)
         self._clients: Final = SharedShelf(memory, HEAD_BYTES + FIXED_ROWS * _ROW_BYTES, CLIENT_ROWS)
@@ -123,17 +122,16 @@ class SharedLevels:
         were. A lock that is held for long is held by workers that are not running.
         """
         memory, now = self._map, self._clock()
-        plan = self._plans.get(id(demands))
-        if plan is None or plan[0] is not demands:
-            plan = self._look_up(demands)
         changes = []
-        for step, cost, memory_s, place, end, digest in plan[1]:
+        for limit, name, cost in demands:
+            shelf = self._clients if limit.per_client else self._fixed
+            place, digest = shelf.place(name)
+            end = place + _BUCKET.size
             before = memory[place:end]
             entry = _BUCKET.unpack(before)
-            if entry[0] != digest or entry[2] != BUCKET or entry[1] + memory_s < now:
-                del self._plans[id(demands)]
+            if entry[0] != digest or entry[2] != BUCKET or entry[1] + shelf.memory_s < now:
                 return False
-            after, answer = step(entry[2:], now, cost)
+            after, answer = limit.step(entry[2:], now, cost)
             if not answer[0]:
                 return False
             changes.append((place, end, before, _BUCKET.pack(digest, now, *after)))
@@ -144,18 +142,6 @@ class SharedLevels:
             for place, end, _, changed in changes:
                 memory[place:end] = changed
         return True
-
-    def _look_up(self, demands: Sequence[Demand]) -> "_Plan":
-        """Remember where the buckets of these demands stand: the same ones come for every call of a client."""
-        if len(self._plans) >= _REMEMBERED:
-            self._plans.clear()
-        found = []
-        for limit, name, cost in demands:
-            shelf = self._clients if limit.per_client else self._fixed
-            place, digest = shelf.find(name)
-            found.append((limit.step, cost, shelf.memory_s, place, place + _BUCKET.size, digest))
-        self._plans[id(demands)] = plan = demands, found
-        return plan
 
     def peek(self, demands: Sequence[Demand]) -> list[Decision]:
         """Return what would be decided."""
@@ -180,7 +166,6 @@ class SharedLevels:
         self._clients.rows = max(1, min(CLIENT_ROWS, 3 * most_clients // PLACES))
         self._clients.memory_s = client_memory_s
         self._clients.forget_places()
-        self._plans.clear()
 
     def close(self) -> None:
         """Let go of the file."""

@@ -129,6 +129,7 @@ def application(gateway: Gateway, store: Store, shared: "SharedMemory | None" = 
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await gateway.upstream.aclose()
+        gateway.limits.close()
         if shared is not None:
             shared.close()
 

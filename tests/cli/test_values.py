@@ -78,7 +78,10 @@ def test_setting_and_unsetting(file: Path, key: str, value: str, after: str) -> 
     [
         (("get", "server.prot"), "there is no key 'server.prot'; did you mean port"),
         (("set", "server.prot", "1"), "there is no key 'server.prot'; did you mean port"),
-        (("set", "model.services.chatt.adapter", "x"), "the services are chat, embedding,"),
+        (
+            ("set", "model.services.chatt.adapter", "x"),
+            "no key 'model.services.chatt.adapter'; did you mean chat",
+        ),
         (("set", "model.services.chat.instances[7].weight", "1"), "there are 1 there"),
         (("set", "server..port", "1"), "keys are joined by dots"),
         (("set", "server.port", "many"), "server.port: expected a whole number, found 'many'"),

@@ -1,4 +1,4 @@
-"""Adding and removing instances."""
+"""Adding, changing and removing instances."""
 
 import difflib
 import re
@@ -8,15 +8,13 @@ from typing import Any, Final
 
 import msgspec
 
-from jairouter_cli.config.document import Document
+from jairouter_cli.config.document import Document, Path
 from jairouter_cli.config.model import MASK, Instance, ServiceType
 from jairouter_cli.config.ops.change import Change
-from jairouter_cli.config.ops.sections import merge
+from jairouter_cli.config.ops.sections import is_in_camel_case, merge
 from jairouter_cli.config.spelling import camel, find_key, kebab, service_type
 from jairouter_cli.config.view import plain
 from jairouter_cli.errors import InstanceAmbiguous, InstanceExists, InstanceNotFound
-
-Path = tuple[str | int, ...]
 
 _SHOWN: Final = 5  # candidates that an error names
 _SLASHES_AT_END: Final = re.compile(r"/+(?=(?:#\d+)?$)")
@@ -48,7 +46,7 @@ def add(document: Document, service: ServiceType, instance: Instance) -> Change:
     if trimmed(instance.id) in (entry.plain_id for entry in _entries(document, path)):
         raise InstanceExists(service=service.value, instance=instance.id)
     present = document.get(path)
-    value = _written(instance, camel if _is_camel_case(present) else kebab)
+    value = _written(instance, camel if is_in_camel_case(document, path) else kebab)
     is_list = isinstance(present, list) and bool(present)
     edited = document.append(path, value) if is_list else document.put(path, [value])
     return Change(edited, f"added instance {instance.id} to service {service}", service.value, instance.id)
@@ -81,7 +79,7 @@ def update(document: Document, service: ServiceType, wanted: str, members: Mappi
 
 
 def unmasked(document: Document, service: ServiceType, members: Any) -> Any:
-    """Return an instance as it came, with what is masked in it as it stands in the file."""
+    """Return an instance as it came, with what is masked in it as it stands in the file, if it does."""
     if not isinstance(members, Mapping):
         return members
     path = instances_path(document, service)
@@ -92,10 +90,10 @@ def unmasked(document: Document, service: ServiceType, members: Any) -> Any:
 
 
 def _with_secrets_of(node: Mapping[str, Any], members: Mapping[str, Any]) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for key, value in members.items():
         there = node.get(find_key(node, key) or key)
-        if value == MASK:
+        if value == MASK and there is not None:
             found[key] = there
         elif isinstance(value, Mapping) and isinstance(there, Mapping):
             found[key] = _with_secrets_of(there, value)
@@ -195,11 +193,6 @@ def _closest(entries: Sequence[_Entry], wanted: str) -> str:
 
 
 # --- writing ---
-
-
-def _is_camel_case(present: Any) -> bool:
-    items = present if isinstance(present, list) else ()
-    return any("baseUrl" in item for item in items if isinstance(item, Mapping))
 
 
 def _written(struct: msgspec.Struct, naming: Callable[[str], str]) -> dict[str, Any]:

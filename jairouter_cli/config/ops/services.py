@@ -12,7 +12,7 @@ from jairouter_cli.errors import ServiceExists, ServiceNotFound
 
 
 def add(document: Document, service: ServiceType, members: Mapping[str, Any]) -> Change:
-    """Add a service; without `instances` it has none. Raises `ServiceExists`, `EditImpossible`."""
+    """Add a service; without `instances` it has none. Raises `ServiceExists`, `EditRefused`, `EditImpossible`."""
     path = service_path(document, service)
     if is_there(document, service):
         raise ServiceExists(service=service.value)
@@ -22,7 +22,10 @@ def add(document: Document, service: ServiceType, members: Mapping[str, Any]) ->
 
 
 def update(document: Document, service: ServiceType, members: Mapping[str, Any]) -> Change:
-    """Change what is named of a service; what is not named stays. Raises `ServiceNotFound`, `EditImpossible`."""
+    """Change what is named of a service; what is not named, or masked, stays.
+
+    Raises `ServiceNotFound`, `EditRefused`, `EditImpossible`.
+    """
     path = _there(document, service)
     if isinstance(members.get("instances"), list):
         members = {**members, "instances": [unmasked(document, service, one) for one in members["instances"]]}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from jairouter_cli.config.history import Author, Revision
-from jairouter_cli.config.model import Config
+from jairouter_cli.config.model import Config, Service, ServiceType
 from jairouter_cli.config.store import Applied, Operation, Store
 from jairouter_cli.errors import (
     ConfigError,
@@ -22,7 +22,7 @@ from jairouter_cli.errors import (
 )
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.watcher import take_over
-from jairouter_cli.web.manage.envelope import AnyRequest, Refused
+from jairouter_cli.web.manage.envelope import AnyRequest, Refused, known_service
 
 # What upstream says where an edit does not fit (contract 2.2 to 2.4), and what we do where it says nothing.
 _REFUSALS: Final[Mapping[type[EditError], tuple[int, str]]] = {
@@ -32,7 +32,6 @@ _REFUSALS: Final[Mapping[type[EditError], tuple[int, str]]] = {
     InstanceNotFound: (400, "实例不存在: {instance}"),
     ServiceExists: (400, "参数验证失败: 服务类型已存在: {service}"),
     ServiceNotFound: (400, "参数验证失败: 服务类型不存在: {service}"),
-    EditRefused: (400, "参数验证失败: {listing}"),
 }
 _REFUSAL: Final = (400, "参数验证失败: {error}")
 
@@ -51,6 +50,14 @@ class Door:
     def config(self) -> Config:
         """What is in force."""
         return self._gateway.table.config
+
+    def service(self, name: str) -> tuple[ServiceType, Service]:
+        """Return a service that is configured. Raises `Refused`."""
+        kind = known_service(name)
+        found = self.config.model.services.get(kind)
+        if found is None:
+            raise Refused(404, f"服务类型不存在: {name}")
+        return kind, found
 
     async def edit(self, request: AnyRequest, operation: Operation, failed: str) -> Applied:
         """Make an edit, take it over here, and wait until the other workers have. Raises `Refused`."""
@@ -71,7 +78,7 @@ class Door:
             return await asyncio.to_thread(work)
         except StoreError as error:
             raise Refused(500, f"{failed}: {error}") from None
-        except ConfigError as error:
+        except (ConfigError, EditRefused) as error:
             raise Refused(400, "参数验证失败: " + (", ".join(map(str, error.problems)) or str(error))) from None
         except OSError as error:
             raise Refused(500, f"{failed}: {error.strerror or error}") from None

@@ -7,16 +7,15 @@ import msgspec
 from litestar import Response, get, put
 
 from jairouter_cli.config.document import Document
-from jairouter_cli.config.model import CircuitBreaker, ClientLimit, RateLimit, Service, ServiceType
+from jairouter_cli.config.model import ClientLimit, RateLimit, ServiceType
 from jairouter_cli.config.ops import limits, services
 from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.ops.limits import Place
 from jairouter_cli.config.ops.sections import written
-from jairouter_cli.config.parse import read_section
 from jairouter_cli.config.spelling import kebab, squash
 from jairouter_cli.config.upstream import section_view
 from jairouter_cli.web.manage.door import Door
-from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope, json_object, known_service
+from jairouter_cli.web.manage.envelope import AnyRequest, envelope, json_object
 
 _LIMIT = "/api/services/{service_type:str}/ratelimit"
 _BREAKER = "/api/services/{service_type:str}/circuitbreaker"
@@ -25,41 +24,31 @@ _BREAKER = "/api/services/{service_type:str}/circuitbreaker"
 def service_limit_routes(door: Door) -> list[Any]:
     """Return the routes."""
 
-    def present(service_type: str) -> tuple[ServiceType, Service]:
-        kind = known_service(service_type)
-        found = door.config.model.services.get(kind)
-        if found is None:
-            raise Refused(404, f"服务类型不存在: {service_type}")
-        return kind, found
-
     @get(_LIMIT, summary="获取服务限流配置")
     async def limit(service_type: str) -> Response[Any]:
         """What the service says of limits; nothing if it says nothing."""
-        rules = present(service_type)[1].rate_limit
+        rules = door.service(service_type)[1].rate_limit
         return envelope("获取限流配置成功", {} if rules is None else section_view(rules))
 
     @put(_LIMIT, summary="更新服务限流配置")
     async def set_limit(request: AnyRequest, service_type: str) -> Response[Any]:
         """Change what the body names, and switch it on unless it says otherwise."""
-        kind, _ = present(service_type)
+        kind, _ = door.service(service_type)
         body = written(RateLimit, await json_object(request))
-        await door.call("更新限流配置失败", lambda: read_section(RateLimit, body))
         applied = await door.edit(request, lambda document: _limited(document, kind, body), "更新限流配置失败")
         return envelope("限流配置更新成功", door.outcome(applied), 200, door.tags(applied))
 
     @get(_BREAKER, summary="获取服务熔断器配置")
     async def breaker(service_type: str) -> Response[Any]:
         """What the service says of circuit breakers; nothing if it says nothing."""
-        rules = present(service_type)[1].circuit_breaker
+        rules = door.service(service_type)[1].circuit_breaker
         return envelope("获取熔断器配置成功", {} if rules is None else section_view(rules))
 
     @put(_BREAKER, summary="更新服务熔断器配置")
     async def set_breaker(request: AnyRequest, service_type: str) -> Response[Any]:
         """Change what the body names; what it does not name stays."""
-        kind, _ = present(service_type)
-        body = written(CircuitBreaker, await json_object(request))
-        await door.call("更新熔断器配置失败", lambda: read_section(CircuitBreaker, body))
-        members = {"circuitBreaker": body}
+        kind, _ = door.service(service_type)
+        members = {"circuitBreaker": await json_object(request)}
         applied = await door.edit(
             request, lambda document: services.update(document, kind, members), "更新熔断器配置失败"
         )

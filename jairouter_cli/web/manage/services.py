@@ -5,28 +5,18 @@ from typing import Any
 from litestar import Response, delete, get, post, put
 
 from jairouter_cli.config.history import Revision
-from jairouter_cli.config.model import Service, ServiceType
 from jairouter_cli.config.ops import services as ops
 from jairouter_cli.config.ops.revisions import roll_back
-from jairouter_cli.config.ops.sections import written
-from jairouter_cli.config.parse import read_section
 from jairouter_cli.config.upstream import model_view, service_view
 from jairouter_cli.errors import RevisionNotFound
 from jairouter_cli.web.manage.door import Door
-from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope, json_object, known_service
+from jairouter_cli.web.manage.envelope import AnyRequest, envelope, json_object, known_service
 
 BASE = "/api/config/type"
 
 
 def service_routes(door: Door) -> list[Any]:
     """Return the routes."""
-
-    def present(service_type: str) -> tuple[ServiceType, Service]:
-        kind = known_service(service_type)
-        found = door.config.model.services.get(kind)
-        if found is None:
-            raise Refused(404, f"服务类型不存在: {service_type}")
-        return kind, found
 
     @get(BASE, summary="获取所有配置")
     async def everything(*, reveal: bool = False) -> Response[Any]:
@@ -41,14 +31,13 @@ def service_routes(door: Door) -> list[Any]:
     @get([f"{BASE}/services/{{service_type:str}}", "/api/services/{service_type:str}"], summary="获取指定服务配置")
     async def one(service_type: str, *, reveal: bool = False) -> Response[Any]:
         """A service with its instances."""
-        _, found = present(service_type)
+        _, found = door.service(service_type)
         return envelope("获取服务配置成功", service_view(found, reveal=reveal))
 
     @post([f"{BASE}/services/{{service_type:str}}", "/api/services/{service_type:str}"], summary="创建新服务")
     async def create(request: AnyRequest, service_type: str) -> Response[Any]:
         """Add a service; 201."""
         kind, members = known_service(service_type), await json_object(request)
-        await door.call("创建服务失败", lambda: read_section(Service, written(Service, members)))
         applied = await door.edit(request, lambda document: ops.add(document, kind, members), "创建服务失败")
         return envelope("服务创建成功", door.outcome(applied), 201, door.tags(applied))
 
@@ -56,7 +45,6 @@ def service_routes(door: Door) -> list[Any]:
     async def update(request: AnyRequest, service_type: str) -> Response[Any]:
         """Change what the body names; what it does not name stays, `instances` are replaced as a whole."""
         kind, members = known_service(service_type), await json_object(request)
-        await door.call("更新服务配置失败", lambda: read_section(Service, written(Service, members)))
         applied = await door.edit(request, lambda document: ops.update(document, kind, members), "更新服务配置失败")
         return envelope("服务配置更新成功", door.outcome(applied), 200, door.tags(applied))
 
@@ -74,7 +62,7 @@ def service_routes(door: Door) -> list[Any]:
     @get(f"{BASE}/{{service_type:str}}/models", summary="获取指定服务的所有模型")
     async def models(service_type: str) -> Response[Any]:
         """The names of a service's models, each once."""
-        _, found = present(service_type)
+        _, found = door.service(service_type)
         return envelope("获取模型列表成功", list(dict.fromkeys(one.name for one in found.instances)))
 
     @post(f"{BASE}/reset", summary="重置配置为默认值", status_code=200)

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Response, delete, get, post
 
 from jairouter_cli.config.document import Document
-from jairouter_cli.config.history import Revision, diff
+from jairouter_cli.config.history import Revision, masked_diff
 from jairouter_cli.config.ops.revisions import roll_back
 from jairouter_cli.config.parse import parse
 from jairouter_cli.config.upstream import model_view
@@ -65,7 +65,7 @@ def version_routes(door: Door) -> list[Any]:
         """What was changed from one revision to another, as `diff -u` shows it."""
         before: Revision = await door.call("比较配置版本失败", lambda: door.store.history.read(older))
         after: Revision = await door.call("比较配置版本失败", lambda: door.store.history.read(newer))
-        found = diff(before.text, after.text, (f"revision {older}", f"revision {newer}"), reveal=False)
+        found = masked_diff(before.text, after.text, (f"revision {older}", f"revision {newer}"))
         return envelope("比较配置版本成功", {"from": older, "to": newer, "diff": found})
 
     @post(f"{BASE}/rollback/{{version:int}}", summary="回滚到指定版本", status_code=200)
