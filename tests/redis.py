@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -46,6 +47,11 @@ class Redis:
         except OSError:
             return False
         return True
+
+    def hang(self, *, on: bool) -> None:
+        """Stop it from answering, or let it go on."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP if on else signal.SIGCONT)
 
     def stop(self) -> None:
         """End it the hard way."""

@@ -66,6 +66,7 @@ UPDATE = "/config/instance/update/chat"
 NEW = {"name": "q", "baseUrl": "http://gpu-server:8000/v1"}
 WRONG = "参数验证失败: "
 TTS = "model.services.tts"
+MASKED = "a value is masked (******), and there is none to keep: send the value itself"
 NO_URL = "model.services.chat.instances[0]: expected a value for base-url"
 NO_SERVICE = WRONG + "服务类型不存在: "
 OF_M = "modelName=m&baseUrl=http%3A%2F%2F10.0.0.1%3A8000"
@@ -207,7 +208,10 @@ def test_what_is_shown(served: Served, file: Path) -> None:
     ask(served, "PUT", CHAT, {"loadBalance": {"type": "random"}})
     compared = ask(served, "GET", "/config/version/compare/1/2").json()["data"]["diff"]
     assert "+      load-balance:" in compared
-    assert "s3cret" not in compared
+    ask(served, "PUT", UPDATE, {"instanceId": "m@http://10.0.0.1:8000", "instance": {"headers": {"X-Key": "an0ther"}}})
+    compared += ask(served, "GET", "/config/version/compare/2/3").json()["data"]["diff"]
+    assert "X-Key: ******" in compared
+    assert not any(secret in compared for secret in ("s3cret", "h1dden", "an0ther"))
     assert "# the small one" in file.read_text(), "comments survive"
 
 
@@ -217,6 +221,36 @@ def test_what_is_read_can_be_written_back(served: Served, file: Path) -> None:
     assert told(ask(served, "PUT", CHAT, ask(served, "GET", CHAT).json()["data"]))[0] == 200
     assert ask(served, "GET", f"{CHAT}?reveal=true").json()["data"] == before
     assert "s3cret" in file.read_text()
+
+
+def test_a_masked_key_that_nobody_has_is_refused(served: Served, file: Path) -> None:
+    """For a list of instances of which one was moved, a new instance, a new service: the key would be lost unseen."""
+    shown = ask(served, "GET", CHAT).json()["data"]
+    moved = {**shown, "instances": [{**shown["instances"][0], "baseUrl": "http://elsewhere"}]}
+    copy = {"name": "copy", "baseUrl": "http://copy", "apiKey": "******"}
+    for method, path, body in (
+        ("PUT", CHAT, moved),
+        ("POST", ADD, copy),
+        ("POST", "/config/type/services/tts", {"instances": [copy]}),
+    ):
+        status, _, message = told(ask(served, method, path, body))
+        assert (status, message) == (
+            400,
+            f"{WRONG}a value is masked (******), and there is none to keep: send the value itself",
+        )
+    assert file.read_text() == CONFIG
+
+
+def test_reset_is_the_file_as_it_was_found(served: Served, file: Path) -> None:
+    """To the byte, whatever was done since (defect D-22); version 0 is what is in force."""
+    ask(served, "PUT", CHAT, {"adapter": "vllm"})
+    ask(served, "POST", ADD, NEW)
+    in_force = ask(served, "GET", "/config/version/0").json()["data"]
+    assert in_force == ask(served, "GET", "/config/type").json()["data"]
+    assert len(in_force["services"]["chat"]["instances"]) == 3
+    done = ask(served, "POST", "/config/type/reset").json()["data"]
+    assert (done["restored"], done["inForce"]) == (1, True)
+    assert file.read_text() == CONFIG
 
 
 def test_a_partial_update_keeps_the_rest(served: Served, file: Path) -> None:
@@ -250,6 +284,11 @@ def test_who_may_manage(file: Path) -> None:
         assert {ask(served, "GET", path).status_code for path in paths} == {200}
         assert {ask(served, "GET", path, **far).status_code for path in paths} == {403}
         assert told(ask(served, "DELETE", CHAT, **far))[:2] == (403, False)
+        place = served.url.removeprefix("http://")
+        for page in ({"origin": "http://evil.example"}, {"origin": "null"}, {"host": "evil.example"}):
+            assert ask(served, "GET", "/models", **page).status_code == 403, "a page in a browser on this machine"
+        assert ask(served, "GET", "/models", origin=f"http://{place}").status_code == 200
+        assert ask(served, "GET", "/models", host="localhost:1").status_code == 200
         assert served.get("/actuator/health", headers=far).status_code in {200, 503}
         text = file.read_text()
         file.write_text(text.replace("locale: en,", "locale: en, admin-token: t0ken,"))
@@ -349,6 +388,14 @@ def test_an_editor_is_noted_too(served: Served, file: Path) -> None:
     refused = ask(served, "POST", ADD, NEW)
     assert refused.status_code == 400
     assert "expected valid YAML" in refused.json()["message"]
+
+
+def test_a_start_is_no_change(file: Path) -> None:
+    """Three starts, one revision (defect D-29: each appended one)."""
+    for _ in range(3):
+        with serving("--config", str(file)) as served:
+            eventually(lambda: ask(served, "GET", "/config/version/current").json()["data"] == 1)
+    assert json.loads(run("config", "history", "--json", "--config", str(file)).stdout)[0]["revision"] == 1
 
 
 def test_a_file_that_may_only_be_read(served: Served, file: Path) -> None:

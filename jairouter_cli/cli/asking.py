@@ -10,8 +10,9 @@ import typer
 
 from jairouter_cli.cli import options
 from jairouter_cli.config import paths
-from jairouter_cli.config.model import Secret, Server
+from jairouter_cli.config.model import Server
 from jairouter_cli.config.store import Applied, Store
+from jairouter_cli.config.token import admin_token
 from jairouter_cli.errors import Answered, JAIRouterError, NotTakenOver, Unreachable, UsageError
 
 _PATIENCE_S: Final = 10.0  # an edit is in force within a second
@@ -24,9 +25,9 @@ UrlOption = Annotated[
 TimeoutOption = Annotated[float, typer.Option(help="Seconds to wait for an answer.", min=0.1)]
 
 
-def token(ctx: typer.Context, config: Path | None, url: str | None) -> Secret | None:
-    """Return the admin token that the configuration file names; another gateway is not told it."""
-    return None if url else _server(ctx, config).admin_token
+def token(ctx: typer.Context, config: Path | None, url: str | None) -> str | None:
+    """Return the admin token; what the configuration file names is not told to another gateway."""
+    return admin_token(Server() if url else _server(ctx, config), os.environ)
 
 
 def base(ctx: typer.Context, config: Path | None, url: str | None) -> str:
@@ -56,7 +57,7 @@ def await_config(applied: Applied) -> None:
     server, end = applied.config.server, time.monotonic() + _PATIENCE_S
     base = base_url(server)
     while True:
-        found = get(base, "/api/config/store/status", _ASKING_S, token=server.admin_token)["data"]
+        found = get(base, "/api/config/store/status", _ASKING_S, token=admin_token(server, os.environ))["data"]
         behind = [worker["pid"] for worker in found["workers"] if worker["writtenAt"] < applied.written_at]
         if not behind:
             return
@@ -71,7 +72,7 @@ def get(
     timeout_s: float,
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
-    token: Secret | None = None,
+    token: str | None = None,
 ) -> dict[str, Any]:
     """Ask; return the object that is answered, whatever its status unless it is an error of the gateway's.
 
@@ -81,7 +82,9 @@ def get(
 
     try:
         with httpx.Client(timeout=timeout_s, trust_env=False) as client:
-            sent = {"accept-language": "en", **_credential(token), **(headers or {})}
+            sent = {"accept-language": "en", **(headers or {})}
+            if token is not None:
+                sent["x-admin-token"] = token
             answer = client.get(f"{base}{path}", params=query, headers=sent)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         raise UsageError(message=f"'{base}' is not an http:// or https:// address") from None
@@ -99,9 +102,3 @@ def get(
     if found.get("success") is False:
         raise Answered(url=base, status=answer.status_code, reason=str(found.get("message")))
     return found
-
-
-def _credential(token: Secret | None) -> dict[str, str]:
-    """Return the header with the admin token, that of the environment first."""
-    value = os.environ.get("JAIROUTER_ADMIN_TOKEN") or (token.value if token is not None else "")
-    return {"x-admin-token": value} if value else {}

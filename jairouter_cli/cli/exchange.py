@@ -7,7 +7,7 @@ import typer
 
 from jairouter_cli.cli import options, output
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption
-from jairouter_cli.config import files, upstream
+from jairouter_cli.config import files, litellm, upstream
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.ops.imports import replace_all, take_over
 from jairouter_cli.config.parse import parse
@@ -57,7 +57,7 @@ def _of_file(path: Path) -> Operation:
         raise ForeignUnreadable(file=str(path), reason=str(error)) from None
     read = Document.load(text, str(path))
     if "model_list" in read.root:
-        model = upstream.from_litellm(read.root)
+        model = litellm.model_section(read.root)
         return lambda document: take_over(document, model, summary)
     return lambda document: replace_all(document, text, summary)
 

@@ -19,6 +19,7 @@ from jairouter_cli.cli.options import ConfigOption, JsonOption
 from jairouter_cli.config import paths
 from jairouter_cli.config.model import Config, Server
 from jairouter_cli.config.store import Loaded, Store
+from jairouter_cli.config.token import admin_token
 from jairouter_cli.errors import ConfigNotFound, UsageError
 
 _SHOWN_INSTANCES = 12  # of a service; the screen stays one screen
@@ -125,7 +126,7 @@ def _screen(loaded: Loaded, url: str, *, demo: bool) -> RenderableType:
 
 def _who_manages(server: Server) -> str:
     """Say who may use the management API."""
-    if os.environ.get("JAIROUTER_ADMIN_TOKEN") or server.admin_token is not None:
+    if admin_token(server, os.environ) is not None:
         return "for whoever has the admin token"
     return "open to everybody" if server.open_management else "this machine only; server.admin-token lets others in"
 

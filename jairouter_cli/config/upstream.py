@@ -1,6 +1,6 @@
-"""What other programs keep: the store of JAiRouter for Java (contract 4.5), and the configuration of LiteLLM.
+"""The store of JAiRouter for Java (contract 4.5), and the shape in which it shows a configuration (2.2.1).
 
-Upstream's store is a folder of whole documents, `model-router-config@N.json`; each is what stands under `model` here.
+The store is a folder of whole documents, `model-router-config@N.json`; each is what stands under `model` here.
 """
 
 import re
@@ -10,31 +10,13 @@ from typing import Any, Final
 
 import msgspec
 
-from jairouter_cli.config.model import Config, Instance, ModelSection, Secret, Service, ServiceType
+from jairouter_cli.config.model import Config, Instance, ModelSection, Secret, Service
 from jairouter_cli.config.parse import unit_of
 from jairouter_cli.config.spelling import camel, service_type, squash
 from jairouter_cli.config.view import plain
 from jairouter_cli.errors import ForeignUnreadable
 
 _NAME: Final = re.compile(r"model-router-config@(\d+)\.json")
-# LiteLLM's modes of a model, and the services that do it here.
-_MODES: Final[Mapping[str, ServiceType]] = {
-    "chat": ServiceType.CHAT,
-    "completion": ServiceType.CHAT,
-    "responses": ServiceType.CHAT,
-    "embedding": ServiceType.EMBEDDING,
-    "rerank": ServiceType.RERANK,
-    "audio_speech": ServiceType.TTS,
-    "audio_transcription": ServiceType.STT,
-    "image_generation": ServiceType.IMG_GEN,
-    "image_edit": ServiceType.IMG_EDIT,
-}
-_PROVIDERS: Final = {
-    "openai": "https://api.openai.com",
-    "ollama": "http://127.0.0.1:11434",
-    "ollama_chat": "http://127.0.0.1:11434",
-}
-_ADAPTERS: Final = {"ollama": "ollama", "ollama_chat": "ollama", "hosted_vllm": "vllm", "xinference": "xinference"}
 
 
 def file_name(number: int) -> str:
@@ -94,32 +76,7 @@ def exported(config: Config) -> bytes:
     return msgspec.json.encode(model_view(config.model, reveal=True))
 
 
-def from_litellm(root: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the models of a LiteLLM configuration as services with instances."""
-    services: dict[str, dict[str, Any]] = {}
-    entries = root.get("model_list")
-    for entry in entries if isinstance(entries, list) else ():
-        settings, about = (entry.get(name) or {} for name in ("litellm_params", "model_info"))
-        provider, slash, model = str(settings.get("model", "")).partition("/")
-        if not slash:
-            provider, model = "openai", provider
-        kind = _MODES.get(str(about.get("mode", "chat")), ServiceType.CHAT)
-        instance: dict[str, Any] = {"name": entry.get("model_name") or model}
-        instance["base-url"] = settings.get("api_base") or settings.get("base_url") or _PROVIDERS.get(provider, "")
-        if provider in _ADAPTERS:
-            instance["adapter"] = _ADAPTERS[provider]
-        if key := settings.get("api_key"):
-            name = str(key).removeprefix("os.environ/")
-            instance["api-key"] = f"${{{name}:}}" if name != key else key
-        if model and model != instance["name"]:
-            instance["upstream-model"] = model
-        if weight := settings.get("weight"):
-            instance["weight"] = weight
-        services.setdefault(kind.value, {"instances": []})["instances"].append(instance)
-    return {"services": services}
-
-
-# --- as upstream shows it (contract 2.2.1): camelCase, durations as plain numbers ---
+# --- as it is shown: camelCase, durations as plain numbers ---
 
 
 def model_view(model: ModelSection, *, reveal: bool = False) -> dict[str, Any]:

@@ -1,30 +1,18 @@
-"""Which limits a call must pass, and passing them: all are asked, then all are charged, or none (contract 5.2).
+"""Passing the limits: all of a call's are asked, then all are charged, or none (contract 5.2).
 
-The order in which they are asked is client, gateway, service, model, instance. Must not live here: what a limit is (see
-`limit`), where its numbers are kept.
+Must not live here: what a limit does (see `limit`), which ones a call must pass (`limits`), where numbers are kept.
 """
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
-from jairouter_cli.config.model import (
-    LIMIT_DEFAULTS,
-    ClientLimit,
-    Config,
-    Limiting,
-    LimitScope,
-    ManagementLimit,
-    RateLimit,
-    ServiceType,
-)
-from jairouter_cli.routing.limit import Decision, LimitRule, Numbers, Step, owe, step, stepper
+from jairouter_cli.routing.limit import Decision, LimitRule, Numbers, Step, owe, step
 
 _IPV6_CLIENT_BITS: Final = 64  # what one household or one machine is given: whoever has it has all of its addresses
-_SECONDS_PER_MINUTE: Final = 60
 
 
 class Unit(Enum):
@@ -152,158 +140,3 @@ def client_of(address: str) -> str:
     if read.ipv4_mapped is not None:
         return str(read.ipv4_mapped)
     return str(ipaddress.ip_network((read, _IPV6_CLIENT_BITS), strict=False))
-
-
-# --- from the configuration ---
-
-
-class _Level(NamedTuple):
-    """A place at which limits stand, the scope that is the plain one there, and what they are read from."""
-
-    name: str
-    scope: str
-    place: str
-    rules: RateLimit | None
-
-
-def request_limits(config: Config, kind: ServiceType, model: str) -> tuple[Limit, ...]:
-    """Return the limits that every call for a model must pass, whichever instance it goes to."""
-    found = [limit for level in _common(config, kind) for limit in _limits(level, kind, model, None)]
-    return tuple(sorted({limit.name: limit for limit in found}.values(), key=lambda limit: not limit.per_client))
-
-
-def instance_limits(
-    config: Config, kind: ServiceType, model: str, key: str, rules: RateLimit | None
-) -> tuple[Limit, ...]:
-    """Return the limits that only calls to one instance must pass; `key` is its id with its number among equals."""
-    own = _Level(f"instance:{kind}:{key}", "instance", key, rules)
-    found = [limit for level in (*_common(config, kind), own) for limit in _limits(level, kind, model, key)]
-    return tuple({limit.name: limit for limit in found}.values())
-
-
-def client_caps(config: Config, kind: ServiceType) -> tuple[Limit, ...]:
-    """Return how many calls one client may have under way, for the gateway and for the service."""
-    caps = []
-    for level in _common(config, kind):
-        most = level.rules.client_ip.max_concurrency if level.rules and level.rules.limits_clients else None
-        if most is not None:
-            rule = LimitRule(capacity=most)
-            caps.append(
-                Limit(
-                    f"{level.name}/in-flight:",
-                    "client-ip",
-                    level.place,
-                    Unit.IN_FLIGHT,
-                    rule,
-                    stepper(rule),
-                    per_client=True,
-                )
-            )
-    return tuple(caps)
-
-
-def management_limits(rules: ManagementLimit) -> tuple[Limit, ...]:
-    """Return the limit of what is no work of a model's."""
-    if not rules.enabled:
-        return ()
-    rule = LimitRule(capacity=rules.capacity, rate=rules.rate)
-    return (Limit("management/client:", "management", "gateway", Unit.REQUESTS, rule, stepper(rule), per_client=True),)
-
-
-def client_sections(config: Config) -> Iterator[ClientLimit]:
-    """Yield every section about clients."""
-    yield from (rules.client_ip for rules in _sections(config))
-
-
-def _sections(config: Config) -> Iterator[RateLimit]:
-    everywhere = [config.model.rate_limit]
-    for service in config.model.services.values():
-        everywhere += [service.rate_limit, *(instance.rate_limit for instance in service.instances)]
-    yield from (rules for rules in everywhere if rules is not None)
-
-
-def _common(config: Config, kind: ServiceType) -> tuple[_Level, ...]:
-    service = config.model.services.get(kind)
-    return (
-        _Level("gateway", "global", "gateway", config.model.rate_limit),
-        _Level(f"service:{kind}", "service", f"service {kind}", service.rate_limit if service else None),
-    )
-
-
-def _limits(level: _Level, kind: ServiceType, model: str, instance: str | None) -> Iterator[Limit]:
-    """Yield the limits of a level: those of one instance if one is named, else those that hold for all."""
-    rules = level.rules
-    if rules is None:
-        return
-    of_instance = level.scope == "instance" or rules.scope is LimitScope.INSTANCE
-    if rules.enabled and of_instance == (instance is not None):
-        name, scope, per_client = _bucket(level, rules, kind, model, instance)
-        for unit, rule in _rules(rules):
-            limit = f"{name}{'' if unit is Unit.REQUESTS else '/tokens'}{'/client:' if per_client else ''}"
-            yield Limit(limit, scope, level.place, unit, rule, stepper(rule), per_client, of_instance)
-    if rules.limits_clients and (level.scope == "instance") == (instance is not None):
-        for unit, rule in _client_rules(rules):
-            limit = f"{level.name}/clients{'' if unit is Unit.REQUESTS else '/tokens'}/client:"
-            yield Limit(
-                limit,
-                "client-ip",
-                level.place,
-                unit,
-                rule,
-                stepper(rule),
-                per_client=True,
-                of_instance=level.scope == "instance",
-            )
-
-
-def _bucket(
-    level: _Level, rules: RateLimit, kind: ServiceType, model: str, instance: str | None
-) -> tuple[str, str, bool]:
-    """Return the name of a level's bucket, its scope, and whether each client has its own."""
-    name = level.name if rules.key is None else f"key:{rules.key}"
-    if rules.scope is LimitScope.CLIENT_IP:
-        return name, "client-ip", True
-    if level.scope == "instance" or rules.scope is LimitScope.SERVICE:
-        return name, level.scope, False
-    if rules.scope is LimitScope.MODEL:
-        return f"{name}/model:{kind}:{model}", "model", False
-    return f"{name}/instance:{kind}:{instance}", "instance", False
-
-
-def _rules(rules: RateLimit) -> Iterator[tuple[Unit, LimitRule]]:
-    """Yield what a section limits."""
-    if rules.limits_requests:
-        yield Unit.REQUESTS, _rule(rules)
-    if rules.tokens_per_minute is not None:
-        yield Unit.TOKENS, _per_minute(rules.tokens_per_minute)
-
-
-def _client_rules(rules: RateLimit) -> Iterator[tuple[Unit, LimitRule]]:
-    own = rules.client_ip
-    if own.limits_requests:
-        yield Unit.REQUESTS, _rule(rules, own)
-    if own.tokens_per_minute is not None:
-        yield Unit.TOKENS, _per_minute(own.tokens_per_minute)
-
-
-def _rule(rules: RateLimit, nearer: ClientLimit | None = None) -> LimitRule:
-    """Return the rule for requests: what the nearer section says counts, then what this one does, then the defaults."""
-
-    def said(name: str) -> float:
-        values = (getattr(section, name, None) for section in (nearer, rules, LIMIT_DEFAULTS))
-        return float(next(value for value in values if value is not None))
-
-    return LimitRule(
-        rules.algorithm or Limiting.TOKEN_BUCKET,
-        said("capacity"),
-        said("rate"),
-        said("window_size_s"),
-        said("max_requests"),
-        said("warm_up_period_s"),
-        said("cold_factor"),
-        rules.queue,
-    )
-
-
-def _per_minute(tokens: int) -> LimitRule:
-    return LimitRule(capacity=tokens, rate=tokens / _SECONDS_PER_MINUTE)

@@ -28,17 +28,16 @@ from jairouter_cli.config.model import (
     TimeoutSettings,
 )
 from jairouter_cli.errors import ModelNotFound
-from jairouter_cli.routing.admission import (
-    Limit,
-    Unit,
+from jairouter_cli.routing.admission import Limit, Unit
+from jairouter_cli.routing.breaker import BreakerRules
+from jairouter_cli.routing.call import Probe, Target, Timeouts
+from jairouter_cli.routing.limits import (
     client_caps,
     client_sections,
     instance_limits,
     management_limits,
     request_limits,
 )
-from jairouter_cli.routing.breaker import BreakerRules
-from jairouter_cli.routing.call import Probe, Target, Timeouts
 
 T = TypeVar("T")
 

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from importlib import metadata
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
 
 from jairouter_cli.config.store import Store
 from jairouter_cli.errors import RequestError
@@ -46,7 +44,7 @@ from jairouter_cli.web.manage.services import service_routes
 from jairouter_cli.web.manage.versions import version_routes
 from jairouter_cli.web.models import model_routes
 from jairouter_cli.web.openai import OpenAI
-from jairouter_cli.web.openapi import documentation_routes
+from jairouter_cli.web.openapi import openapi_config, page_routes
 from jairouter_cli.web.rsgi import RsgiApplication
 
 if TYPE_CHECKING:
@@ -137,7 +135,7 @@ def application(gateway: Gateway, store: Store, shared: "SharedMemory | None" = 
     return Litestar(
         route_handlers=[
             *endpoint_routes(openai),
-            *documentation_routes(),
+            *page_routes(),
             Router(
                 "/",
                 route_handlers=[
@@ -170,9 +168,7 @@ def application(gateway: Gateway, store: Store, shared: "SharedMemory | None" = 
             RequestError: answer_request_error,
             Exception: answer_bug,
         },
-        openapi_config=OpenAPIConfig(
-            title="JAiRouter", version=metadata.version("jairouter"), create_examples=False, use_handler_docstrings=True
-        ),
+        openapi_config=openapi_config(),
         logging_config=None,
     )
 

@@ -4,19 +4,18 @@ import hmac
 import ipaddress
 import os
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
+from urllib.parse import urlsplit
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from jairouter_cli.config.model import Server
+from jairouter_cli.config.token import admin_token
 from jairouter_cli.errors import NotFromHere, TokenMissing
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.limits import refused
 from jairouter_cli.routing.admission import Refusal, client_of, demanded
 from jairouter_cli.web.client_ip import client_ip
-
-TOKEN_VARIABLE: Final = "JAIROUTER_ADMIN_TOKEN"  # noqa: S105 - its name
 
 
 def operators_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
@@ -26,18 +25,23 @@ def operators_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteH
     """
     gateway: Gateway = connection.app.state.gateway
     server = gateway.table.config.server
-    token = admin_token(server)
+    token = admin_token(server, os.environ)
     if token is not None:
         if not any(hmac.compare_digest(given.encode(), token.encode()) for given in _given(connection)):
             raise TokenMissing(path=connection.url.path)
-    elif not server.open_management and not _is_loopback(_client(connection)):
+    elif not server.open_management and not (_is_loopback(_client(connection)) and _is_no_page(connection)):
         raise NotFromHere(path=connection.url.path)
 
 
-def admin_token(server: Server) -> str | None:
-    """Return the token that the environment or the configuration names, the environment first."""
-    named = os.environ.get(TOKEN_VARIABLE)
-    return named or (server.admin_token.value if server.admin_token is not None else None) or None  # "" is none
+def _is_no_page(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """Whether this is not a page of somebody else's, in a browser on this machine, that asks behind its user's back.
+
+    Such a page sends its own origin, or, where its name was made to point here (DNS rebinding), its own host.
+    """
+    host = connection.headers.get("host", "")
+    origin = connection.headers.get("origin")
+    name = urlsplit(f"//{host}").hostname or ""
+    return (origin is None or urlsplit(origin).netloc == host) and (name == "localhost" or _is_address(name))
 
 
 def _given(connection: ASGIConnection[Any, Any, Any, Any]) -> Iterator[str]:
@@ -66,7 +70,12 @@ def _client(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
 
 
 def _is_loopback(client: str) -> bool:
+    return _is_address(client) and ipaddress.ip_address(client).is_loopback
+
+
+def _is_address(text: str) -> bool:
     try:
-        return ipaddress.ip_address(client).is_loopback
+        ipaddress.ip_address(text)
     except ValueError:
         return False
+    return True

@@ -4,20 +4,25 @@ Litestar describes the typed handlers; what it cannot know (the endpoints of `/v
 an operation may answer) is put in from the tables of this module and of `openapi_examples`.
 """
 
+import copy
 import io
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from importlib import resources
+from importlib import metadata, resources
 from typing import Any, Final
 
 import msgspec
-from litestar import Litestar, MediaType, Request, Response, get
+from litestar import MediaType, Request, Response, get
+from litestar.enums import OpenAPIMediaType
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.response import Redirect
 from ruamel.yaml import YAML
 
 from jairouter_cli.errors import NotFound
 from jairouter_cli.web.actuator import ACTUATOR_JSON
 from jairouter_cli.web.endpoints import ENDPOINTS, Endpoint
+from jairouter_cli.web.errors import ENVELOPED
 from jairouter_cli.web.openapi_examples import MANAGEMENT, OPENAI, ORDERS, READING
 
 Schema = dict[str, Any]
@@ -92,7 +97,6 @@ _SAID: Final = {
     401: "The admin token is missing or wrong",
     403: "Only programs on the gateway's own machine may ask this",
     404: "There is no such thing",
-    409: "It is there already",
     412: "The configuration is not what If-Match expects",
     413: "The body is over server.max-body-size",
     415: "The body has another type than this endpoint takes",
@@ -104,25 +108,48 @@ _SAID: Final = {
 }
 _OF_V1: Final = (400, 404, 413, 415, 429, 502, 503, 504)
 _GUARDED: Final = (400, 401, 403, 404, 429, 500)
-_ENVELOPED: Final = ("/api/config", "/api/models", "/api/services", "/api/instances")
 
 
-def documentation_routes() -> list[Any]:
-    """Return the routes."""
+class AsJson(OpenAPIRenderPlugin):
+    """The description as JSON."""
 
-    @get("/v3/api-docs", include_in_schema=False, media_type=MediaType.JSON)
-    async def as_json(request: Request[Any, Any, Any]) -> Response[bytes]:
-        """The description as JSON."""
-        return Response(msgspec.json.encode(description(request.app)), media_type="application/json")
+    def __init__(self) -> None:
+        super().__init__(path=["/api-docs", "/openapi.json"], media_type=MediaType.JSON)
 
-    @get("/v3/api-docs.yaml", include_in_schema=False)
-    async def as_yaml(request: Request[Any, Any, Any]) -> Response[str]:
-        """The description as YAML."""
+    def render(self, _: Request[Any, Any, Any], openapi_schema: Schema) -> bytes:
+        """Return the document."""
+        return msgspec.json.encode(description(openapi_schema))
+
+
+class AsYaml(OpenAPIRenderPlugin):
+    """The same as YAML."""
+
+    def __init__(self) -> None:
+        super().__init__(path="/api-docs.yaml", media_type=OpenAPIMediaType.OPENAPI_YAML)
+
+    def render(self, _: Request[Any, Any, Any], openapi_schema: Schema) -> bytes:
+        """Return the document."""
         stream = io.StringIO()
         yaml = YAML(typ="safe", pure=True)
         yaml.representer.ignore_aliases = lambda *_: True
-        yaml.dump(description(request.app), stream)
-        return Response(stream.getvalue(), media_type="application/vnd.oai.openapi")
+        yaml.dump(description(openapi_schema), stream)
+        return stream.getvalue().encode()
+
+
+def openapi_config() -> OpenAPIConfig:
+    """Return how Litestar describes and serves the API: in place of its own pages, which load from the net."""
+    return OpenAPIConfig(
+        title="JAiRouter",
+        version=metadata.version("jairouter"),
+        path="/v3",
+        render_plugins=[AsJson(), AsYaml()],
+        create_examples=False,
+        use_handler_docstrings=True,
+    )
+
+
+def page_routes() -> list[Any]:
+    """Return the routes of the page that shows the description."""
 
     @get(["/swagger-ui.html", "/docs"], include_in_schema=False)
     async def page_moved() -> Redirect:
@@ -138,7 +165,7 @@ def documentation_routes() -> list[Any]:
             raise NotFound(message=f"no such file: {name}")
         return Response(_asset(name), media_type=_ASSETS[name], headers={"cache-control": "max-age=86400"})
 
-    return [as_json, as_yaml, page_moved, page]
+    return [page_moved, page]
 
 
 @lru_cache(maxsize=len(_ASSETS))
@@ -146,9 +173,9 @@ def _asset(name: str) -> bytes:
     return resources.files("jairouter_cli.web").joinpath("swagger", name).read_bytes()
 
 
-def description(app: Litestar) -> Schema:
-    """Return the whole document."""
-    found: Schema = app.openapi_schema.to_schema()
+def description(generated: Schema) -> Schema:
+    """Return the whole document, from what Litestar makes of the handlers."""
+    found = copy.deepcopy(generated)
     paths: dict[str, Schema] = {
         path.replace("service_type", "serviceType"): item for path, item in found["paths"].items()
     }
@@ -176,7 +203,7 @@ def _complete(method: str, path: str, operation: Schema) -> None:
         parameter["name"] = parameter["name"].replace("service_type", "serviceType")
         if parameter["name"] == "serviceType":
             parameter["example"] = "chat"
-    is_enveloped = path.startswith(_ENVELOPED)
+    is_enveloped = path.startswith(ENVELOPED)
     example = MANAGEMENT.get((method, path)) or MANAGEMENT.get((method, _main(path))) if is_enveloped else None
     status = next(int(code) for code in operation["responses"] if code.startswith("2"))
     if example is not None:

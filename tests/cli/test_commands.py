@@ -292,6 +292,11 @@ def test_limits_from_the_command_line(file: Path) -> None:
         (("set", "chat", "--window-size", "soon"), 2, "expected a duration like 10s"),
         (("set", "chat", "--per-client-ip", "--queue"), 2, "--queue does not go with --per-client-ip"),
         (("set", "chat", "--max-concurrency", "2"), 2, "--max-concurrency goes with --per-client-ip only"),
+        (
+            ("set", "chat", "--instance", "qwen", "--per-client-ip", "--max-concurrency", "2"),
+            2,
+            "expected rate-limit.client-ip.max-concurrency at the service or at model, not at an instance",
+        ),
         (("set", "chat", "--instance", "nope", "--capacity", "1"), 2, "no instance 'nope' in service chat"),
         (("show", "chat"), 2, "there is no limit of service chat"),
         (("clear", "chat"), 2, "there is no limit of service chat"),

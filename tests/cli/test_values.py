@@ -73,6 +73,17 @@ def test_setting_and_unsetting(file: Path, key: str, value: str, after: str) -> 
     assert file.read_text() == CONFIG
 
 
+def test_a_file_in_camel_case_stays_so(tmp_path: Path) -> None:
+    """A key that is new to it is spelled as those around it."""
+    file = config(tmp_path, "webClient: {connectTimeout: 5s}\nmodel: {services: {imgGen: {loadBalance: random}}}\n")
+    said(file, "set", "web-client.heartbeat-interval", "3s")
+    said(file, "set", "model.services.img-gen.max-retries", "1")
+    assert file.read_text() == (
+        "webClient: {connectTimeout: 5s, heartbeatInterval: 3s}\n"
+        "model: {services: {imgGen: {loadBalance: random, maxRetries: 1}}}\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -249,6 +249,13 @@ def test_a_folder_where_nobody_may_write() -> None:
         Store(Path("/proc/jairouter/x.yaml")).create(TEXT)
 
 
+def test_what_is_replaced_by_force_can_be_gone_back_to(store: Store) -> None:
+    """`init --force` notes what stood there."""
+    store.create("model: {}\n", force=True)
+    kept = [store.history.read(number) for number in store.history.numbers]
+    assert [(one.author, one.text) for one in kept] == [("file", TEXT), ("cli", "model: {}\n")]
+
+
 def test_concurrent_edits_lose_nothing(store: Store) -> None:
     """Four processes and four threads, ten edits each."""
     commands = [[sys.executable, "-c", ADDER, str(store.file), f"p{number}", "10"] for number in range(4)]
@@ -274,6 +281,9 @@ def test_a_writer_that_is_killed_leaves_a_whole_file(store: Store) -> None:
     add(store, "after")
     assert "after" in names(store)
     assert leftovers(store) == ["jairouter.yaml"]
+    numbers = store.history.numbers
+    assert numbers == list(range(numbers[0], numbers[-1] + 1)), "revisions are whole, and none is missing"
+    assert store.history.read(numbers[-1]).text == store.file.read_text()
 
 
 def test_what_a_killed_writer_left_is_overwritten(store: Store) -> None:

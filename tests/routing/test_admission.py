@@ -107,6 +107,9 @@ def test_what_is_off_is_off() -> None:
     pool = on.pool(CHAT, "m")
     assert shown(pool.limits) == [("service:chat/clients/client:", "client-ip", "requests", True)]
     assert [(one.name, one.rule.capacity) for one in pool.caps] == [("service:chat/in-flight:", 3)]
+    text = "{enabled: true, client-ip-enable: true, client-ip: {max-concurrency: 4}}"
+    pool = table(f"model: {{services: {{chat: {service(text)}}}}}").pool(CHAT, "m")
+    assert [one.rule.capacity for one in pool.caps] == [4]
 
 
 def test_a_section_about_tokens_alone_limits_no_requests() -> None:

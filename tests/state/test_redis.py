@@ -165,6 +165,35 @@ def test_a_server_that_is_lost_and_found() -> None:
     ]
 
 
+def test_a_server_that_hangs() -> None:
+    """It is waited for as long as is said, once; its late answers are not taken for those to later questions."""
+    one, other = (
+        demanded((limit(name, LimitRule(capacity=most, rate=0.001)),), "") for name, most in (("a", 2), ("b", 5))
+    )
+
+    async def play(server: Redis) -> list[float]:
+        levels = RedisLevels(State(url=Secret(server.url), timeout_s=0.5), print)
+        task = await connected(levels)
+        assert await levels.charge(one) == 0.0
+        server.hang(on=True)
+        assert await levels.charge(one) is None
+        assert await levels.charge(one) is None
+        server.hang(on=False)
+        async with asyncio.timeout(10):
+            while not levels.is_there:  # noqa: ASYNC110 - it is another process that is waited for
+                await asyncio.sleep(0.02)
+        found = [said.remaining for demands in (other, one) for said in await levels.peek(demands) or ()]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert await levels.charge(one) is None, "nobody waits for what has ended"
+        return found
+
+    with running() as server:
+        b, a = asyncio.run(play(server))
+    assert b == pytest.approx(4, abs=0.1)
+    assert a <= 1
+
+
 def test_a_server_that_is_not_there_at_first() -> None:
     """The gateway starts all the same, says so, and goes by its own levels."""
     said: list[str] = []
