@@ -7,7 +7,8 @@ from rich.table import Table
 
 from jairouter_cli.cli import options, output
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, ServiceArgument, WaitOption
-from jairouter_cli.config.model import Config, Dialect, Instance, Secret, ServiceType, Url, UrlPath
+from jairouter_cli.config.kinds import Secret, Url, UrlPath
+from jairouter_cli.config.model import Config, Dialect, Instance, ServiceType
 from jairouter_cli.config.ops import instances as ops
 from jairouter_cli.config.view import instance_view
 from jairouter_cli.errors import UsageError

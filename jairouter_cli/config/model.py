@@ -5,11 +5,28 @@ snake_case are read too. `Annotated` carries the rest: other accepted keys (`Ali
 Must not live here: reading, checking across fields, files; see `parse`.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta, Struct, field
+
+from jairouter_cli.config.kinds import (
+    Alias,
+    Bytes,
+    Count,
+    Millis,
+    Network,
+    Port,
+    Positive,
+    Rate,
+    Seconds,
+    Secret,
+    Share,
+    Status,
+    Text,
+    Url,
+    UrlPath,
+)
 
 
 class ServiceType(StrEnum):
@@ -126,70 +143,6 @@ class ProbeType(StrEnum):
 
     HTTP = "http"
     TCP = "tcp"
-
-
-MASK: Final = "******"
-
-
-class Secret(Struct, frozen=True):
-    """A value that is never shown unless asked for: its `str` and `repr` are a mask."""
-
-    value: str
-
-    def __str__(self) -> str:
-        return MASK
-
-    __repr__ = __str__
-
-
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """Other keys under which a field is read; a dotted one is looked up in a nested mapping."""
-
-    keys: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """The unit of a duration that is written as a plain number, in seconds."""
-
-    seconds: float
-
-
-class Bytes(int):
-    """A size; `10MB`, `512KB` or a plain number of bytes in the file."""
-
-
-class Url(str):
-    """An absolute http(s) URL with a host, without query, fragment, credentials or trailing slash."""
-
-    __slots__ = ()
-
-
-class UrlPath(str):
-    """The path of an endpoint, beginning with `/`."""
-
-    __slots__ = ()
-
-
-class Network(str):
-    """An IP address or a network in CIDR notation, in its canonical form: `10.0.0.0/8`, `::1/128`."""
-
-    __slots__ = ()
-
-
-MILLISECONDS = Unit(0.001)
-SECONDS = Unit(1.0)
-
-Positive = Annotated[int, Meta(gt=0)]
-Count = Annotated[int, Meta(ge=0)]
-Millis = Annotated[float, Meta(gt=0), MILLISECONDS]
-Seconds = Annotated[float, Meta(gt=0), SECONDS]
-Port = Annotated[int, Meta(ge=0, le=65535)]
-Rate = Annotated[float, Meta(gt=0)]
-Share = Annotated[float, Meta(gt=0, le=1)]
-Status = Annotated[int, Meta(ge=200, le=599)]
-Text = Annotated[str, Meta(min_length=1)]
 
 
 class TimeoutSettings(Struct, frozen=True, kw_only=True):

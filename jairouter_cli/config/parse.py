@@ -18,20 +18,8 @@ import msgspec
 
 from jairouter_cli.config import scalars
 from jairouter_cli.config.document import Document
-from jairouter_cli.config.model import (
-    MASK,
-    Alias,
-    Config,
-    Fallback,
-    FallbackStrategy,
-    Instance,
-    Secret,
-    Service,
-    ServiceType,
-    State,
-    Unit,
-    Url,
-)
+from jairouter_cli.config.kinds import MASK, Alias, Secret, Unit, Url
+from jairouter_cli.config.model import Config, Fallback, FallbackStrategy, Instance, Service, ServiceType, State
 from jairouter_cli.config.spelling import find_key, kebab, service_type, squash
 from jairouter_cli.errors import ConfigInvalid, Problem
 

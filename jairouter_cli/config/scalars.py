@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-from jairouter_cli.config.model import Bytes, Network, Secret, Unit, Url, UrlPath
+from jairouter_cli.config.kinds import Bytes, Network, Secret, Unit, Url, UrlPath
 from jairouter_cli.config.spelling import squash
 
 Scalar = str | int | float | bool

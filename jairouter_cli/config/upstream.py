@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from jairouter_cli.config.model import Config, Instance, ModelSection, Secret, Service
+from jairouter_cli.config.kinds import Secret
+from jairouter_cli.config.model import Config, Instance, ModelSection, Service
 from jairouter_cli.config.parse import unit_of
 from jairouter_cli.config.spelling import camel, service_type, squash
 from jairouter_cli.config.view import plain

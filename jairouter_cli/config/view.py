@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from jairouter_cli.config.model import Bytes, Instance, Secret, ServiceType
+from jairouter_cli.config.kinds import Bytes, Secret
+from jairouter_cli.config.model import Instance, ServiceType
 from jairouter_cli.config.spelling import camel, kebab
 
 Naming = Callable[[str], str]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
-from jairouter_cli.config.model import Network
+from jairouter_cli.config.kinds import Network
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

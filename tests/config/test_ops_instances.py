@@ -3,7 +3,8 @@
 import pytest
 
 from jairouter_cli.config.document import Document
-from jairouter_cli.config.model import Dialect, Instance, RateLimit, Secret, ServiceType, Url
+from jairouter_cli.config.kinds import Secret, Url
+from jairouter_cli.config.model import Dialect, Instance, RateLimit, ServiceType
 from jairouter_cli.config.ops import instances as ops
 from jairouter_cli.errors import EditImpossible, InstanceAmbiguous, InstanceExists, InstanceNotFound
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jairouter_cli.config.document import Document
+from jairouter_cli.config.kinds import Secret, Url, UrlPath
 from jairouter_cli.config.model import (
     SERVICE_SPELLINGS,
     Balancing,
@@ -18,11 +19,8 @@ from jairouter_cli.config.model import (
     Instance,
     Limiting,
     Locale,
-    Secret,
     ServiceType,
     TimeoutSettings,
-    Url,
-    UrlPath,
 )
 from jairouter_cli.config.parse import Parsed, parse
 from jairouter_cli.errors import ConfigInvalid

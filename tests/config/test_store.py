@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from jairouter_cli.config.model import Instance, ServiceType, Url
+from jairouter_cli.config.kinds import Url
+from jairouter_cli.config.model import Instance, ServiceType
 from jairouter_cli.config.ops import instances as ops
 from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.store import Store
@@ -31,7 +32,8 @@ TEXT = "# mine\nmodel:\n  services: {}\n"
 ADDER = """
 import sys
 from pathlib import Path
-from jairouter_cli.config.model import Instance, ServiceType, Url
+from jairouter_cli.config.kinds import Url
+from jairouter_cli.config.model import (Instance, ServiceType)
 from jairouter_cli.config.ops import instances as ops
 from jairouter_cli.config.store import Store
 file, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])

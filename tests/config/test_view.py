@@ -2,7 +2,7 @@
 
 import pytest
 
-from jairouter_cli.config.model import MILLISECONDS
+from jairouter_cli.config.kinds import MILLISECONDS
 from jairouter_cli.config.scalars import read_duration
 from jairouter_cli.config.view import duration
 

@@ -10,7 +10,8 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jairouter_cli.config.model import Limiting, Secret, State
+from jairouter_cli.config.kinds import Secret
+from jairouter_cli.config.model import Limiting, State
 from jairouter_cli.errors import StateUnusable
 from jairouter_cli.routing.admission import Demand, Limit, Refusal, Unit, demanded
 from jairouter_cli.routing.limit import LimitRule, Numbers, owe, step, stepper

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jairouter_cli.config.model import Network
+from jairouter_cli.config.kinds import Network
 from jairouter_cli.web.client_ip import client_ip
 
 TRUSTED = (Network("10.0.0.0/8"), Network("::1/128"))

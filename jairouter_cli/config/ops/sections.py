@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from jairouter_cli.config.document import Document, Path
-from jairouter_cli.config.model import MASK, Service
+from jairouter_cli.config.kinds import MASK
+from jairouter_cli.config.model import Service
 from jairouter_cli.config.parse import member_of
 from jairouter_cli.config.spelling import camel, service_type, squash
 from jairouter_cli.errors import EditRefused

@@ -1,0 +1,73 @@
+"""The kinds of values that a configuration is made of: secrets, sizes, durations, addresses, and their ranges.
+
+`Annotated` carries what a type cannot say: other accepted keys (`Alias`), the unit of a plain number, a range. Must not
+live here: sections, see `model` and its neighbours; reading, see `scalars`.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+MASK: Final = "******"
+
+
+class Secret(Struct, frozen=True):
+    """A value that is never shown unless asked for: its `str` and `repr` are a mask."""
+
+    value: str
+
+    def __str__(self) -> str:
+        return MASK
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Other keys under which a field is read; a dotted one is looked up in a nested mapping."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The unit of a duration that is written as a plain number, in seconds."""
+
+    seconds: float
+
+
+class Bytes(int):
+    """A size; `10MB`, `512KB` or a plain number of bytes in the file."""
+
+
+class Url(str):
+    """An absolute http(s) URL with a host, without query, fragment, credentials or trailing slash."""
+
+    __slots__ = ()
+
+
+class UrlPath(str):
+    """The path of an endpoint, beginning with `/`."""
+
+    __slots__ = ()
+
+
+class Network(str):
+    """An IP address or a network in CIDR notation, in its canonical form: `10.0.0.0/8`, `::1/128`."""
+
+    __slots__ = ()
+
+
+MILLISECONDS = Unit(0.001)
+SECONDS = Unit(1.0)
+
+Positive = Annotated[int, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=0)]
+Millis = Annotated[float, Meta(gt=0), MILLISECONDS]
+Seconds = Annotated[float, Meta(gt=0), SECONDS]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Rate = Annotated[float, Meta(gt=0)]
+Share = Annotated[float, Meta(gt=0, le=1)]
+Status = Annotated[int, Meta(ge=200, le=599)]
+Text = Annotated[str, Meta(min_length=1)]
