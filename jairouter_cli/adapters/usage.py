@@ -6,10 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
+from jairouter_cli.routing.call import Source, Spent
+
 BYTES_PER_TOKEN: Final = 4  # of text in English; what is wrong about it is put right when the answer is there
 PICTURE_TOKENS: Final = 1000  # about what vision models count for one, whatever its size in bytes
 
 _TAIL_BYTES: Final = 8192  # the last frame of a stream, or the end of an answer: where `usage` stands
+_KEPT_BYTES: Final = 2 * _TAIL_BYTES
 _INLINE_FILE: Final = re.compile(rb'base64,[^"]*|"data"\s*:\s*"[^"]{256,}"')
 _USAGE: Final = re.compile(r'"usage"\s*:\s*(?=\{)')
 
@@ -39,8 +42,50 @@ class _Usage(msgspec.Struct):
     input_tokens: int | None = None
     output_tokens: int | None = None
 
+    @property
+    def parts(self) -> tuple[int, int]:
+        """The tokens of the prompt, and of the answer."""
+        first = self.prompt_tokens if self.prompt_tokens is not None else self.input_tokens
+        last = self.completion_tokens if self.completion_tokens is not None else self.output_tokens
+        if first is None and last is None:
+            return self.total_tokens or 0, 0
+        return first or 0, last or 0
+
+    @property
+    def total(self) -> float:
+        """All of them."""
+        return float(sum(self.parts) if self.total_tokens is None else self.total_tokens)
+
+    @property
+    def says_something(self) -> bool:
+        """Whether any number is there."""
+        return any(number is not None for number in msgspec.structs.astuple(self))
+
+
+class _Answer(msgspec.Struct):
+    """A whole answer."""
+
+    usage: _Usage | None = None
+
+
+class _Message(msgspec.Struct):
+    content: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Message | None = None
+    text: str | None = None
+
+
+class _Words(msgspec.Struct):
+    """What a whole answer says."""
+
+    choices: list[_Choice]
+
 
 _said: Final = msgspec.json.Decoder(_Said)
+_answer: Final = msgspec.json.Decoder(_Answer)
+_words_of: Final = msgspec.json.Decoder(_Words)
 _object: Final = json.JSONDecoder()
 _PROMPTS: Final = ("messages", "prompt", "input", "instructions", "tools", "query", "documents")
 
@@ -67,41 +112,84 @@ def expected_tokens(body: bytes | bytearray) -> tuple[float, float]:
 
 
 class Meter:
-    """Listens to an answer for its `usage`; where there is none, its events are counted."""
+    """Listens to an answer for its `usage`; where there is none, its events are counted, or its text is measured."""
 
-    __slots__ = ("_events", "_tail")
+    __slots__ = ("_size", "_tail", "events")
 
     def __init__(self) -> None:
-        self._tail = b""
-        self._events = 0
+        self._tail: list[bytes] = []
+        self._size = 0
+        self.events = 0
 
     def add(self, piece: bytes) -> None:
         """Take a piece of the answer."""
-        self._events += piece.count(b"\ndata:") + piece.startswith(b"data:")
-        self._tail = (self._tail + piece)[-_TAIL_BYTES:]
+        self.events += piece.count(b"\ndata:") + piece.startswith(b"data:")
+        self._tail.append(piece)
+        self._size += len(piece)
+        if self._size > _KEPT_BYTES:
+            self._tail = [b"".join(self._tail)[-_TAIL_BYTES:]]
+            self._size = _TAIL_BYTES
 
     def tokens(self, prompt: float) -> float | None:
         """Return what the whole call cost.
 
         Without a `usage` it is the prompt and an event for a token, as chats stream them; None for no stream either.
         """
-        tail = self._tail.decode("utf-8", "replace")
-        for match in reversed(list(_USAGE.finditer(tail))):
-            said = _read(tail[match.end() :])
-            if said is not None:
-                return said
-        return prompt + self._events if self._events else None
+        usage = self._usage()
+        if usage is not None:
+            return usage.total
+        return prompt + self.events if self.events else None
+
+    def spent(self, request: bytes | bytearray, *, cut: bool) -> Spent | None:
+        """Return the tokens of the call, as the backend counts them or else as they look; None if there are none.
+
+        `cut` says that the answer was not heard to its end.
+        """
+        usage = self._usage()
+        if usage is not None:
+            return Spent(*usage.parts, Source.MEASURED)
+        said = self.events or _words(b"".join(self._tail))
+        if not said:
+            return None
+        prompt, _ = expected_tokens(request)
+        return Spent(round(prompt), said, Source.PARTIAL if cut else Source.ESTIMATED)
+
+    def _usage(self) -> _Usage | None:
+        """Return the last `usage` that there is."""
+        if len(self._tail) == 1 and (usage := _of_whole(self._tail[0])) is not None:
+            return usage
+        tail = b"".join(self._tail)
+        if b'"usage"' not in tail:
+            return None
+        text = tail.decode("utf-8", "replace")
+        found = (_read(text[match.end() :]) for match in reversed(list(_USAGE.finditer(text))))
+        return next((usage for usage in found if usage is not None), None)
 
 
-def _read(text: str) -> float | None:
-    """Read the object that a text begins with."""
+def _of_whole(body: bytes) -> _Usage | None:
+    """Return what a whole answer says, the common and the fast way; None for a shape or a piece of its own."""
+    try:
+        usage = _answer.decode(body).usage
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    return usage if usage is not None and usage.says_something else None
+
+
+def _read(text: str) -> _Usage | None:
+    """Read the object that a text begins with; None unless it says anything of tokens."""
     try:
         found, _ = _object.raw_decode(text)
         usage = msgspec.convert(found, _Usage)
     except (ValueError, RecursionError):  # msgspec's errors are among them
         return None
-    if usage.total_tokens is not None:
-        return float(usage.total_tokens)
-    parts = (usage.prompt_tokens, usage.completion_tokens, usage.input_tokens, usage.output_tokens)
-    known = [part for part in parts if part is not None]
-    return float(sum(known)) if known else None
+    return usage if usage.says_something else None
+
+
+def _words(body: bytes) -> int:
+    """Return about how many tokens the words of a chat's or a completion's answer are."""
+    try:
+        answer = _words_of.decode(body)
+    except (msgspec.MsgspecError, RecursionError):
+        return 0
+    texts = (choice.text or (choice.message.content if choice.message else None) or "" for choice in answer.choices)
+    return round(sum(len(text.encode()) for text in texts) / BYTES_PER_TOKEN)

@@ -59,6 +59,12 @@ class Network(str):
     __slots__ = ()
 
 
+class MetricPrefix(str):
+    """What the names of metrics begin with: letters, digits and `_`; empty for no prefix."""
+
+    __slots__ = ()
+
+
 MILLISECONDS = Unit(0.001)
 SECONDS = Unit(1.0)
 

@@ -27,6 +27,7 @@ from jairouter_cli.config.kinds import (
     Url,
     UrlPath,
 )
+from jairouter_cli.config.monitoring import Logging, Monitoring, Tracing, Usage
 
 
 class ServiceType(StrEnum):
@@ -489,3 +490,7 @@ class Config(Struct, frozen=True, kw_only=True):
     webclient: Annotated[WebClient, Alias(("web-client",))] = WebClient()
     state: State = State()
     store: StoreSettings = StoreSettings()
+    monitoring: Monitoring = Monitoring()
+    logging: Logging = Logging()
+    usage: Usage = Usage()
+    tracing: Tracing = Tracing()

@@ -26,9 +26,7 @@ from jairouter_cli.errors import ConfigInvalid, Problem
 Path = tuple[str | int, ...]
 
 # Sections of upstream's file that belong to its framework, or to parts that this version does not have.
-FOREIGN_SECTIONS: Final = frozenset(
-    {"spring", "springdoc", "management", "logging", "monitoring", "info", "debug", "jairouter"}
-)
+FOREIGN_SECTIONS: Final = frozenset({"spring", "springdoc", "management", "info", "debug", "jairouter"})
 STATE_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 _FOUND_LENGTH = 60  # characters of a wrong value that are shown
@@ -249,7 +247,7 @@ class _Walk:
             is_struct = isinstance(item, type) and issubclass(item, msgspec.Struct)
             return self._list(item, value, path) if is_struct else self._scalars(spec, value, path)
         if origin is dict:
-            return self._services(value, path) if get_args(kind)[0] is ServiceType else self._headers(value, path)
+            return self._mapping(kind, value, path)
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind is not Secret:
             shorthand = getattr(kind, "SHORTHAND", None)
             if shorthand is not None and isinstance(value, str | int | float):
@@ -291,6 +289,27 @@ class _Walk:
                 service = self.struct(Service, value, at) if value is not None else Service()
                 services[kind] = service or Service()
         return services
+
+    def _mapping(self, kind: Any, node: Any, path: Path) -> Any:
+        key, item = get_args(kind)
+        if key is ServiceType:
+            return self._services(node, path)
+        return self._headers(node, path) if item is Secret else self._words(item, node, path)
+
+    def _words(self, kind: Any, node: Any, path: Path) -> Any:
+        """Read values by name; a mapping in it is a name with dots, as loggers have them."""
+        if not isinstance(node, Mapping):
+            return self._wrong(path, "a mapping of names to values", node)
+        spec = _Field("word", "word", kind)
+        found: dict[str, Any] = {}
+        for key, value in node.items():
+            at = (*path, key)
+            if isinstance(value, Mapping):
+                inner = self._words(kind, value, at) or {}
+                found |= {f"{key}.{name}": read for name, read in inner.items()}
+            elif (read := self._scalar(spec, value, at)) is not None:
+                found[str(key)] = read
+        return found
 
     def _headers(self, node: Any, path: Path) -> Any:
         if not isinstance(node, Mapping):

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-from jairouter_cli.config.kinds import Bytes, Network, Secret, Unit, Url, UrlPath
+from jairouter_cli.config.kinds import Bytes, MetricPrefix, Network, Secret, Unit, Url, UrlPath
 from jairouter_cli.config.spelling import squash
 
 Scalar = str | int | float | bool
@@ -159,6 +159,14 @@ def read_network(value: Scalar) -> Network:
         raise Expected("an IP address or a network, like 10.0.0.0/8") from None
 
 
+def read_metric_prefix(value: Scalar) -> MetricPrefix:
+    """Read what the names of metrics begin with (contract 4.3)."""
+    text = read_text(value)
+    if text and not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_]*", text):
+        raise Expected("letters, digits and _, beginning with a letter")
+    return MetricPrefix(text)
+
+
 def read_secret(value: Scalar) -> Secret:
     """Read a value that will be masked; it may not hold line breaks, for it becomes a header."""
     text = read_text(value)
@@ -186,4 +194,5 @@ READERS: Final[Mapping[type, Callable[[Scalar], object]]] = {
     UrlPath: read_path,
     Network: read_network,
     Secret: read_secret,
+    MetricPrefix: read_metric_prefix,
 }

@@ -8,7 +8,7 @@ from jairouter_cli.adapters.usage import Meter, expected_tokens
 from jairouter_cli.errors import RateLimitExceeded
 from jairouter_cli.gateway.limits import Limits, refused
 from jairouter_cli.gateway.outbound import Inbound
-from jairouter_cli.routing.admission import Demand, Refusal, Unit, client_of, demanded, of_tokens
+from jairouter_cli.routing.admission import Demand, Limit, Refusal, Unit, client_of, demanded, of_tokens
 from jairouter_cli.routing.attempts import Ask
 from jairouter_cli.routing.ledger import Seat
 from jairouter_cli.routing.slots import Slots
@@ -18,7 +18,17 @@ from jairouter_cli.routing.table import Pool
 class Bill:
     """The charges of one call. Whoever opens it calls `settle` once, at the end."""
 
-    __slots__ = ("_charged", "_client", "_entered", "_held", "_inbound", "_is_unused", "_limits", "_prompt_tokens")
+    __slots__ = (
+        "_charged",
+        "_client",
+        "_entered",
+        "_held",
+        "_inbound",
+        "_is_unused",
+        "_limits",
+        "_prompt_tokens",
+        "decisions",
+    )
 
     def __init__(self, limits: Limits, inbound: Inbound) -> None:
         self._limits: Final = limits
@@ -29,12 +39,15 @@ class Bill:
         self._entered = False
         self._held: Sequence[Slots] = ()
         self._prompt_tokens = 0.0
+        self.decisions: list[tuple[Limit, bool]] = []
+        """Every limit that was asked, and whether it let the call pass."""
 
     def enter(self, pool: Pool) -> RateLimitExceeded | None:
         """Count the call as one that its client has under way, once; return why not, if it has too many."""
         if not self._entered:
             held = self._limits.enter(pool.caps, self._client)
             if isinstance(held, Refusal):
+                self.decisions.append((held.limit, False))
                 return refused(held)
             self._held, self._entered = held, True
         return None
@@ -46,7 +59,9 @@ class Bill:
             return None
         answer = limits.levels.charge(demands) if limits.far is None else await limits.charge(demands)
         if isinstance(answer, Refusal):
+            self.decisions.append((answer.limit, False))
             return answer
+        self.decisions += [(one.limit, True) for one in demands]
         self._charged = [*self._charged, *demands] if self._charged else demands
         self._is_unused = True
         if answer:

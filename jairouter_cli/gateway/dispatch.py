@@ -4,6 +4,7 @@ Up to the first byte of an answer a failure leads to the next instance; with the
 the `Reply`, whose holder settles it. Errors are raised as `RequestError`s; nothing here knows of ASGI.
 """
 
+import asyncio
 from collections import Counter
 from typing import Final
 
@@ -67,17 +68,34 @@ _TOO_MANY_REQUESTS: Final = 429
 _MAY_SAY_WHEN: Final = frozenset({_TOO_MANY_REQUESTS, 503})  # those whose Retry-After is about the backend
 _TRY_AGAIN_S: Final = 1.0  # nobody was reached, and the next request will look anew
 
-_ENDINGS: Final = {Outcome.OK: "ok", Outcome.FAILED: "truncated", Outcome.LEFT: "left"}
+_TELLING: Final = ("application/json", "text/event-stream")  # kinds of answers
+
+_ENDINGS: Final = {
+    Outcome.OK: "ok",
+    Outcome.FAILED: "truncated",
+    Outcome.REFUSED: "failed",
+    Outcome.LEFT: "left",
+}
 
 
 class Reply:
     """A backend's answer on its way to the client. Whoever holds it calls `settle` once, at the end.
 
     `extra` are headers that it gets beside its own; `copy` takes what is to be kept of it, if anything is, and `meter`
-    listens for what it cost, if that matters.
+    listens for what it cost, if it can say so. `sent_bytes` are counted by whoever sends it on.
     """
 
-    __slots__ = ("_journey", "_lease", "copy", "exchange", "extra", "meter", "timeouts")
+    __slots__ = (
+        "_first_token_at",
+        "_journey",
+        "_lease",
+        "copy",
+        "exchange",
+        "extra",
+        "meter",
+        "sent_bytes",
+        "timeouts",
+    )
 
     def __init__(self, journey: "Journey", exchange: Exchange, timeouts: Timeouts | None, lease: Lease | None) -> None:
         self._journey = journey
@@ -86,7 +104,9 @@ class Reply:
         self.timeouts = timeouts
         self.extra: Headers = ()
         self.copy: Copy | None = None
-        self.meter: Meter | None = None
+        self.meter = Meter() if lease is not None and _tells_usage(exchange) else None
+        self.sent_bytes = 0
+        self._first_token_at: float | None = None
 
     @property
     def has_failed(self) -> bool:
@@ -98,10 +118,14 @@ class Reply:
         """The id under which the request is logged."""
         return self._journey.inbound.request_id
 
-    def listen(self) -> None:
-        """Find out how many tokens a backend's answer cost."""
-        if self._lease is not None and self.exchange.status < _BAD_REQUEST:
-            self.meter = Meter()
+    def has_content(self) -> None:
+        """Note that the first content of a stream is on its way to the client."""
+        self._first_token_at = self._journey.gateway.clock()
+
+    @property
+    def first_token_s(self) -> float | None:
+        """How long the first content of a stream took, None if there was none."""
+        return None if self._first_token_at is None else self._first_token_at - self._journey.started
 
     def cut_off(self, failure: UpstreamFailure) -> RequestError:
         """Return what the client is told when the answer breaks off in its midst."""
@@ -117,8 +141,16 @@ class Reply:
             journey.gateway.answers.keep(copy.key, self.exchange.headers, body, now, copy.rules)
         journey.leave(self.meter)
         status = CLIENT_LEFT if outcome is Outcome.LEFT else status
-        journey.report(status, _ENDINGS[outcome])
+        journey.report(status, _ENDINGS[outcome], self)
         await self.exchange.aclose()
+
+
+def _tells_usage(exchange: Exchange) -> bool:
+    """Whether an answer is of a kind that says what it cost."""
+    if exchange.status >= _BAD_REQUEST:
+        return False
+    kind = next((value for name, value in exchange.headers if name == "content-type"), "")
+    return kind.startswith(_TELLING)
 
 
 async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
@@ -140,12 +172,14 @@ async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
         if journey.route is not None:
             error.headers[ROUTE_HEADER] = journey.describe()
         raise
-    except BaseException:
+    except asyncio.CancelledError:
         journey.leave(None)
         journey.report(CLIENT_LEFT, "left")
         raise
-    if journey.counts_tokens:
-        reply.listen()
+    except BaseException:
+        journey.leave(None)
+        journey.report(_SERVER_ERROR, "failed")
+        raise
     if journey.route is not None:
         reply.extra = [*reply.extra, (ROUTE_HEADER, journey.describe())]
     return reply
@@ -225,16 +259,18 @@ class Journey:
     __slots__ = (
         "attempts",
         "bill",
-        "counts_tokens",
         "failures",
         "fallback",
         "gateway",
+        "head_s",
         "inbound",
+        "is_known",
         "last_failure",
         "passed_over",
         "queued_s",
         "route",
         "started",
+        "strategy",
     )
 
     def __init__(self, gateway: Gateway, inbound: Inbound) -> None:
@@ -248,17 +284,19 @@ class Journey:
         self.queued_s = 0.0
         self.fallback = ""
         self.route: Route | None = None
-        self.counts_tokens = False
         self.bill: Bill | None = None
+        self.is_known = False
+        self.strategy = ""
+        self.head_s: float | None = None
 
     async def travel(self, pool: Pool) -> Reply:
         """Try instance after instance. Raises a `RequestError`."""
         gateway, call = self.gateway, self.inbound.call
+        self.is_known, self.strategy = True, pool.balancing.value
         if pool.balancing in USE_AFFINITY:
             call = call._replace(affinity=self._affinity(pool))
         if pool.caps and (refusal := self._open_bill().enter(pool)) is not None:
             raise refusal
-        self.counts_tokens = self.counts_tokens or pool.counts_tokens
         steps = plan(pool, call, gateway.around)
         step = _advance(steps, None)
         answer: Reply | None = None
@@ -319,7 +357,7 @@ class Journey:
             exchange = await gateway.upstream.send(outbound(self.inbound, target, expires_at, patience_s))
         except UpstreamFailure as failure:
             now = gateway.clock()
-            self.attempts.append(Attempt(target.id, None, str(failure), now - began))
+            self.attempts.append(Attempt(target, None, str(failure), now - began))
             self.failures.append(failure)
             if failure.kind is FailureKind.TOTAL_TIMEOUT:
                 lease.settle(Outcome.FAILED, now, str(failure))
@@ -331,10 +369,11 @@ class Journey:
             lease.settle(Outcome.LEFT, gateway.clock())
             raise
         now, status = gateway.clock(), exchange.status
-        self.attempts.append(Attempt(target.id, status, "", now - began))
+        self.attempts.append(Attempt(target, status, "", now - began))
         if status in pool.failover.retry_on:
             return exchange, self._result(exchange, has_own_key=target.has_own_key)
         lease.answered(now)
+        self.head_s = now - self.started
         return exchange, None
 
     def _result(self, exchange: Exchange, *, has_own_key: bool) -> Result:
@@ -409,21 +448,31 @@ class Journey:
         total_s = self.gateway.clock() - self.started
         return self.route.header(self.attempts, self.passed_over, self.queued_s, total_s) if self.route else ""
 
-    def report(self, status: int, ended: str) -> None:
+    def report(self, status: int, ended: str, reply: Reply | None = None) -> None:
         """Tell the sinks how the call ended."""
-        inbound, gateway = self.inbound, self.gateway
+        inbound, gateway, meter = self.inbound, self.gateway, None if reply is None else reply.meter
         duration_s = gateway.clock() - self.started
-        attempts, passed_over = tuple(self.attempts), self.passed_over
         event = Completed(
             inbound.call,
             inbound.request_id,
             status,
             ended,
-            attempts,
+            self.attempts,
             duration_s,
             self.queued_s,
-            passed_over,
+            self.passed_over,
             self.fallback,
+            inbound.endpoint,
+            self.strategy,
+            self.is_known,
+            duration_s if self.head_s is None else self.head_s,
+            None if reply is None else reply.first_token_s,
+            0 if meter is None else meter.events,
+            len(inbound.body),
+            0 if reply is None else reply.sent_bytes,
+            None if meter is None else meter.spent(inbound.body, cut=ended != "ok"),
+            () if self.bill is None else self.bill.decisions,
+            next((value for name, value in inbound.headers if name == "authorization"), ""),
         )
         gateway.report(event)
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from jairouter_cli.config.model import HealthCheck
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.upstream.exchange import FailureKind, Headers, UpstreamFailure, UpstreamRequest
-from jairouter_cli.routing.call import Probe, Target, Timeouts
+from jairouter_cli.routing.call import Probe, Target, Timeouts, Turn
 from jairouter_cli.routing.health import State
 
 _LOOK_S: Final = 0.25  # how soon a new instance is asked
@@ -90,7 +90,8 @@ async def _ask(gateway: Gateway, question: Question, targets: list[Target], plac
     now = gateway.clock()
     for target in targets:
         if gateway.ledger.live(target).health.saw(check, ok=not reason, now=now, reason=reason):
-            gateway.ledger.tell(target, f"is {State.DOWN}: {reason}" if reason else f"is {State.UP}")
+            turn, said = (Turn.DOWN, f"is {State.DOWN}: {reason}") if reason else (Turn.UP, f"is {State.UP}")
+            gateway.ledger.tell(target, turn, said)
 
 
 async def _knock(address: tuple[str, int], timeout_s: float) -> str:

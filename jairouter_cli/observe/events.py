@@ -1,9 +1,10 @@
 """The events that the gateway reports. A sink is any callable that takes one and returns at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from jairouter_cli.routing.call import Call
+from jairouter_cli.routing.admission import Limit
+from jairouter_cli.routing.call import Call, Spent, Target
 
 
 class Attempt(NamedTuple):
@@ -12,29 +13,51 @@ class Attempt(NamedTuple):
     `duration_s` is how long it took to the head of an answer, or to the failure.
     """
 
-    instance: str
+    target: Target
     status: int | None
     failure: str = ""
     duration_s: float = 0.0
+
+    @property
+    def instance(self) -> str:
+        """The id of the instance."""
+        return self.target.id
 
 
 class Completed(NamedTuple):
     """A call has ended.
 
-    `status` is what the client was told, 499 if it left first. `ended` is `ok`, `failed`, `truncated` or `left`.
-    `passed_over` are instances that were not tried, with the reason; `queued_s` is how long it waited for a slot;
-    `fallback` says what took the place of an answer, or is empty.
+    `status` is what the client was told, 499 if it left first. `ended` is `ok`, `failed`, `truncated` or `left`; what
+    the gateway refused or could not answer has `failed`. Times begin when the request has been read: `head_s` is that
+    of an answer's head or of the failure, `first_token_s` that of a stream's first content on its way to the client.
+    `queued_s` is how long the call waited for a slot, or was held back by a limit; `passed_over` are instances that
+    were not tried, with the reason; `fallback` says what took the place of an answer, or is empty. `path` is the
+    endpoint's, `strategy` that by which instances were chosen; `is_known` is whether the model is configured at all.
+    `events` are those of a stream. `credential` is the client's own: no sink may keep more than its fingerprint.
     """
 
     call: Call
     request_id: str
     status: int
     ended: str
-    attempts: tuple[Attempt, ...]
+    attempts: Sequence[Attempt]
     duration_s: float
     queued_s: float = 0.0
     passed_over: tuple[tuple[str, str], ...] = ()
     fallback: str = ""
+    path: str = ""
+    strategy: str = ""
+    is_known: bool = False
+    head_s: float = 0.0
+    first_token_s: float | None = None
+    events: int = 0
+    request_bytes: int = 0
+    response_bytes: int = 0
+    spent: Spent | None = None
+    decisions: Sequence[tuple[Limit, bool]] = ()
+    """Every limit that was asked, and whether it let the call pass."""
+    credential: str = ""
+    method: str = "POST"
 
 
 Sink = Callable[[Completed], None]

@@ -4,7 +4,7 @@ import logging
 from typing import Final
 
 from jairouter_cli.observe.events import Completed
-from jairouter_cli.routing.call import Target
+from jairouter_cli.routing.call import Target, Turn
 
 logger: Final = logging.getLogger("jairouter")
 
@@ -40,6 +40,6 @@ def log_trouble(event: Completed) -> None:
         logger.info(line, *values)
 
 
-def log_instance(target: Target, what: str) -> None:
+def log_instance(target: Target, _: Turn, what: str) -> None:
     """Log what became of an instance."""
     logger.warning("instance %s of %s %s", target.id, target.key[0], what)

@@ -1,4 +1,4 @@
-"""The vocabulary of routing: what is asked (`Call`), who may answer (`Target`), how it ended (`Outcome`)."""
+"""The vocabulary of routing: what is asked (`Call`), who may answer (`Target`), how it ended (`Outcome`, `Spent`)."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -101,3 +101,31 @@ class Outcome(Enum):
     """It answered with one of the 4xx of `failover.retry-on`: 429, too busy to serve, which is no failure."""
     LEFT = "left"
     """The client went away; nobody's failure."""
+
+
+class Source(Enum):
+    """Where a number of tokens comes from."""
+
+    MEASURED = "measured"
+    """The backend's own `usage`."""
+    ESTIMATED = "estimated"
+    """Counted or guessed here, from texts and events."""
+    PARTIAL = "partial"
+    """Estimated, of an answer that was cut off or left in its midst."""
+
+
+class Spent(NamedTuple):
+    """The tokens of a call: of the prompt, and of the answer."""
+
+    input_tokens: int
+    output_tokens: int
+    source: Source
+
+
+class Turn(Enum):
+    """What may become of an instance."""
+
+    UP = "up"
+    DOWN = "down"
+    BREAKER_OPENED = "opened"
+    BREAKER_CLOSED = "closed"

@@ -10,12 +10,13 @@ from typing import Final, NamedTuple
 from jairouter_cli.config.model import ServiceType
 from jairouter_cli.routing import breaker
 from jairouter_cli.routing.breaker import BreakerState
-from jairouter_cli.routing.call import Outcome, Target
+from jairouter_cli.routing.call import Outcome, Target, Turn
 from jairouter_cli.routing.health import Health, State
 from jairouter_cli.routing.record import Memory, Number, OwnMemory, Record
 from jairouter_cli.routing.slots import Slots
 
 Key = tuple[ServiceType, str, int]
+Tell = Callable[[Target, Turn, str], None]
 
 _ANSWERED: Final = int(Number.ANSWERED_AT)
 _LATENCY_S: Final = int(Number.LATENCY_S)
@@ -146,12 +147,12 @@ class Lease:
         live.took(self._answer_s, now)
         live.record.numbers[_ANSWERED] = now
         if target.check.enabled and not live.health.is_sound and live.health.saw(target.check, ok=True, now=now):
-            self._ledger.tell(target, f"is {State.UP}: it answers")
+            self._ledger.tell(target, Turn.UP, f"is {State.UP}: it answers")
         rules, permit = target.breaker, self._permit
         if rules is not None and permit is not None and breaker.is_trial(live.record, permit):
             self._permit = None
             if breaker.succeed(live.record, rules, permit, now):
-                self._ledger.tell(target, "has its circuit breaker closed")
+                self._ledger.tell(target, Turn.BREAKER_CLOSED, "has its circuit breaker closed")
 
     def settle(self, outcome: Outcome, now: float, reason: str = "") -> None:
         """End the lease; `reason` says why it failed. Raises `RuntimeError` if it has ended already."""
@@ -179,13 +180,14 @@ class Lease:
         live.took(max(now - self._started, live.latency_s(now)), now)
         check = target.check
         if check.enabled and live.health.saw(check, ok=False, now=now, reason=reason, asked=False):
-            self._ledger.tell(target, f"is {State.DOWN}: {reason}")
+            self._ledger.tell(target, Turn.DOWN, f"is {State.DOWN}: {reason}")
         rules, permit = target.breaker, self._permit
         if rules is not None and permit is not None and breaker.fail(live.record, rules, permit, now):
-            self._ledger.tell(target, f"has its circuit breaker open for {rules.timeout_s:g} s: {reason}")
+            said = f"has its circuit breaker open for {rules.timeout_s:g} s: {reason}"
+            self._ledger.tell(target, Turn.BREAKER_OPENED, said)
 
 
-def _nobody(target: Target, what: str) -> None:
+def _nobody(target: Target, turn: Turn, what: str) -> None:
     """Tell nobody."""
 
 
@@ -196,13 +198,13 @@ def _nothing(slots: Slots) -> None:
 class Ledger:
     """The live state of every target, and of the machines that they stand on.
 
-    `tell` is called with what people should know of a target; `on_free` when a slot was given back that somebody waits
-    for.
+    `tell` is called with what became of a target, and with what people should know of it; `on_free` when a slot was
+    given back that somebody waits for.
     """
 
     __slots__ = ("_lives", "_machines", "_memory", "_seats", "on_free", "tell")
 
-    def __init__(self, memory: Memory | None = None, tell: Callable[[Target, str], None] = _nobody) -> None:
+    def __init__(self, memory: Memory | None = None, tell: Tell = _nobody) -> None:
         self._memory: Memory = memory or OwnMemory()
         self._lives: dict[Key, Live] = {}
         self._machines: dict[str, Slots] = {}

@@ -1,6 +1,6 @@
 """The endpoints of the OpenAI API and its kin, as data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from jairouter_cli.config.model import DEFAULT_PATHS, ServiceType
@@ -20,21 +20,20 @@ class Endpoint:
     service: ServiceType
     multipart: bool = False
     aliases: tuple[str, ...] = ()
+    path: str = field(init=False)
+    """Where it is served."""
+    is_main: bool = field(init=False)
+    """Whether an instance's `path` is meant for this endpoint; the others follow the same prefix."""
 
-    @property
-    def path(self) -> str:
-        """Where it is served."""
-        return f"/v1{self.tail}"
+    def __post_init__(self) -> None:
+        path = f"/v1{self.tail}"
+        object.__setattr__(self, "path", path)
+        object.__setattr__(self, "is_main", DEFAULT_PATHS[self.service] == path)
 
     @property
     def paths(self) -> tuple[str, ...]:
         """Everywhere it is served."""
         return (*(prefix + self.path for prefix in PREFIXES), *self.aliases)
-
-    @property
-    def is_main(self) -> bool:
-        """Whether an instance's `path` is meant for this endpoint; the others follow the same prefix."""
-        return DEFAULT_PATHS[self.service] == self.path
 
 
 ENDPOINTS: Final = (

@@ -18,6 +18,7 @@ from jairouter_cli.errors import InternalError, MethodNotAllowed, RequestError, 
 from jairouter_cli.gateway.dispatch import dispatch
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.outbound import Inbound
+from jairouter_cli.observe.events import Completed
 from jairouter_cli.routing.call import Call
 from jairouter_cli.web.client_ip import client_ip
 from jairouter_cli.web.departures import Departures, Presence
@@ -53,7 +54,7 @@ class OpenAI:
             return negotiate(headers.get("accept-language"), self._gateway.table.config.server.locale)
 
         try:
-            inbound = await self._read(endpoint, door, headers, request_id)
+            inbound = await self._admit(endpoint, door, headers, request_id)
             presence = self._departures.enter(door)
             reply = await dispatch(self._gateway, inbound)
             await relay(reply, door, locale, self._gateway.table.config.webclient.heartbeat_interval_s)
@@ -82,6 +83,18 @@ class OpenAI:
         trusted = self._gateway.table.config.server.trusted_proxies
         return client_ip(peer, headers, trusted) if trusted else peer
 
+    async def _admit(self, endpoint: Endpoint, door: Door, headers: dict[str, str], request_id: str) -> Inbound:
+        """Read the request whole; what cannot be used is reported here, as nobody else sees it. Raises as `_read`."""
+        began = self._gateway.clock()
+        try:
+            return await self._read(endpoint, door, headers, request_id)
+        except RequestError as error:
+            call = Call(endpoint.service, "", self._client(door.client_ip, headers))
+            lasted_s = self._gateway.clock() - began
+            told = Completed(call, request_id, error.status, "failed", (), lasted_s, path=endpoint.path)
+            self._gateway.report(told._replace(head_s=lasted_s, method=door.method))
+            raise
+
     async def _read(self, endpoint: Endpoint, door: Door, headers: dict[str, str], request_id: str) -> Inbound:
         """Read the request whole. Raises `InvalidRequest` and its kin."""
         if door.method != "POST":
@@ -97,7 +110,7 @@ class OpenAI:
         if headers.get("x-request-id") != request_id:
             sent = [pair for pair in sent if pair[0] != "x-request-id"]
             sent.append(("x-request-id", request_id))
-        return Inbound(call, endpoint.tail, endpoint.is_main, door.query, sent, body, request_id)
+        return Inbound(call, endpoint.tail, endpoint.is_main, door.query, sent, body, request_id, endpoint.path)
 
 
 def _check_media_type(endpoint: Endpoint, content_type: str) -> None:

@@ -16,7 +16,7 @@ from jairouter_cli.gateway.dispatch import Reply
 from jairouter_cli.gateway.outbound import HOP_BY_HOP
 from jairouter_cli.gateway.upstream.exchange import Headers, UpstreamFailure
 from jairouter_cli.routing.call import Outcome
-from jairouter_cli.web.door import Door
+from jairouter_cli.web.door import ClientLeft, Door
 from jairouter_cli.web.errors import error_object
 
 # Proxies in front of us must neither hold events back nor keep them.
@@ -24,6 +24,8 @@ _SSE_HEADERS: Final = (("cache-control", "no-cache"), ("x-accel-buffering", "no"
 
 # An answer this small is taken whole before its head goes out: one write, and if it is cut, an honest status.
 _WHOLE_BYTES: Final = 65_536
+
+_BUG: Final = 500  # of ours: the instance has no part in it
 
 HEARTBEAT: Final = b": waiting for the model\n\n"
 
@@ -40,12 +42,19 @@ async def relay(reply: Reply, door: Door, locale: Callable[[], Locale], heartbea
         if names.get("content-type", "").startswith("text/event-stream"):
             outcome = await _pump_events(reply, door, headers, locale, heartbeat_s)
         elif 0 <= int(names.get("content-length", -1)) <= _WHOLE_BYTES:
-            await door.whole(reply.exchange.status, headers, await _all(reply))
+            body = await _all(reply)
+            reply.sent_bytes = len(body)
+            await door.whole(reply.exchange.status, headers, body)
             outcome = Outcome.OK
         else:
             outcome = await _pump(reply, door, headers)
     except RequestError as error:
         outcome, status = Outcome.FAILED, error.status
+        raise
+    except (ClientLeft, asyncio.CancelledError):
+        raise
+    except BaseException:
+        outcome, status = Outcome.REFUSED, _BUG
         raise
     finally:
         await reply.settle(outcome, status)
@@ -84,6 +93,7 @@ async def _pump(reply: Reply, door: Door, headers: Headers) -> Outcome:
                 copy.add(data)
             if meter is not None:
                 meter.add(data)
+            reply.sent_bytes += len(data)
             await door.piece(data)
     except UpstreamFailure as failure:
         reply.cut_off(failure)
@@ -103,9 +113,10 @@ async def _pump_events(
     try:
         await _first_content(reply, door, gate, heartbeat_s)
         while data := await exchange.read():
-            if meter is not None:
-                meter.add(data)
             if events := gate.feed(data):
+                if meter is not None:
+                    meter.add(events)
+                reply.sent_bytes += len(events)
                 await door.piece(events)
     except UpstreamFailure as failure:
         await door.piece(_error_event(reply.cut_off(failure), locale()))
@@ -118,10 +129,8 @@ async def _pump_events(
 
 
 async def _first_content(reply: Reply, door: Door, gate: EventGate, heartbeat_s: float | None) -> None:
-    """Send events on until one has content; only here anything looks into them, and only if there is a reason to."""
+    """Send events on until one has content; only here anything looks into them."""
     within_s = None if reply.timeouts is None else reply.timeouts.first_content_s
-    if within_s is None and heartbeat_s is None:
-        return
     exchange = reply.exchange
     exchange.expect_content(within_s)
     while True:
@@ -131,13 +140,16 @@ async def _first_content(reply: Reply, door: Door, gate: EventGate, heartbeat_s:
         except TimeoutError:
             await door.piece(HEARTBEAT)
             continue
-        if reply.meter is not None:
-            reply.meter.add(data)
         events = gate.feed(data)
         if events:
+            if reply.meter is not None:
+                reply.meter.add(events)
+            reply.sent_bytes += len(events)
             await door.piece(events)
         if not data or has_content(events):
             exchange.expect_content(None)
+            if data:
+                reply.has_content()
             return
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jairouter_cli.adapters.usage import PICTURE_TOKENS, Meter, expected_tokens
+from jairouter_cli.routing.call import Source, Spent
 
 
 def body(**fields: Any) -> bytes:
@@ -84,6 +85,32 @@ def test_without_usage_events_are_counted() -> None:
     assert metered(b'data: {"a":1}\n\ndata: {"b":2}\n\n') == 12
     assert metered(b"RIFF....") is None
     assert metered() is None
+
+
+CHAT = b'{"choices":[{"message":{"content":"' + b"y" * 40 + b'"}}]'
+REQUEST = body(messages=MESSAGES)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "cut", "spent"),
+    [
+        ([CHAT + b',"usage":{"prompt_tokens":3,"completion_tokens":4}}'], False, Spent(3, 4, Source.MEASURED)),
+        ([CHAT, b',"usage":{"input_tokens":3,"output_tokens":4}}'], False, Spent(3, 4, Source.MEASURED)),
+        ([b'{"data":[],"usage":{"total_tokens":8}}'], False, Spent(8, 0, Source.MEASURED)),
+        ([CHAT + b"}"], False, Spent(108, 10, Source.ESTIMATED)),
+        ([b'data: {"a":1}\n\n'] * 5, False, Spent(108, 5, Source.ESTIMATED)),
+        ([b'data: {"a":1}\n\n'] * 5, True, Spent(108, 5, Source.PARTIAL)),
+        ([b'data: {"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n'], True, Spent(3, 4, Source.MEASURED)),
+        ([b"RIFF...."], False, None),
+        ([b'{"text":"no tokens here"}'], False, None),
+    ],
+)
+def test_what_is_written_into_the_ledger(pieces: list[bytes], cut: bool, spent: Spent | None) -> None:
+    """Prompt and answer apart, and where the numbers come from."""
+    meter = Meter()
+    for piece in pieces:
+        meter.add(piece)
+    assert meter.spent(REQUEST, cut=cut) == spent
 
 
 @given(st.binary(max_size=300))

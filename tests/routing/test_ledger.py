@@ -124,7 +124,7 @@ def test_what_people_are_told() -> None:
     """Down, breaker open, breaker closed, up: each once, with its reason."""
     told: list[str] = []
     one = target("a", breaker=RULES, check=HealthCheck(failure_threshold=2, success_threshold=1))
-    book = Ledger(tell=lambda target, what: told.append(f"{target.id} {what}"))
+    book = Ledger(tell=lambda target, _, what: told.append(f"{target.id} {what}"))
     book.reconcile([one])
     leased(book, one).answered(1000.0)
     for _ in range(2):

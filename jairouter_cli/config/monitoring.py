@@ -1,0 +1,115 @@
+"""The sections about what is seen of a gateway: `monitoring`, `logging`, `usage`, `tracing` (contract 4.3, 8)."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from jairouter_cli.config.kinds import Alias, Count, MetricPrefix, Millis, Positive, Seconds, Secret, Text
+
+
+class Category(StrEnum):
+    """What a metric is about: the process and its host, requests and models, or the machinery between them."""
+
+    SYSTEM = "system"
+    BUSINESS = "business"
+    INFRASTRUCTURE = "infrastructure"
+
+
+class CustomMetric(Struct, frozen=True, kw_only=True):
+    """A metric of the operator's own: registered by the management API, fed by it, shown among the others."""
+
+    name: Text
+    type: Text = "COUNTER"
+    description: str = ""
+    unit: str = ""
+    category: Text = "custom"
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class Metrics(Struct, frozen=True, kw_only=True):
+    """`monitoring.metrics`: what is counted, and under which names it is shown.
+
+    Names begin with `prefix`, and series carry `custom_tags`; `disabled` metrics are counted but not shown. What only
+    a worker itself knows (its pools, its event loop) is noted every `collection_interval_s`. With `aliases`
+    the names `model_router_*` of upstream's documents are shown, too. `max_series` bounds what one metric keeps apart.
+    """
+
+    enabled: bool = True
+    prefix: MetricPrefix = MetricPrefix("jairouter")
+    collection_interval_s: Millis = 10.0
+    enabled_categories: tuple[Category, ...] = tuple(Category)
+    custom_tags: dict[str, str] = field(default_factory=dict)
+    disabled: tuple[Text, ...] = ()
+    custom: tuple[CustomMetric, ...] = ()
+    aliases: Annotated[bool, Alias(("model-router-aliases",))] = False
+    max_series: Positive = 1000
+
+
+class Monitoring(Struct, frozen=True, kw_only=True):
+    """`monitoring`."""
+
+    metrics: Metrics = Metrics()
+
+
+class Level(StrEnum):
+    """How much a logger says (Spring's names)."""
+
+    OFF = "OFF"
+    ERROR = "ERROR"
+    WARN = "WARN"
+    INFO = "INFO"
+    DEBUG = "DEBUG"
+    TRACE = "TRACE"
+
+
+class LogFormat(StrEnum):
+    """The values of `logging.format`: for people, or an object of JSON on each line."""
+
+    HUMAN = "human"
+    JSON = "json"
+
+
+class AccessLog(Struct, frozen=True, kw_only=True):
+    """`logging.access`: a line for every request, to standard error or to `file`, in the format of the log."""
+
+    enabled: bool = True
+    file: Text | None = None
+
+
+class Logging(Struct, frozen=True, kw_only=True):
+    """`logging`: how much is said (`level` by logger, `root` for all), and in which form."""
+
+    level: dict[str, Level] = field(default_factory=dict)
+    format: LogFormat = LogFormat.HUMAN
+    access: AccessLog = AccessLog()
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """`usage`: the ledger of tokens, in an SQLite file beside the configuration or at `file`.
+
+    Sums by hour are kept for `keep_days`, the newest `recent` calls one by one. With `ask_in_streams` backends are
+    asked for the usage of streams, and the frame that tells it is taken out again where the client has not asked.
+    """
+
+    enabled: bool = True
+    file: Text | None = None
+    keep_days: Positive = 400
+    recent: Count = 1000
+    ask_in_streams: bool = False
+    flush_interval_s: Millis = 1.0
+
+
+class Tracing(Struct, frozen=True, kw_only=True):
+    """`tracing`: spans by OpenTelemetry, sent to `endpoint` by OTLP over HTTP; read at start.
+
+    Needs the extra `jairouter[tracing]`. `sampling_ratio` is of the traces that begin here; what a client's
+    `traceparent` says of its own holds.
+    """
+
+    enabled: bool = False
+    endpoint: Text = "http://127.0.0.1:4318/v1/traces"
+    service_name: Text = "jairouter"
+    sampling_ratio: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    headers: dict[str, Secret] = field(default_factory=dict)
+    timeout_s: Seconds = 10.0
