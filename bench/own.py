@@ -44,6 +44,13 @@ HEADERS = [
 ]
 
 
+ANSWER = (
+    b'{"id":"x","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"CONTENT"}}],'
+)
+ANSWER += b'"usage":{"prompt_tokens":100,"completion_tokens":100,"total_tokens":200}}'
+ANSWER = ANSWER.replace(b"CONTENT", b"x" * (607 - len(ANSWER)))
+
+
 class Exchange:
     """An answer of 600 bytes."""
 
@@ -51,7 +58,7 @@ class Exchange:
     headers = (("content-type", "application/json"), ("content-length", "600"), ("server", "x"))
 
     def __init__(self) -> None:
-        self.left = [b"x" * 600]
+        self.left = [ANSWER]
 
     async def read(self) -> bytes:
         return self.left.pop() if self.left else b""

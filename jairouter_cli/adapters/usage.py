@@ -43,23 +43,13 @@ class _Usage(msgspec.Struct):
     output_tokens: int | None = None
 
     @property
-    def parts(self) -> tuple[int, int]:
-        """The tokens of the prompt, and of the answer."""
-        first = self.prompt_tokens if self.prompt_tokens is not None else self.input_tokens
-        last = self.completion_tokens if self.completion_tokens is not None else self.output_tokens
+    def parts(self) -> tuple[int, int] | None:
+        """The tokens of the prompt, and of the answer; None if nothing is said of them."""
+        first = self.input_tokens if self.prompt_tokens is None else self.prompt_tokens
+        last = self.output_tokens if self.completion_tokens is None else self.completion_tokens
         if first is None and last is None:
-            return self.total_tokens or 0, 0
+            return None if self.total_tokens is None else (self.total_tokens, 0)
         return first or 0, last or 0
-
-    @property
-    def total(self) -> float:
-        """All of them."""
-        return float(sum(self.parts) if self.total_tokens is None else self.total_tokens)
-
-    @property
-    def says_something(self) -> bool:
-        """Whether any number is there."""
-        return any(number is not None for number in msgspec.structs.astuple(self))
 
 
 class _Answer(msgspec.Struct):
@@ -137,7 +127,7 @@ class Meter:
         """
         usage = self._usage()
         if usage is not None:
-            return usage.total
+            return float(sum(usage.parts or ()) if usage.total_tokens is None else usage.total_tokens)
         return prompt + self.events if self.events else None
 
     def spent(self, request: bytes | bytearray, *, cut: bool) -> Spent | None:
@@ -146,8 +136,9 @@ class Meter:
         `cut` says that the answer was not heard to its end.
         """
         usage = self._usage()
-        if usage is not None:
-            return Spent(*usage.parts, Source.MEASURED)
+        parts = None if usage is None else usage.parts
+        if parts is not None:
+            return Spent(*parts, Source.MEASURED)
         said = self.events or _words(b"".join(self._tail))
         if not said:
             return None
@@ -172,7 +163,7 @@ def _of_whole(body: bytes) -> _Usage | None:
         usage = _answer.decode(body).usage
     except (msgspec.MsgspecError, RecursionError):
         return None
-    return usage if usage is not None and usage.says_something else None
+    return usage if usage is not None and usage.parts is not None else None
 
 
 def _read(text: str) -> _Usage | None:
@@ -182,7 +173,7 @@ def _read(text: str) -> _Usage | None:
         usage = msgspec.convert(found, _Usage)
     except (ValueError, RecursionError):  # msgspec's errors are among them
         return None
-    return usage if usage.says_something else None
+    return None if usage.parts is None else usage
 
 
 def _words(body: bytes) -> int:

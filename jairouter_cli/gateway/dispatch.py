@@ -104,7 +104,7 @@ class Reply:
         self.timeouts = timeouts
         self.extra: Headers = ()
         self.copy: Copy | None = None
-        self.meter = Meter() if lease is not None and _tells_usage(exchange) else None
+        self.meter: Meter | None = None
         self.sent_bytes = 0
         self._first_token_at: float | None = None
 
@@ -117,6 +117,11 @@ class Reply:
     def request_id(self) -> str:
         """The id under which the request is logged."""
         return self._journey.inbound.request_id
+
+    def listen(self, content_type: str) -> None:
+        """Find out how many tokens the answer cost, if it is of a kind that tells."""
+        if self._lease is not None and self.exchange.status < _BAD_REQUEST and content_type.startswith(_TELLING):
+            self.meter = Meter()
 
     def has_content(self) -> None:
         """Note that the first content of a stream is on its way to the client."""
@@ -143,14 +148,6 @@ class Reply:
         status = CLIENT_LEFT if outcome is Outcome.LEFT else status
         journey.report(status, _ENDINGS[outcome], self)
         await self.exchange.aclose()
-
-
-def _tells_usage(exchange: Exchange) -> bool:
-    """Whether an answer is of a kind that says what it cost."""
-    if exchange.status >= _BAD_REQUEST:
-        return False
-    kind = next((value for name, value in exchange.headers if name == "content-type"), "")
-    return kind.startswith(_TELLING)
 
 
 async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
@@ -472,7 +469,7 @@ class Journey:
             0 if reply is None else reply.sent_bytes,
             None if meter is None else meter.spent(inbound.body, cut=ended != "ok"),
             () if self.bill is None else self.bill.decisions,
-            next((value for name, value in inbound.headers if name == "authorization"), ""),
+            inbound.credential,
         )
         gateway.report(event)
 

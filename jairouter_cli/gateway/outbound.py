@@ -28,8 +28,8 @@ _NOT_FORWARDED: Final = HOP_BY_HOP | {"host", "content-length", "expect"}
 class Inbound(NamedTuple):
     """A client's request, as it will be forwarded. `tail` is the endpoint's path behind the version segment.
 
-    `endpoint` is where that endpoint is served, however the client spelt it. `other_model` is the model that is asked
-    in place of the one that the body names, or None.
+    `endpoint` is where that endpoint is served, however the client spelt it; `credential` is the client's own.
+    `other_model` is the model that is asked in place of the one that the body names, or None.
     """
 
     call: Call
@@ -40,6 +40,7 @@ class Inbound(NamedTuple):
     body: bytes | bytearray
     request_id: str
     endpoint: str = ""
+    credential: str = ""
     other_model: str | None = None
 
 

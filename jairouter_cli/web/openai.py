@@ -110,7 +110,9 @@ class OpenAI:
         if headers.get("x-request-id") != request_id:
             sent = [pair for pair in sent if pair[0] != "x-request-id"]
             sent.append(("x-request-id", request_id))
-        return Inbound(call, endpoint.tail, endpoint.is_main, door.query, sent, body, request_id, endpoint.path)
+        credential = headers.get("authorization", "")
+        path, query = endpoint.path, door.query
+        return Inbound(call, endpoint.tail, endpoint.is_main, query, sent, body, request_id, path, credential)
 
 
 def _check_media_type(endpoint: Endpoint, content_type: str) -> None:

@@ -39,7 +39,9 @@ async def relay(reply: Reply, door: Door, locale: Callable[[], Locale], heartbea
     try:
         headers = _headers(reply)
         names = dict(headers)
-        if names.get("content-type", "").startswith("text/event-stream"):
+        content_type = names.get("content-type", "")
+        reply.listen(content_type)
+        if content_type.startswith("text/event-stream"):
             outcome = await _pump_events(reply, door, headers, locale, heartbeat_s)
         elif 0 <= int(names.get("content-length", -1)) <= _WHOLE_BYTES:
             body = await _all(reply)
