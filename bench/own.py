@@ -74,6 +74,9 @@ class Upstream:
     async def send(self, request: Any) -> Exchange:
         return Exchange()
 
+    def pools(self) -> tuple[Any, ...]:
+        return ()
+
     async def aclose(self) -> None:
         pass
 

@@ -25,7 +25,7 @@ ALLOWED = {
     "adapters": {"errors", "config.kinds", "config.model", "routing.call"},
     "observe": {"config.kinds", "config.monitoring", "routing.admission", "routing.call"},
     "state": {"errors", "config.kinds", "config.model", "routing"},
-    "gateway": {"errors", "config", "routing", "adapters", "state", "observe.events"},
+    "gateway": {"errors", "config", "routing", "adapters", "state", "observe"},
     "web": {"errors", "config", "routing", "adapters", "state", "observe", "gateway"},
     "mock": {"errors"},
     "cli": {"errors", "config"},

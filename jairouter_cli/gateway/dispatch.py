@@ -33,7 +33,7 @@ from jairouter_cli.gateway.limits import refused
 from jairouter_cli.gateway.outbound import Inbound, outbound
 from jairouter_cli.gateway.route import ROUTE_HEADER, Route
 from jairouter_cli.gateway.upstream.exchange import Exchange, FailureKind, Headers, UpstreamFailure
-from jairouter_cli.observe.events import Attempt, Completed
+from jairouter_cli.observe.events import LEFT, Attempt, Completed
 from jairouter_cli.routing.admission import Refusal
 from jairouter_cli.routing.attempts import Ask, Exhausted, Obstacle, Plan, Result, Sent, Step, Wait, plan
 from jairouter_cli.routing.balance import USE_AFFINITY
@@ -363,7 +363,9 @@ class Journey:
             outcome = Outcome.REFUSED if ours else Outcome.FAILED
             return None, Result(outcome, failure.detail or failure.kind.value, failure.kind not in _NOT_REACHED)
         except BaseException:
-            lease.settle(Outcome.LEFT, gateway.clock())
+            now = gateway.clock()
+            self.attempts.append(Attempt(target, None, LEFT, now - began))
+            lease.settle(Outcome.LEFT, now)
             raise
         now, status = gateway.clock(), exchange.status
         self.attempts.append(Attempt(target, status, "", now - began))

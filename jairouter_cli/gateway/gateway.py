@@ -18,6 +18,7 @@ from jairouter_cli.gateway.upstream.exchange import Upstream
 from jairouter_cli.observe.events import Completed, Sink
 from jairouter_cli.routing.attempts import Circumstances
 from jairouter_cli.routing.budget import RetryBudget
+from jairouter_cli.routing.call import Target
 from jairouter_cli.routing.ledger import Ledger
 from jairouter_cli.routing.table import Table, compile_table
 from jairouter_cli.state.crew import Alone, Crew
@@ -30,6 +31,10 @@ class Rejection:
     error: JAIRouterError
     at: float
     """Wall clock."""
+
+
+def _nothing(target: Target, duration_s: float) -> None:
+    """Tell nobody."""
 
 
 @dataclass(slots=True)
@@ -52,6 +57,10 @@ class Gateway:
     taking_over: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held from reading the file until it is in force, so that an older one never follows a newer one."""
     limits: Limits = field(default_factory=lambda: Limits(time.monotonic))
+    followers: list[Callable[[Config], None]] = field(default_factory=list)
+    """Told of every configuration that comes into force."""
+    probed: Callable[[Target, float], None] = _nothing
+    """Told of every health check and how long it took."""
     waiting: WaitingRoom = field(init=False)
     around: Circumstances = field(init=False)
 
@@ -68,6 +77,8 @@ class Gateway:
         self.limits.reconcile(table)
         self.table, self.rejection = table, None
         self.use(digest, written_at)
+        for follower in self.followers:
+            follower(config)
 
     def use(self, digest: str, written_at: int) -> None:
         """Note which configuration is in force, and tell the other workers."""

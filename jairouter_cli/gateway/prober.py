@@ -81,6 +81,7 @@ def _proved(gateway: Gateway, targets: list[Target], check: HealthCheck, now: fl
 async def _ask(gateway: Gateway, question: Question, targets: list[Target], places: asyncio.Semaphore) -> None:
     check = gateway.table.config.model.load_balance.health_check
     async with places:
+        began = gateway.clock()
         if question.probe.path is None:
             reason: str | None = await _knock(question.address, check.timeout_s)
         else:
@@ -89,6 +90,7 @@ async def _ask(gateway: Gateway, question: Question, targets: list[Target], plac
         return
     now = gateway.clock()
     for target in targets:
+        gateway.probed(target, now - began)
         if gateway.ledger.live(target).health.saw(check, ok=not reason, now=now, reason=reason):
             turn, said = (Turn.DOWN, f"is {State.DOWN}: {reason}") if reason else (Turn.UP, f"is {State.UP}")
             gateway.ledger.tell(target, turn, said)

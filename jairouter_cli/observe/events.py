@@ -1,10 +1,12 @@
 """The events that the gateway reports. A sink is any callable that takes one and returns at once."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from jairouter_cli.routing.admission import Limit
 from jairouter_cli.routing.call import Call, Spent, Target
+
+LEFT: Final = "left"  # the failure of an attempt whose client did not wait for its end
 
 
 class Attempt(NamedTuple):

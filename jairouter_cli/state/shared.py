@@ -18,6 +18,7 @@ from typing import Final
 
 from jairouter_cli.errors import StateFull
 from jairouter_cli.routing.record import Number, Numbers, Record
+from jairouter_cli.state.boards import Boards
 from jairouter_cli.state.crew import CLEAR, EDIT, SLOT, Worker
 from jairouter_cli.state.file_lock import ByteLock, try_lock
 from jairouter_cli.state.mutex import HEAD_BYTES, common_lock
@@ -126,6 +127,7 @@ class SharedMemory:
         self.worker, self._place = self._take_place()
         self._leading: int | None = None
         self._cleared: dict[int, bytes] = {}  # the last worker of a place whose cells were cleared
+        self._boards: Boards | None = None
         self.bell = self._hang_bell()
         for _, record in self._everything():
             record.clear_place(self.worker)
@@ -144,14 +146,19 @@ class SharedMemory:
         """Tell the others which configuration is in force here."""
         os.pwrite(self._place, f"{digest} {written_at}".ljust(_CONFIG_BYTES).encode(), _PID_BYTES)
 
+    def living(self) -> Iterator[int]:
+        """Yield the places whose worker lives."""
+        for place in range(self._places):
+            lock = None if place == self.worker else self._try_lock(f"worker-{place}")
+            if lock is None:
+                yield place
+            else:
+                os.close(lock)
+
     def workers(self) -> tuple[Worker, ...]:
         """Return the workers that live, and what is in force in each."""
         found = []
-        for place in range(self._places):
-            lock = None if place == self.worker else self._try_lock(f"worker-{place}")
-            if lock is not None:
-                os.close(lock)
-                continue
+        for place in self.living():
             written = (self._folder / f"worker-{place}.lock").read_text()
             match written.split():
                 case [pid, digest, written_at]:
@@ -182,6 +189,14 @@ class SharedMemory:
                         record.clear_place(place)
                 self._cleared[place] = last
             os.close(lock)
+
+    # --- boards ---
+
+    def boards(self, size_bytes: int) -> dict[int, memoryview]:
+        """Return the memory in which workers count, by place: of all that ever were, one's own with them."""
+        if self._boards is None:
+            self._boards = Boards(self._folder, self.worker, size_bytes)
+        return self._boards.all()
 
     # --- records ---
 

@@ -19,10 +19,13 @@ from jairouter_cli.errors import RequestError
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.limits import Limits
 from jairouter_cli.gateway.prober import probe_all
+from jairouter_cli.gateway.pulse import keep_pulse
 from jairouter_cli.gateway.together import stay_in_touch
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
 from jairouter_cli.gateway.watcher import watch
 from jairouter_cli.observe.log import log_instance, log_trouble
+from jairouter_cli.observe.metrics import Metrics
+from jairouter_cli.routing.call import Target, Turn
 from jairouter_cli.routing.ledger import Ledger
 from jairouter_cli.routing.table import compile_table
 from jairouter_cli.state.crew import Alone
@@ -42,7 +45,9 @@ from jairouter_cli.web.manage.models import catalogue_routes
 from jairouter_cli.web.manage.monitoring import monitoring_routes
 from jairouter_cli.web.manage.services import service_routes
 from jairouter_cli.web.manage.versions import version_routes
+from jairouter_cli.web.metrics import metrics_routes
 from jairouter_cli.web.models import model_routes
+from jairouter_cli.web.observatory import Boards, Observatory
 from jairouter_cli.web.openai import OpenAI
 from jairouter_cli.web.openapi import openapi_config, page_routes
 from jairouter_cli.web.rsgi import RsgiApplication
@@ -76,17 +81,27 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
         shared,
         None if state.url is None else RedisLevels(state, logger.warning),
     )
+    boards = Boards(shared)
+    metrics = Metrics(boards.own, loaded.config.monitoring.metrics.max_series)
+
+    def tell(target: Target, turn: Turn, what: str) -> None:
+        log_instance(target, turn, what)
+        metrics.turned(target, turn, what)
+
     gateway = Gateway(
         table=compile_table(loaded.config),
         upstream=Http1Upstream(loaded.config.webclient.connection_pool, loaded.config.webclient.ssl),
-        sinks=(log_trouble,),
-        ledger=Ledger(shared, log_instance),
+        sinks=(log_trouble, metrics),
+        ledger=Ledger(shared, tell),
+        probed=metrics.probed,
         worker=0 if shared is None else shared.worker,
         limits=limits,
         crew=shared or Alone(),
     )
     gateway.use(loaded.digest, loaded.written_at)
-    return application(gateway, store, shared)
+    gateway.followers.append(lambda config: metrics.follow(config.monitoring.metrics))
+    metrics.follow(loaded.config.monitoring.metrics)
+    return application(gateway, store, Observatory(gateway, store, boards, metrics), shared)
 
 
 def _share(folder: Path, workers: int) -> "SharedMemory":
@@ -101,7 +116,9 @@ def _share_levels(folder: Path) -> "SharedLevels":
     return SharedLevels(folder, time.monotonic)
 
 
-def application(gateway: Gateway, store: Store, shared: "SharedMemory | None" = None) -> Litestar:
+def application(
+    gateway: Gateway, store: Store, observatory: Observatory, shared: "SharedMemory | None" = None
+) -> Litestar:
     """Build the application over a gateway that follows a store."""
 
     @asynccontextmanager
@@ -111,6 +128,7 @@ def application(gateway: Gateway, store: Store, shared: "SharedMemory | None" = 
         work: list[Coroutine[Any, Any, None]] = [
             watch(gateway, store, leads, edited),
             probe_all(gateway, Random(), leads),
+            keep_pulse(gateway, observatory.metrics),
         ]
         if shared is not None:
             work.append(stay_in_touch(shared, gateway, edited))
@@ -141,6 +159,7 @@ def application(gateway: Gateway, store: Store, shared: "SharedMemory | None" = 
                 route_handlers=[
                     *model_routes(gateway),
                     *actuator_routes(gateway),
+                    *metrics_routes(observatory),
                 ],
                 guards=[not_too_often],
             ),

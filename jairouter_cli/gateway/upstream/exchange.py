@@ -72,8 +72,21 @@ class Exchange(Protocol):
         """Give the connection back, or close it if the body was not read to its end."""
 
 
+class PoolState(NamedTuple):
+    """The connections to one backend: at work, kept, waited for, and how many there may be."""
+
+    backend: str
+    active: int
+    idle: int
+    waiting: int
+    most: int
+
+
 class Upstream(Protocol):
     """Sends requests to backends."""
+
+    def pools(self) -> Sequence[PoolState]:
+        """Return how the connections to each backend stand; nothing where that is not known."""
 
     async def send(self, request: UpstreamRequest) -> Exchange:
         """Send, and return when the answer's headers have come. Raises `UpstreamFailure`."""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from jairouter_cli.config.model import ConnectionPool, Tls
 from jairouter_cli.errors import ConfigUnreadable
 from jairouter_cli.gateway.upstream.connection import Connection
-from jairouter_cli.gateway.upstream.exchange import FailureKind, UpstreamFailure, UpstreamRequest
+from jairouter_cli.gateway.upstream.exchange import FailureKind, PoolState, UpstreamFailure, UpstreamRequest
 
 _TICK_S: Final = 0.1  # how often silence is looked for; a timeout is late by this at most
 
@@ -46,6 +46,10 @@ class Http1Upstream:
                 connection.abort()
                 raise
             return connection
+
+    def pools(self) -> list[PoolState]:
+        """Return how the connections to each backend stand."""
+        return [pool.state for pool in self._pools.values()]
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -106,6 +110,12 @@ class _Pool:
     def open(self) -> int:
         """Connections that are open or being opened."""
         return len(self._idle) + len(self._busy) + self._connecting
+
+    @property
+    def state(self) -> PoolState:
+        """How it stands; one that is being opened is at work."""
+        at_work, most = len(self._busy) + self._connecting, self._settings.max_connections
+        return PoolState(f"{self._host}:{self._port}", at_work, len(self._idle), len(self._waiters), most)
 
     async def take(self, request: UpstreamRequest) -> tuple[Connection, bool]:
         """Return a connection and whether it was used before. Raises `UpstreamFailure`."""

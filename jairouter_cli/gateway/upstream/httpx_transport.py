@@ -10,7 +10,7 @@ from typing import Final, cast
 import httpx
 
 from jairouter_cli.config.model import ConnectionPool
-from jairouter_cli.gateway.upstream.exchange import FailureKind, Headers, UpstreamFailure, UpstreamRequest
+from jairouter_cli.gateway.upstream.exchange import FailureKind, Headers, PoolState, UpstreamFailure, UpstreamRequest
 
 # Every class of httpx.TransportError, nearest class first; a test fails when httpx grows one that falls through.
 FAILURES: Final[tuple[tuple[type[Exception], FailureKind], ...]] = (
@@ -65,6 +65,10 @@ class HttpxUpstream:
             raise translated(error, timeouts.first_byte_s) from error
         limits["read"] = timeouts.idle_s
         return HttpxExchange(response, request)
+
+    def pools(self) -> tuple[PoolState, ...]:
+        """Return nothing: the transport keeps that to itself."""
+        return ()
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -1,0 +1,73 @@
+"""Metrics in Prometheus's formats: text, and OpenMetrics for those who ask for it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from prometheus_client import Metric as Exposed
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE_OPENMETRICS
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from jairouter_cli.observe.collection import Distribution, Metric
+from jairouter_cli.observe.families import Family, Kind
+
+_OPENMETRICS: Final = "application/openmetrics-text"
+
+
+def full_name(family: Family, prefix: str) -> str:
+    """Return a family's name with the prefix, if it takes one."""
+    return family.name if family.is_bare or not prefix else f"{prefix}_{family.name}"
+
+
+def exposition(metrics: Sequence[Metric], prefix: str, tags: Mapping[str, str], accept: str) -> tuple[bytes, str]:
+    """Return metrics as text, and the text's media type; every series carries `tags`, too.
+
+    The format is OpenMetrics where `accept`, a header, asks for it.
+    """
+    exposed = _Exposed(metrics, prefix, tags)
+    if _OPENMETRICS in accept:
+        return generate_openmetrics(exposed), CONTENT_TYPE_OPENMETRICS  # type: ignore[no-untyped-call]
+    return generate_latest(exposed), CONTENT_TYPE_PLAIN_0_0_4
+
+
+class _Exposed(Collector):
+    """Metrics as the library takes them."""
+
+    def __init__(self, metrics: Sequence[Metric], prefix: str, tags: Mapping[str, str]) -> None:
+        self._metrics = metrics
+        self._prefix = prefix
+        self._tags = tags
+
+    def collect(self) -> Iterator[Exposed]:
+        """Yield every metric, and the largest values of histograms as gauges of their own, as upstream does."""
+        for metric in self._metrics:
+            family, name = metric.family, full_name(metric.family, self._prefix)
+            tags = {key: value for key, value in self._tags.items() if key not in family.labels}
+            labels, more = (*family.labels, *tags), tuple(tags.values())
+            if family.kind is Kind.HISTOGRAM:
+                yield from _histogram(metric, name, labels, more)
+                continue
+            kind = CounterMetricFamily if family.kind is Kind.COUNTER else GaugeMetricFamily
+            shown = kind(name, family.help, labels=labels)
+            for values, value in metric.series.items():
+                assert isinstance(value, float | int)  # noqa: S101 - see `collection`
+                shown.add_metric((*values, *more), value)
+            yield shown
+
+
+def _histogram(metric: Metric, name: str, labels: tuple[str, ...], more: tuple[str, ...]) -> Iterator[Exposed]:
+    record = metric.family.record
+    assert record is not None  # noqa: S101 - histograms are never looked up
+    bounds = [*map(floatToGoString, record.buckets), "+Inf"]
+    shown = HistogramMetricFamily(name, metric.family.help, labels=labels)
+    largest = GaugeMetricFamily(f"{name}_max", f"{metric.family.help} The largest of late.", labels=labels)
+    for values, value in metric.series.items():
+        assert isinstance(value, Distribution)  # noqa: S101 - see `collection`
+        counts = value.cumulative()
+        shown.add_metric((*values, *more), list(zip(bounds, counts, strict=True)), value.total)
+        largest.add_metric((*values, *more), value.largest)
+    yield shown
+    yield largest

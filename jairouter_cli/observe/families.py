@@ -1,0 +1,256 @@
+"""What is counted, and what is shown of it: names, labels, buckets and meanings of every metric (contract 8).
+
+A `Record` is what a worker keeps rows of. A `Family` is what is shown: a record as it is, or its rows added up over the
+labels that the family does not have. So one row written per request serves several documented metrics.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from jairouter_cli.config.monitoring import Category
+
+# The documented buckets (contract 8.3), and beyond them: a large model takes its time.
+REQUEST_S: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+BACKEND_S: Final = (0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
+SIZE_BYTES: Final = (100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8)
+TOKEN_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+SHORT_S: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
+
+
+class Kind(Enum):
+    """The kinds of metrics; the values are Prometheus's words."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class Record(NamedTuple):
+    """Rows that workers keep: one for each combination of labels. With `buckets` a row is a histogram."""
+
+    name: str
+    labels: tuple[str, ...]
+    buckets: tuple[float, ...] = ()
+    is_gauge: bool = False
+    """Each worker's own, and gone with it."""
+
+
+Labels = Mapping[str, str]
+"""The labels of a row of a record, by name."""
+
+
+class Family(NamedTuple):
+    """A metric as it is shown; `name` is without prefix, and without the `_total` of Prometheus's counters.
+
+    A label's value is that of the record's label which it names, or what a function makes of all of them. Rows for
+    which `keeps` is false are left out. Without a record it is looked up at the moment of asking.
+    """
+
+    name: str
+    kind: Kind
+    category: Category
+    record: Record | None
+    labels: Mapping[str, str | Callable[[Labels], str]]
+    help: str
+    keeps: Callable[[Labels], bool] | None = None
+
+    @property
+    def unit(self) -> str:
+        """What its values are, in Prometheus's words; empty for plain numbers."""
+        return next((unit for unit in ("seconds", "bytes") if self.name.endswith(f"_{unit}")), "")
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether its name is not ours to prefix: Spring's, Prometheus's, or an alias."""
+        return self.name.startswith(_BARE)
+
+
+_BARE: Final = ("http_", "process_", "system_", "disk_", "python_", "model_router_")
+
+
+def _same(*names: str, **others: str | Callable[[Labels], str]) -> Mapping[str, str | Callable[[Labels], str]]:
+    return MappingProxyType({**{name: name for name in names}, **others})
+
+
+# --- what workers keep rows of ---
+
+EXCHANGES: Final = Record("exchanges", ("service", "method", "uri", "status"), REQUEST_S)
+REQUEST_SIZES: Final = Record("request_sizes", ("service",), SIZE_BYTES)
+RESPONSE_SIZES: Final = Record("response_sizes", ("service",), SIZE_BYTES)
+CALLS: Final = Record("calls", ("service", "model", "adapter", "instance", "strategy", "result", "breaker"), BACKEND_S)
+FIRST_TOKENS: Final = Record("first_tokens", ("service", "model", "instance"), TOKEN_S)
+TOKEN_GAPS: Final = Record("token_gaps", ("service", "model", "instance"), TOKEN_S)
+TOKENS: Final = Record("tokens", ("service", "model", "instance", "direction", "source"))
+OVERHEADS: Final = Record("overheads", ("service",), SHORT_S)
+QUEUE_WAITS: Final = Record("queue_waits", ("service",), REQUEST_S)
+ENDINGS: Final = Record("endings", ("service", "ended"))
+RETRIES: Final = Record("retries", ("service",))
+FALLBACKS: Final = Record("fallbacks", ("service", "strategy"))
+LIMIT_EVENTS: Final = Record("limit_events", ("service", "algorithm", "result"))
+BREAKER_TURNS: Final = Record("breaker_turns", ("service", "instance", "turn"))
+PROBES: Final = Record("probes", ("service", "adapter", "instance"), BACKEND_S)
+LOOP_LAGS: Final = Record("loop_lags", (), SHORT_S)
+POOLS: Final = Record("pools", ("backend", "state"), is_gauge=True)
+CUSTOM_COUNTS: Final = Record("custom_counts", ("name", "tags"))
+CUSTOM_TIMES: Final = Record("custom_times", ("name", "tags"), REQUEST_S)
+
+RECORDS: Final = (
+    *(EXCHANGES, REQUEST_SIZES, RESPONSE_SIZES, CALLS, FIRST_TOKENS, TOKEN_GAPS, TOKENS, OVERHEADS, QUEUE_WAITS),
+    *(ENDINGS, RETRIES, FALLBACKS, LIMIT_EVENTS, BREAKER_TURNS, PROBES, LOOP_LAGS, POOLS, CUSTOM_COUNTS, CUSTOM_TIMES),
+)
+
+# --- results of calls to backends ---
+
+SUCCESS: Final = "success"
+ERROR: Final = "error"
+TIMEOUT: Final = "timeout"
+CANCELLED: Final = "cancelled"
+
+
+def _success_or_failure(labels: Labels) -> str:
+    """Upstream's code knows these two; who left is neither."""
+    result = labels["result"]
+    return "failure" if result in {ERROR, TIMEOUT} else result
+
+
+def _outcome(labels: Labels) -> str:
+    """Spring's word for a status."""
+    words = {"1": "INFORMATIONAL", "2": "SUCCESS", "3": "REDIRECTION", "4": "CLIENT_ERROR", "5": "SERVER_ERROR"}
+    return words.get(labels["status"][:1], "UNKNOWN")
+
+
+def _is_counted(labels: Labels) -> bool:
+    """Not what asks the gateway about itself (contract 8.2)."""
+    return bool(labels["service"])
+
+
+def _has_breaker(labels: Labels) -> bool:
+    return labels["breaker"] == "yes" and labels["result"] != CANCELLED
+
+
+def _ended(word: str) -> Callable[[Labels], bool]:
+    return lambda labels: labels["ended"] == word
+
+
+def _opened(labels: Labels) -> bool:
+    return labels["turn"] == "opened"
+
+
+def _is_of_breaker(labels: Labels) -> bool:
+    return labels["turn"] in {"opened", "closed"}
+
+
+def _state_change(_: Labels) -> str:
+    return "state_change"
+
+
+def _state(word: str) -> Callable[[Labels], bool]:
+    return lambda labels: labels["state"] == word
+
+
+_SYSTEM, _BUSINESS, _INFRA = Category.SYSTEM, Category.BUSINESS, Category.INFRASTRUCTURE
+_C, _G, _H = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
+_MODEL: Final = _same(model_type="service", model_name="model", provider="adapter")
+_BREAKER: Final = _same("service", circuit_breaker="instance")
+_STREAM: Final = _same("service", "model", "instance")
+
+# What is shown, in this order: the names and labels of 8.2 and 8.3, then what has no counterpart there. Families of one
+# name are one metric.
+FAMILIES: Final = (
+    Family("requests", _C, _BUSINESS, EXCHANGES, _same("service", "method", "status"),
+           "Requests by the status that the client was told; 499 if it left first.", _is_counted),
+    Family("request_duration_seconds", _H, _BUSINESS, EXCHANGES, _same("service", "method"),
+           "From a request's having been read to the end of its answer.", _is_counted),
+    Family("request_size_bytes", _H, _BUSINESS, REQUEST_SIZES, _same("service"), "Bodies of requests."),
+    Family("response_size_bytes", _H, _BUSINESS, RESPONSE_SIZES, _same("service"), "Bodies of answers, as sent."),
+    Family("backend_calls", _C, _BUSINESS, CALLS, _same("adapter", "instance", status=_success_or_failure),
+           "Calls to backends, retries among them."),
+    Family("backend_call_duration_seconds", _H, _BUSINESS, CALLS, _same("adapter", "instance"),
+           "Calls to backends, to the end of the answer."),
+    Family("model_calls", _C, _BUSINESS, CALLS, {**_MODEL, "status": "result"}, "Calls to backends, by model."),
+    Family("model_call_duration_seconds", _H, _BUSINESS, CALLS, _MODEL, "Calls to backends, by model."),
+    Family("loadbalancer_selections", _C, _INFRA, CALLS, _same("service", "strategy", "instance"),
+           "How often an instance was chosen."),
+    Family("rate_limit_events", _C, _INFRA, LIMIT_EVENTS, _same("service", "algorithm", "result"),
+           "Decisions of limits: allowed or rejected."),
+    Family("circuit_breaker_events", _C, _INFRA, CALLS, {**_BREAKER, "event": _success_or_failure},
+           "What circuit breakers have counted.", _has_breaker),
+    Family("circuit_breaker_events", _C, _INFRA, BREAKER_TURNS, {**_BREAKER, "event": _state_change},
+           "What circuit breakers have counted.", _is_of_breaker),
+    Family("circuit_breaker_opened", _C, _INFRA, BREAKER_TURNS, _BREAKER,
+           "How often a circuit breaker opened.", _opened),
+    Family("health_check_duration_seconds", _H, _INFRA, PROBES, _same("service", "adapter", "instance"),
+           "Health checks of instances."),
+    Family("first_token_seconds", _H, _BUSINESS, FIRST_TOKENS, _STREAM,
+           "From a stream's request to the first content on its way to the client."),
+    Family("inter_token_gap_seconds", _H, _BUSINESS, TOKEN_GAPS, _STREAM,
+           "Between the events of a stream: one observation a stream, its mean."),
+    Family("tokens", _C, _BUSINESS, TOKENS, {**_STREAM, **_same("direction", "source")},
+           "Tokens of prompts (input) and answers (output): measured by the backend, estimated, or partial."),
+    Family("gateway_overhead_seconds", _H, _INFRA, OVERHEADS, _same("service"),
+           "What the gateway itself takes before an answer begins: no backends, no queues."),
+    Family("queue_wait_seconds", _H, _INFRA, QUEUE_WAITS, _same("service"),
+           "Waiting for a slot, or held back by a limit; of the calls that had to."),
+    Family("retries", _C, _INFRA, RETRIES, _same("service"), "Attempts after the first one of a call."),
+    Family("cancellations", _C, _BUSINESS, ENDINGS, _same("service"), "Calls whose client left.", _ended("left")),
+    Family("truncated_answers", _C, _BUSINESS, ENDINGS, _same("service"),
+           "Answers that a backend broke off in their midst.", _ended("truncated")),
+    Family("fallbacks", _C, _BUSINESS, FALLBACKS, _same("service", "strategy"),
+           "Answers in whose place something else was given."),
+    Family("event_loop_lag_seconds", _H, _SYSTEM, LOOP_LAGS, {},
+           "How late a worker's event loop is, looked at every half second."),
+    Family("backend_connection_pool_active", _G, _INFRA, POOLS, _same("backend"), "Connections at work.",
+           _state("active")),
+    Family("backend_connection_pool_idle", _G, _INFRA, POOLS, _same("backend"), "Connections that are kept.",
+           _state("idle")),
+    Family("backend_connection_pool_waiting", _G, _INFRA, POOLS, _same("backend"), "Calls that wait for a connection.",
+           _state("waiting")),
+    Family("backend_connection_pool_max", _G, _INFRA, POOLS, _same("backend"),
+           "Connections that there may be, of all workers.", _state("max")),
+    Family("http_server_requests_seconds", _H, _SYSTEM, EXCHANGES, _same("method", "uri", "status", outcome=_outcome),
+           "All HTTP requests, by the template of their path."),
+    # --- looked up at the moment of asking ---
+    Family("backend_health", _G, _INFRA, None, _same("service", "adapter", "instance"),
+           "1 for up, 0 for down; nothing for what is not known yet, or switched off."),
+    Family("instance_in_flight", _G, _INFRA, None, _same("service", "instance"), "Requests under way at an instance."),
+    Family("active_connections", _G, _BUSINESS, None, _same("service"), "Requests under way."),
+    Family("circuit_breaker_state", _G, _INFRA, None, _BREAKER, "0 closed, 1 open, 2 half open."),
+    Family("rate_limit_tokens", _G, _INFRA, None, _same("service", "algorithm", "scope", "unit"),
+           "What a limit would still let through."),
+    Family("rate_limit_tokens_max", _G, _INFRA, None, _same("service", "algorithm", "scope", "unit"),
+           "What a limit lets through at most."),
+    Family("request_queue_size", _G, _INFRA, None, _same("backend"), "Calls that wait for a slot of a machine."),
+    Family("backend_slots_taken", _G, _INFRA, None, _same("backend"), "Slots of a machine that are taken."),
+    Family("backend_slots_max", _G, _INFRA, None, _same("backend"), "Slots of a machine."),
+    Family("config_revision", _G, _SYSTEM, None, {}, "The number of the revision in force; 0 if it has none."),
+    Family("config_rejected", _G, _SYSTEM, None, {}, "1 while the file holds an edit that cannot be used."),
+    Family("workers", _G, _SYSTEM, None, {}, "Worker processes that live."),
+    Family("workers_behind", _G, _SYSTEM, None, {}, "Workers that go by another configuration than this one."),
+    Family("state_losses", _C, _INFRA, None, {}, "How often the common server of limits was lost."),
+    Family("metrics_errors", _C, _SYSTEM, None, _same("component"), "What could not be counted, logged or noted."),
+    Family("process_cpu_seconds", _C, _SYSTEM, None, _same("worker"), "CPU time of a process."),
+    Family("process_resident_memory_bytes", _G, _SYSTEM, None, _same("worker"), "Memory of a process."),
+    Family("process_virtual_memory_bytes", _G, _SYSTEM, None, _same("worker"), "Address space of a process."),
+    Family("process_open_fds", _G, _SYSTEM, None, _same("worker"), "Open files of a process."),
+    Family("process_max_fds", _G, _SYSTEM, None, _same("worker"), "Files that a process may open."),
+    Family("process_threads", _G, _SYSTEM, None, _same("worker"), "Threads of a process."),
+    Family("process_start_time_seconds", _G, _SYSTEM, None, _same("worker"), "When a process began, as Unix time."),
+    Family("system_cpu_count", _G, _SYSTEM, None, {}, "Processors of this host."),
+    Family("system_load_average_1m", _G, _SYSTEM, None, {}, "Load of this host."),
+    Family("disk_free_bytes", _G, _SYSTEM, None, _same("path"), "Free space where the configuration lies."),
+    Family("disk_total_bytes", _G, _SYSTEM, None, _same("path"), "Space where the configuration lies."),
+)  # fmt: skip
+
+# The family of the monitoring page (contract 8.4), shown with `monitoring.metrics.aliases`.
+ALIASES: Final = (
+    Family("model_router_requests", _C, _BUSINESS, CALLS, _same("service", "instance", status="result"),
+           "Calls to backends."),
+    Family("model_router_request_duration_seconds", _H, _BUSINESS, CALLS, _same("service", "instance"),
+           "Calls to backends, to the end of the answer."),
+    Family("model_router_circuit_breaker_state", _G, _INFRA, None, _same("service", "instance"),
+           "0 closed, 1 open, 2 half open."),
+    Family("model_router_rate_limit_remaining", _G, _INFRA, None, _same("service"),
+           "What a service's limit would still let through."),
+)  # fmt: skip
