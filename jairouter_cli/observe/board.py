@@ -32,9 +32,10 @@ _rows: Final = msgspec.json.Decoder(Row)
 class Board:
     """A board in a piece of memory of `BOARD_BYTES`, which begins as zeros."""
 
-    __slots__ = ("_body", "_head", "_places", "_read_bytes", "cells")
+    __slots__ = ("_body", "_head", "_places", "_read_bytes", "cells", "memory")
 
     def __init__(self, memory: memoryview) -> None:
+        self.memory: Final = memory
         self._head: Final = memory[:_HEAD_BYTES].cast("Q")
         self._body: Final = memory[_HEAD_BYTES : _HEAD_BYTES + INDEX_BYTES]
         self.cells: Final = memory[_HEAD_BYTES + INDEX_BYTES : BOARD_BYTES].cast("d")

@@ -18,7 +18,6 @@ from typing import Final
 
 from jairouter_cli.errors import StateFull
 from jairouter_cli.routing.record import Number, Numbers, Record
-from jairouter_cli.state.boards import Boards
 from jairouter_cli.state.crew import CLEAR, EDIT, SLOT, Worker
 from jairouter_cli.state.file_lock import ByteLock, try_lock
 from jairouter_cli.state.mutex import HEAD_BYTES, common_lock
@@ -127,7 +126,6 @@ class SharedMemory:
         self.worker, self._place = self._take_place()
         self._leading: int | None = None
         self._cleared: dict[int, bytes] = {}  # the last worker of a place whose cells were cleared
-        self._boards: Boards | None = None
         self.bell = self._hang_bell()
         for _, record in self._everything():
             record.clear_place(self.worker)
@@ -189,14 +187,6 @@ class SharedMemory:
                         record.clear_place(place)
                 self._cleared[place] = last
             os.close(lock)
-
-    # --- boards ---
-
-    def boards(self, size_bytes: int) -> dict[int, memoryview]:
-        """Return the memory in which workers count, by place: of all that ever were, one's own with them."""
-        if self._boards is None:
-            self._boards = Boards(self._folder, self.worker, size_bytes)
-        return self._boards.all()
 
     # --- records ---
 

@@ -69,19 +69,19 @@ def create_rsgi(file: Path, folder: Path | None = None, workers: int = 1) -> Rsg
 def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar:
     """Build the application of a worker from its configuration file. Raises `ConfigError`, `StoreError`.
 
-    With a `folder` it holds in common with the other workers what must be the same for all.
+    With others, it holds in common with them in a `folder` what must be the same for all; what it counts is there, too.
     """
     store = Store(file)
     loaded = store.read()
-    shared = None if folder is None else _share(folder, workers)
+    shared = _share(folder, workers) if folder is not None and workers > 1 else None
     state = loaded.config.state
     limits = Limits(
         time.monotonic,
-        None if folder is None else _share_levels(folder),
+        None if shared is None or folder is None else _share_levels(folder),
         shared,
         None if state.url is None else RedisLevels(state, logger.warning),
     )
-    boards = Boards(shared)
+    boards = Boards(folder, shared)
     metrics = Metrics(boards.own, loaded.config.monitoring.metrics.max_series)
 
     def tell(target: Target, turn: Turn, what: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jairouter_cli.config.store import Store
@@ -16,6 +17,7 @@ from jairouter_cli.observe.collection import Metric, Reading, add_up, collect
 from jairouter_cli.observe.exposition import exposition
 from jairouter_cli.observe.families import ALIASES, FAMILIES, Family
 from jairouter_cli.observe.metrics import Metrics
+from jairouter_cli.state.boards import BoardFiles
 
 if TYPE_CHECKING:
     from jairouter_cli.state.shared import SharedMemory
@@ -24,25 +26,24 @@ if TYPE_CHECKING:
 class Boards:
     """The boards of all workers; that of this one is `own`."""
 
-    def __init__(self, shared: "SharedMemory | None") -> None:
+    def __init__(self, folder: Path | None, shared: "SharedMemory | None") -> None:
         self._shared: Final = shared
-        if shared is None:
-            self.own = own_board()
-            self._boards = {0: self.own}
-        else:
-            self._boards = {place: Board(memory) for place, memory in shared.boards(BOARD_BYTES).items()}
-            self.own = self._boards[shared.worker]
+        self._files = (
+            None if folder is None else BoardFiles(folder, 0 if shared is None else shared.worker, BOARD_BYTES)
+        )
+        self.own: Final = own_board() if self._files is None else Board(self._files.own)
+        self._others: dict[int, Board] = {}
 
     def __iter__(self) -> Iterator[tuple[Board, bool]]:
         """Yield every board, and whether its worker lives."""
-        if self._shared is None:
-            yield self.own, True
+        yield self.own, True
+        if self._files is None or self._shared is None:
             return
         living = set(self._shared.living())
-        for place, memory in self._shared.boards(BOARD_BYTES).items():
-            board = self._boards.get(place)
+        for place, memory in self._files.others().items():
+            board = self._others.get(place)
             if board is None:
-                board = self._boards[place] = Board(memory)
+                board = self._others[place] = Board(memory)
             yield board, place in living
 
 

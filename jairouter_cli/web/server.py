@@ -68,7 +68,7 @@ def run(
     server.on_startup(announce)
     with ExitStack() as stack:
         shared = None
-        if workers > 1:
+        if sys.platform != "win32":
             from jairouter_cli.state.shared import folder  # noqa: PLC0415 - not on every system
 
             shared = stack.enter_context(folder())
