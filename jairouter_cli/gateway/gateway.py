@@ -52,6 +52,8 @@ class Gateway:
     taking_over: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held from reading the file until it is in force, so that an older one never follows a newer one."""
     limits: Limits = field(default_factory=lambda: Limits(time.monotonic))
+    followers: list[Callable[[Config], None]] = field(default_factory=list)
+    """Told of every configuration that is put into force after the first."""
     waiting: WaitingRoom = field(init=False)
     around: Circumstances = field(init=False)
 
@@ -68,6 +70,8 @@ class Gateway:
         self.limits.reconcile(table)
         self.table, self.rejection = table, None
         self.use(digest, written_at)
+        for follow in self.followers:
+            follow(config)
 
     def use(self, digest: str, written_at: int) -> None:
         """Note which configuration is in force, and tell the other workers."""

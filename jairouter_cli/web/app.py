@@ -22,7 +22,9 @@ from jairouter_cli.gateway.prober import probe_all
 from jairouter_cli.gateway.together import stay_in_touch
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
 from jairouter_cli.gateway.watcher import watch
+from jairouter_cli.observe.levels import Levels
 from jairouter_cli.observe.log import log_instance, log_trouble
+from jairouter_cli.observe.logs import Logs
 from jairouter_cli.routing.ledger import Ledger
 from jairouter_cli.routing.table import compile_table
 from jairouter_cli.state.crew import Alone
@@ -43,6 +45,7 @@ from jairouter_cli.web.manage.monitoring import monitoring_routes
 from jairouter_cli.web.manage.services import service_routes
 from jairouter_cli.web.manage.versions import version_routes
 from jairouter_cli.web.models import model_routes
+from jairouter_cli.web.observed import Observed
 from jairouter_cli.web.openai import OpenAI
 from jairouter_cli.web.openapi import openapi_config, page_routes
 from jairouter_cli.web.rsgi import RsgiApplication
@@ -53,12 +56,24 @@ if TYPE_CHECKING:
 
 logger: Final = logging.getLogger("jairouter")
 
+_FLUSH_S: Final = 2.0  # how long an end waits for lines that nobody takes
+
 
 def create_rsgi(file: Path, folder: Path | None = None, workers: int = 1) -> RsgiApplication:
     """Build the application of a worker for Granian's own interface. Raises `ConfigError`, `StoreError`."""
     litestar = create(file, folder, workers)
     openai: OpenAI = litestar.state.openai
-    return RsgiApplication(openai, litestar)
+    return RsgiApplication(openai, litestar, _observed(litestar))
+
+
+def create_asgi(file: Path, folder: Path | None = None, workers: int = 1) -> Observed:
+    """Build the application of a worker for ASGI. Raises `ConfigError`, `StoreError`."""
+    return _observed(create(file, folder, workers))
+
+
+def _observed(litestar: Litestar) -> Observed:
+    logs: Logs = litestar.state.logs
+    return Observed(litestar, litestar.state.gateway, logs.take_other)
 
 
 def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar:
@@ -76,17 +91,20 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
         shared,
         None if state.url is None else RedisLevels(state, logger.warning),
     )
+    crew, logs = shared or Alone(), Logs(loaded.config.logging)
     gateway = Gateway(
         table=compile_table(loaded.config),
         upstream=Http1Upstream(loaded.config.webclient.connection_pool, loaded.config.webclient.ssl),
-        sinks=(log_trouble,),
+        sinks=(log_trouble, logs.take),
         ledger=Ledger(shared, log_instance),
         worker=0 if shared is None else shared.worker,
         limits=limits,
-        crew=shared or Alone(),
+        crew=crew,
     )
+    levels = Levels(crew, loaded.config.logging.level)
+    gateway.followers += [lambda config: logs.use(config.logging), lambda config: levels.use(config.logging.level)]
     gateway.use(loaded.digest, loaded.written_at)
-    return application(gateway, store, shared)
+    return application(gateway, store, logs, levels, shared)
 
 
 def _share(folder: Path, workers: int) -> "SharedMemory":
@@ -101,11 +119,14 @@ def _share_levels(folder: Path) -> "SharedLevels":
     return SharedLevels(folder, time.monotonic)
 
 
-def application(gateway: Gateway, store: Store, shared: "SharedMemory | None" = None) -> Litestar:
+def application(
+    gateway: Gateway, store: Store, logs: Logs, levels: Levels, shared: "SharedMemory | None" = None
+) -> Litestar:
     """Build the application over a gateway that follows a store."""
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        logs.start()
         edited = asyncio.Event()
         leads = _alone if shared is None else shared.leads
         work: list[Coroutine[Any, Any, None]] = [
@@ -113,7 +134,7 @@ def application(gateway: Gateway, store: Store, shared: "SharedMemory | None" = 
             probe_all(gateway, Random(), leads),
         ]
         if shared is not None:
-            work.append(stay_in_touch(shared, gateway, edited))
+            work.append(stay_in_touch(shared, gateway, edited, levels.follow))
         if (far := gateway.limits.far) is not None:
             work.append(far.run())
         tasks = [asyncio.create_task(one) for one in work]
@@ -130,6 +151,7 @@ def application(gateway: Gateway, store: Store, shared: "SharedMemory | None" = 
         gateway.limits.close()
         if shared is not None:
             shared.close()
+        await asyncio.to_thread(logs.close, _FLUSH_S)
 
     openai, door = OpenAI(gateway), Door(gateway, store)
     return Litestar(
@@ -161,7 +183,7 @@ def application(gateway: Gateway, store: Store, shared: "SharedMemory | None" = 
             ),
         ],
         lifespan=[lifespan],
-        state=State({"gateway": gateway, "openai": openai}),
+        state=State({"gateway": gateway, "openai": openai, "logs": logs, "levels": levels}),
         exception_handlers={
             Refused: answer_refusal,
             HTTPException: answer_http_exception,
