@@ -149,7 +149,7 @@ def test_instances_that_turn() -> None:
     board = own_board()
     metrics = Metrics(board)
     for turn in (Turn.BREAKER_OPENED, Turn.BREAKER_CLOSED, Turn.BREAKER_OPENED, Turn.DOWN):
-        metrics.turned(B, turn, "said")
+        metrics.turned(B, turn)
     assert shown(board) == {
         ("circuit_breaker_events_total", "m@http://b", "state_change", "chat"): 3,
         ("circuit_breaker_opened_total", "m@http://b", "chat"): 2,
