@@ -25,6 +25,7 @@ from jairouter_cli.gateway.watcher import watch
 from jairouter_cli.observe.levels import Levels
 from jairouter_cli.observe.log import log_instance, log_trouble
 from jairouter_cli.observe.logs import Logs
+from jairouter_cli.observe.tracing import tracer
 from jairouter_cli.routing.ledger import Ledger
 from jairouter_cli.routing.table import compile_table
 from jairouter_cli.state.crew import Alone
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 
 logger: Final = logging.getLogger("jairouter")
 
-_FLUSH_S: Final = 2.0  # how long an end waits for lines that nobody takes
+_FLUSH_S: Final = 2.0  # how long an end waits for lines, and for traces, that nobody takes
 
 
 def create_rsgi(file: Path, folder: Path | None = None, workers: int = 1) -> RsgiApplication:
@@ -100,6 +101,7 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
         worker=0 if shared is None else shared.worker,
         limits=limits,
         crew=crew,
+        tracer=tracer(loaded.config.tracing),
     )
     levels = Levels(crew, loaded.config.logging.level)
     gateway.followers += [lambda config: logs.use(config.logging), lambda config: levels.use(config.logging.level)]
@@ -151,6 +153,8 @@ def application(
         gateway.limits.close()
         if shared is not None:
             shared.close()
+        if gateway.tracer is not None:
+            await asyncio.to_thread(gateway.tracer.close, _FLUSH_S)
         await asyncio.to_thread(logs.close, _FLUSH_S)
 
     openai, door = OpenAI(gateway), Door(gateway, store)
