@@ -101,6 +101,7 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
         worker=0 if shared is None else shared.worker,
         limits=limits,
         crew=crew,
+        tracer=watching.tracer,
     )
     gateway.followers.append(watching.follow)
     gateway.use(loaded.digest, loaded.written_at)
