@@ -29,6 +29,7 @@ from jairouter_cli.errors import (
     ConfigUnwritable,
     EditRefused,
     RevisionCurrent,
+    RevisionsUnwritable,
     StoreError,
 )
 
@@ -115,8 +116,9 @@ class Store:
             # judged as it will be read, not as it was built
             parsed = _judged(Document.load(text, str(self.file)), document)
             new, most = text.encode("utf-8"), parsed.config.store.max_revisions
-            with _translated(self.file):
+            with _translated(history.folder, RevisionsUnwritable):
                 revision: Revision | None = history.note(Author.FILE, _EDITED, self._text(data), before, most)
+            with _translated(self.file):
                 if new != data:
                     files.replace(target, new)
                 written_at = target.stat().st_mtime_ns
@@ -133,7 +135,7 @@ class Store:
             data = self._bytes(target)
             text = self._text(data)
             most = parse(Document.load(text, str(self.file))).config.store.max_revisions
-            with _translated(self.file):
+            with _translated(History(target).folder, RevisionsUnwritable):
                 return History(target).note(Author.FILE, _EDITED, text, _digest(data), most)
 
     def text(self) -> str:
@@ -148,7 +150,7 @@ class Store:
     def forget(self, number: int) -> None:
         """Forget a revision that is not the newest. Raises `RevisionNotFound`, `RevisionCurrent`, `ConfigLocked`."""
         target = self._target()
-        with self._locked(target), _translated(self.file):
+        with self._locked(target), _translated(History(target).folder, RevisionsUnwritable):
             history = History(target)
             if history.numbers[-1:] == [number]:
                 raise RevisionCurrent(number=number)

@@ -18,7 +18,7 @@ from jairouter_cli.config.ops.sections import written
 from jairouter_cli.config.parse import read_section
 from jairouter_cli.errors import ConfigError, ForeignUnreadable
 from jairouter_cli.web.manage.door import Door
-from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope
+from jairouter_cli.web.manage.envelope import WRONG, AnyRequest, Refused, envelope
 
 BASE = "/api/config/merge"
 NO_FILES = "未找到任何版本配置文件"
@@ -82,7 +82,11 @@ class _Files:
         """Put what the files come to into force, and keep it as version 1 in their place."""
         model, read, errors = await self._door.call(FAILED, self.united)
         summary = f"merged {len(read)} files of upstream's store"
-        await self._door.edit(request, lambda document: take_over(document, model, summary), FAILED)
+        try:
+            await self._door.edit(request, lambda document: take_over(document, model, summary), FAILED)
+        except Refused as refusal:
+            said = refusal.message.removeprefix(WRONG).removeprefix(f"{FAILED}: ")
+            raise Refused(refusal.status, f"{FAILED}: {said}") from None
 
         def reset() -> None:
             files.replace(self.folder / upstream.file_name(1), upstream.exported(self._door.config))
