@@ -14,7 +14,7 @@ from litestar.params import Parameter
 from jairouter_cli.config import files, upstream
 from jairouter_cli.config.model import ModelSection
 from jairouter_cli.config.ops.imports import take_over
-from jairouter_cli.config.ops.sections import written
+from jairouter_cli.config.ops.sections import concealed, written
 from jairouter_cli.config.parse import read_section
 from jairouter_cli.errors import ConfigError, ForeignUnreadable
 from jairouter_cli.web.manage.door import Door
@@ -142,13 +142,17 @@ def merge_routes(door: Door) -> list[Any]:
         return envelope(f"扫描完成，找到 {len(found)} 个版本配置文件", data)
 
     @get(f"{BASE}/preview", summary="预览合并结果")
-    async def preview() -> Response[Any]:
-        """What the files come to, without doing anything."""
+    async def preview(*, reveal: bool = False) -> Response[Any]:
+        """What the files come to, without doing anything; keys are masked unless `reveal` is asked for."""
         try:
             model, read, _ = await door.call("预览生成失败", of.united)
         except Refused as refusal:
             raise Refused(refusal.status, f"预览生成失败: {refusal.message}") from None
-        data = {"mergedConfig": model, "sourceFiles": [of.shown(path) for path in read], "totalFiles": len(read)}
+        data = {
+            "mergedConfig": model if reveal else concealed(ModelSection, model),
+            "sourceFiles": [of.shown(path) for path in read],
+            "totalFiles": len(read),
+        }
         return envelope("预览生成成功", data)
 
     @post(f"{BASE}/execute", summary="执行配置文件合并", status_code=200)
