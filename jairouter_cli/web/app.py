@@ -154,7 +154,7 @@ def application(gateway: Gateway, store: Store, shared: "SharedMemory | None" = 
                     *service_routes(door),
                     *service_limit_routes(door),
                     *balancing_routes(door),
-                    *instance_routes(door),
+                    *instance_routes(door, gateway),
                     *instance_id_routes(door, gateway),
                     *version_routes(door),
                     *merge_routes(door),

@@ -110,6 +110,7 @@ ORDERS: Final[dict[str, dict[str, Any]]] = {
 _ID: Final = "qwen2.5:7b@http://10.0.0.7:8000"
 _NEW: Final = {"name": "qwen2.5:7b", "baseUrl": "http://10.0.0.7:8000", "weight": 2}
 _INSTANCE: Final = {**_NEW, "enabled": True, "apiKey": "******", "headers": {}, "priority": 0, "instanceId": _ID}
+_STANDING: Final = {"status": "HEALTHY", "healthStatus": "healthy", "requestCount": 12, "errorCount": 0}
 _SERVICE: Final = {"adapter": "vllm", "instances": [_INSTANCE]}
 _WHOLE: Final = {"adapter": "normal", "loadBalance": {"type": "round-robin"}, "services": {"chat": _SERVICE}}
 _DONE: Final = {"revision": 7, "inForce": True, "workersBehind": []}
@@ -125,7 +126,7 @@ _MERGED: Final = {
 _BREAKER: Final = {"enabled": True, "failureThreshold": 5, "timeout": 60000, "successThreshold": 2}
 _RATE: Final = {"enabled": True, "algorithm": "token-bucket", "capacity": 100, "rate": 10}
 
-_OF_CHAT: Final = {"serviceType": "chat", **_INSTANCE}
+_OF_CHAT: Final = {"serviceType": "chat", **_INSTANCE, **_STANDING}
 _SPREAD: Final = {"type": "random", "hashAlgorithm": "md5"}
 _BALANCED: Final = {
     "serviceType": "chat",
@@ -158,7 +159,7 @@ MANAGEMENT: Final[dict[tuple[str, str], tuple[str, Any, Any]]] = {
     ("PUT", f"{_ONE}/ratelimit"): ("限流配置更新成功", _DONE, {"capacity": 100, "rate": 10}),
     ("GET", f"{_ONE}/circuitbreaker"): ("获取熔断器配置成功", _BREAKER, None),
     ("PUT", f"{_ONE}/circuitbreaker"): ("熔断器配置更新成功", _DONE, {"failureThreshold": 3}),
-    ("GET", f"{_OF_INSTANCE}/type/{{serviceType}}"): ("获取实例列表成功", [_INSTANCE], None),
+    ("GET", f"{_OF_INSTANCE}/type/{{serviceType}}"): ("获取实例列表成功", [{**_INSTANCE, **_STANDING}], None),
     ("GET", "/api/services"): ("获取服务配置成功", [{"serviceType": "chat", **_SERVICE}], None),
     ("POST", "/api/services/{serviceType}"): ("服务创建成功", _DONE, {"loadBalancer": "round_robin"}),
     ("GET", "/api/instances"): ("获取实例列表成功", [_OF_CHAT], None),
@@ -191,7 +192,7 @@ MANAGEMENT: Final[dict[tuple[str, str], tuple[str, Any, Any]]] = {
         {"totalLoadBalancers": 1, "validationStatus": True, "strategyDistribution": {"random": 1}},
         None,
     ),
-    ("GET", f"{_OF_INSTANCE}/info/{{serviceType}}"): ("获取实例信息成功", _INSTANCE, None),
+    ("GET", f"{_OF_INSTANCE}/info/{{serviceType}}"): ("获取实例信息成功", {**_INSTANCE, **_STANDING}, None),
     ("POST", f"{_OF_INSTANCE}/add/{{serviceType}}"): ("实例添加成功", {"instanceId": _ID, **_DONE}, _NEW),
     ("PUT", f"{_OF_INSTANCE}/update/{{serviceType}}"): (
         "实例更新成功",

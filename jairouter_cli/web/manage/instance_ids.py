@@ -19,6 +19,7 @@ from jairouter_cli.routing.health import State
 from jairouter_cli.web.manage.door import Door
 from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope, json_object, known_service
 from jairouter_cli.web.manage.instances import add_instance, remove_instance, update_instance
+from jairouter_cli.web.manage.standing import standing
 
 BASE = "/api/instances"
 
@@ -32,7 +33,8 @@ def instance_id_routes(door: Door, gateway: Gateway) -> list[Any]:
     """Return the routes."""
 
     def shown(kind: ServiceType, instance: Instance, *, reveal: bool = False) -> dict[str, Any]:
-        return {"serviceType": kind.value, **instance_view(instance, reveal=reveal)}
+        configured = instance_view(instance, reveal=reveal)
+        return {"serviceType": kind.value, **configured, **standing(gateway, kind, instance)}
 
     @get(BASE, summary="获取所有实例")
     async def everywhere(*, reveal: bool = False) -> Response[Any]:

@@ -10,8 +10,10 @@ from jairouter_cli.config.ops import instances as ops
 from jairouter_cli.config.ops.sections import written
 from jairouter_cli.config.parse import read_section
 from jairouter_cli.config.upstream import instance_view
+from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.web.manage.door import Door
 from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope, json_object, known_service
+from jairouter_cli.web.manage.standing import standing
 
 BASE = "/api/config/instance"
 
@@ -19,7 +21,7 @@ ModelName = Annotated[str, Parameter(query="modelName")]
 BaseUrl = Annotated[str, Parameter(query="baseUrl")]
 
 
-def instance_routes(door: Door) -> list[Any]:
+def instance_routes(door: Door, gateway: Gateway) -> list[Any]:
     """Return the routes."""
 
     def of(kind: ServiceType) -> tuple[Instance, ...]:
@@ -29,7 +31,8 @@ def instance_routes(door: Door) -> list[Any]:
     @get(f"{BASE}/type/{{service_type:str}}", summary="获取指定服务的所有实例")
     async def listed(service_type: str, *, reveal: bool = False) -> Response[Any]:
         """All instances of a service; none if it is not configured."""
-        shown = [instance_view(one, reveal=reveal) for one in of(known_service(service_type))]
+        kind = known_service(service_type)
+        shown = [{**instance_view(one, reveal=reveal), **standing(gateway, kind, one)} for one in of(kind)]
         return envelope("获取实例列表成功", shown)
 
     @get(f"{BASE}/info/{{service_type:str}}", summary="获取单个实例的信息")
@@ -37,11 +40,12 @@ def instance_routes(door: Door) -> list[Any]:
         service_type: str, model_name: ModelName, base_url: BaseUrl, *, reveal: bool = False
     ) -> Response[Any]:
         """One instance, by its model and its address."""
-        wanted = ops.trimmed(f"{model_name}@{base_url}")
-        found = next((one for one in of(known_service(service_type)) if ops.trimmed(one.id) == wanted), None)
+        kind, wanted = known_service(service_type), ops.trimmed(f"{model_name}@{base_url}")
+        found = next((one for one in of(kind) if ops.trimmed(one.id) == wanted), None)
         if found is None:
             raise Refused(404, f"实例不存在: {wanted}")
-        return envelope("获取实例信息成功", instance_view(found, reveal=reveal))
+        shown = {**instance_view(found, reveal=reveal), **standing(gateway, kind, found)}
+        return envelope("获取实例信息成功", shown)
 
     @post(f"{BASE}/add/{{service_type:str}}", summary="添加实例")
     async def add(request: AnyRequest, service_type: str) -> Response[Any]:
