@@ -89,8 +89,8 @@ def crasher(tmp_path: Path) -> Iterator[Crasher]:
     if one.process.stdout is not None:
         one.process.stdout.close()
     run("config", "set", "server.port", "1", "--config", str(one.file))
-    left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"jairouter.yaml", ".jairouter.yaml.lock", ".jairouter.yaml.revisions"}
+    left = {path.name.removeprefix(".jairouter.yaml") for path in tmp_path.iterdir()}
+    assert left == {"jairouter.yaml", ".lock", ".next.lock", ".revisions"}
     names = [path.name for path in (tmp_path / ".jairouter.yaml.revisions").iterdir()]
     assert all(name.removesuffix(".json").isdigit() for name in names), names
 
@@ -195,4 +195,9 @@ def test_a_folder_of_revisions_that_one_may_not_use(tmp_path: Path, owner: str, 
     assert done.stderr.splitlines()[0] == said.format(revisions)
     assert file.read_text() == TEXT
     assert list(revisions.iterdir()) == []
-    assert {path.name for path in home.iterdir()} <= {file.name, revisions.name, ".jairouter.yaml.lock"}
+    assert {path.name for path in home.iterdir()} <= {
+        file.name,
+        revisions.name,
+        ".jairouter.yaml.lock",
+        ".jairouter.yaml.next.lock",
+    }

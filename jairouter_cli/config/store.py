@@ -33,6 +33,7 @@ from jairouter_cli.errors import (
     StoreError,
 )
 
+_LOOK_S: Final = 0.01  # seldom enough to cost nothing, often enough that nobody among many waits for long
 LOCK_WAIT_S: Final = 10.0  # an edit takes milliseconds; whoever holds the lock for longer is stuck
 
 _ANY_WRITE: Final = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
@@ -197,13 +198,21 @@ class Store:
 
     @contextmanager
     def _locked(self, target: Path) -> Iterator[None]:
-        """Keep other processes from editing. The lock ends with its process, however that ends."""
+        """Keep other processes from editing. The lock ends with its process, however that ends.
+
+        Only who holds the second lock waits for the first: else whoever edits again and again would mostly get it back
+        before anybody who looks now and then, and some would wait until they gave up.
+        """
         from filelock import FileLock, Timeout  # noqa: PLC0415 - only edits need it
 
-        lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=self._lock_wait_s)
+        lock, following = (
+            FileLock(target.with_name(f".{target.name}.{name}"), timeout=self._lock_wait_s)
+            for name in ("lock", "next.lock")
+        )
         with _translated(self.file):
             try:
-                lock.acquire()
+                with following.acquire(poll_interval=_LOOK_S):
+                    lock.acquire(poll_interval=_LOOK_S)
             except Timeout:  # an OSError, too
                 raise ConfigLocked(file=str(self.file), waited_s=self._lock_wait_s) from None
         try:
