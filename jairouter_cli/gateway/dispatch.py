@@ -4,6 +4,7 @@ Up to the first byte of an answer a failure leads to the next instance; with the
 the `Reply`, whose holder settles it. Errors are raised as `RequestError`s; nothing here knows of ASGI.
 """
 
+import asyncio
 from collections import Counter
 from typing import Final
 
@@ -21,6 +22,7 @@ from jairouter_cli.errors import (
     RateLimitExceeded,
     RequestError,
     ServiceUnavailable,
+    ShuttingDown,
     UpstreamError,
     UpstreamTimeout,
     UpstreamTruncated,
@@ -67,7 +69,14 @@ _TOO_MANY_REQUESTS: Final = 429
 _MAY_SAY_WHEN: Final = frozenset({_TOO_MANY_REQUESTS, 503})  # those whose Retry-After is about the backend
 _TRY_AGAIN_S: Final = 1.0  # nobody was reached, and the next request will look anew
 
-_ENDINGS: Final = {Outcome.OK: "ok", Outcome.FAILED: "truncated", Outcome.LEFT: "left"}
+_ENDINGS: Final = {
+    Outcome.OK: "ok",
+    Outcome.FAILED: "truncated",
+    Outcome.STOPPED: "truncated",
+    Outcome.LEFT: "left",
+}
+# While the gateway drains, a client's next request is to go elsewhere.
+_LAST_ANSWER: Final = ("connection", "close")
 
 
 class Reply:
@@ -107,6 +116,11 @@ class Reply:
         """Return what the client is told when the answer breaks off in its midst."""
         return self._journey.cut_off(failure)
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether its task, being cancelled, was ended by the gateway and not left by its client."""
+        return self._journey.gateway.drain.is_over
+
     async def settle(self, outcome: Outcome, status: int) -> None:
         """End the lease, report the call with the status that the client was told, and let the connection go."""
         journey, copy = self._journey, self.copy
@@ -125,7 +139,8 @@ async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
     """Find an instance that answers, or what takes the place of its answer.
 
     When every attempt failed, and one of them with an answer, the last answer is the reply. Cancelling it is how a
-    client leaves. Raises `ModelNotFound`, `ServiceUnavailable` and its kin, `UpstreamError`, `UpstreamTimeout`.
+    client leaves, or how the gateway ends what it waits for no longer. Raises `ModelNotFound`, `ServiceUnavailable`
+    and its kin, `UpstreamError`, `UpstreamTimeout`.
     """
     journey = Journey(gateway, inbound)
     try:
@@ -139,15 +154,22 @@ async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
         journey.report(error.status, "failed")
         if journey.route is not None:
             error.headers[ROUTE_HEADER] = journey.describe()
+        if gateway.drain.has_begun:
+            error.headers.update((_LAST_ANSWER,))
         raise
-    except BaseException:
+    except BaseException as error:
         journey.leave(None)
+        if gateway.drain.is_over and isinstance(error, asyncio.CancelledError):
+            journey.report(ShuttingDown.status, "failed")
+            raise ShuttingDown from None
         journey.report(CLIENT_LEFT, "left")
         raise
     if journey.counts_tokens:
         reply.listen()
     if journey.route is not None:
         reply.extra = [*reply.extra, (ROUTE_HEADER, journey.describe())]
+    if gateway.drain.has_begun:
+        reply.extra = [*reply.extra, _LAST_ANSWER]
     return reply
 
 

@@ -6,6 +6,7 @@ among this process's open files, so this works on Linux only, and is looked for 
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 import struct
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 _OPEN_FILES: Final = Path("/proc/self/fd")
+_INTERNET: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
 
 def find(client: str, server: str) -> socket.socket | None:
@@ -53,6 +55,18 @@ async def writable(client: socket.socket) -> None:
         await ready
     finally:
         loop.remove_writer(client)
+
+
+def reset_all(port: int) -> None:
+    """Break off every connection of clients to a port of this process."""
+    if not _OPEN_FILES.exists():
+        return
+    for entry in os.scandir(_OPEN_FILES):
+        with contextlib.suppress(OSError):  # no socket, closed since, or the one that listens
+            if os.readlink(entry.path).startswith("socket:"):  # noqa: PTH115 - as above
+                with socket.socket(fileno=os.dup(int(entry.name))) as found:
+                    if found.family in _INTERNET and found.getsockname()[1] == port and found.getpeername():
+                        reset(found)
 
 
 def reset(client: socket.socket) -> None:
