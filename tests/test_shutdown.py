@@ -292,6 +292,11 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
             eventually(lambda: [ask(served, "m")[0] for _ in range(8)] == [200] * 8)
 
 
+def was_refused(error: BaseException | None) -> bool:
+    """Whether an error comes of nobody taking a new connection."""
+    return error is not None and (isinstance(error, ConnectionRefusedError) or was_refused(error.__context__))
+
+
 class Clients:
     """Some that talk without a pause, and go to another gateway only when one refuses their connection."""
 
@@ -315,8 +320,8 @@ class Clients:
                     heard.add(self._turn(clients[at]))
                     self.served[at] += 1
                 except openai.APIConnectionError as error:
-                    if not isinstance(error.__cause__, httpx.ConnectError) or at + 1 == len(clients):
-                        heard.add(repr(error.__cause__))
+                    if not was_refused(error) or at + 1 == len(clients):
+                        heard.add(repr(error.__context__))
                         return heard
                     at += 1
                 except openai.APIError as error:

@@ -76,14 +76,14 @@ class Parent(MPServer):
             )
         else:
             self._kill_at = self._patience()
-        while alive := [worker for worker in self._workers if worker.is_alive()]:
+        while (alive := [one for one in self._workers if one.is_alive()]) and time.monotonic() < self._kill_at:
             for worker in alive:
-                if time.monotonic() < self._kill_at:
-                    worker.terminate()
-                else:
-                    logger.error("worker %d does not end: killed", worker.idx + 1)
-                    worker.kill()
+                worker.terminate()
             wait([worker.inner.sentinel for worker in alive], _LOOK_S)
+        for worker in alive:
+            logger.error("worker %d does not end: killed", worker.idx + 1)
+            worker.kill()
+            worker.join()
         self.wrks.clear()
         if self.interrupt_signal:
             self.interrupt_children.clear()  # one that was faster than the order is no failure

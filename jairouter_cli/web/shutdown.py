@@ -21,6 +21,7 @@ logger: Final = logging.getLogger("jairouter")
 
 AT_ONCE: Final = signal.SIGUSR1
 GRACE_S: Final = 1.0  # for the last words of what was ended to reach clients, and for clients to read them
+_ON_ITS_WAY_S: Final = 0.25  # for the first request on a connection that was made just before
 _LOOK_S: Final = 0.5  # how often a worker looks whether its parent lives
 
 
@@ -74,8 +75,16 @@ class Shutdown:
         if drain.has_begun:
             return
         drain.begin(self._gateway.clock() + delay_s + timeout_s)
-        self._loop.call_later(delay_s, self._refuse)
+        self._loop.call_later(delay_s, self._hold_off)
         self._loop.call_later(delay_s + timeout_s, self.end)
+
+    def _hold_off(self) -> None:
+        """Refuse new connections, once those that were just made have brought their first request.
+
+        Granian closes every connection on which none has come yet, though it may be on its way.
+        """
+        held_off = client_socket.hold_off(self._orders.port)
+        self._loop.call_later(_ON_ITS_WAY_S if held_off else 0.0, self._refuse)
 
     def end(self) -> None:
         """End what is under way, if that was not done."""
