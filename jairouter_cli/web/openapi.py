@@ -219,9 +219,9 @@ def _complete(method: str, path: str, operation: Schema) -> None:
         if path in ORDERS:
             operation["requestBody"] = {"required": True, "content": _json({"type": "object"}, ORDERS[path])}
     operation["responses"] = {str(status): {"description": "OK", "content": answer}}
-    if path == "/actuator/health":
+    if path.startswith("/actuator/"):
         answer |= {ACTUATOR_JSON: answer["application/json"]}
-        operation["responses"]["503"] = {"description": "DOWN", "content": answer}
+        operation["responses"]["503"] = {"description": "DOWN or OUT_OF_SERVICE", "content": answer}
     operation["responses"] |= dict(_refusals(_statuses(method, path), enveloped=is_enveloped))
     if path.startswith("/api/monitoring") and method == "POST":  # a sentence, too
         operation["responses"]["400"]["content"] |= _plain("Missing 'level' parameter")
