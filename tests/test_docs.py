@@ -182,7 +182,9 @@ def test_samples_are_good(file: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/routing.md", "docs/limits.md", "docs/management.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/routing.md", "docs/limits.md", "docs/management.md", "docs/operations.md"]
+)
 def test_the_configuration_in_the_documents_is_good(page: str, tmp_path: Path) -> None:
     """Without a warning."""
     (text,) = blocks("yaml", (ROOT / page).read_text("utf-8"))
@@ -228,6 +230,12 @@ def test_the_defaults_on_the_page_on_limits_are_the_programs(tmp_path: Path) -> 
         rules.client_ip, capacity=None, rate=None, tokens_per_minute=None, max_concurrency=None
     )
     assert own == ClientLimit()
+
+
+def test_the_defaults_on_the_page_on_operations_are_the_programs(tmp_path: Path) -> None:
+    """All of them."""
+    (text,) = blocks("yaml", (ROOT / "docs" / "operations.md").read_text("utf-8"))
+    assert parse(Document.load(text, str(tmp_path))).config == Config()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

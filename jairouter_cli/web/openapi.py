@@ -222,9 +222,9 @@ def _complete(method: str, path: str, operation: Schema) -> None:
     operation["responses"] = {str(status): {"description": "OK", "content": answer}}
     if (method, path) == ("POST", "/api/services/{serviceType}"):
         operation["responses"]["200"] = {"description": "It was there, and is changed", "content": answer}
-    if path == "/actuator/health":
+    if path.startswith("/actuator/health"):
         answer |= {ACTUATOR_JSON: answer["application/json"]}
-        operation["responses"]["503"] = {"description": "DOWN", "content": answer}
+        operation["responses"]["503"] = {"description": "DOWN or OUT_OF_SERVICE", "content": answer}
     operation["responses"] |= dict(_refusals(_statuses(method, path), enveloped=is_enveloped))
     if path.startswith("/api/monitoring") and method == "POST":  # a sentence, too
         operation["responses"]["400"]["content"] |= _plain("Missing 'level' parameter")
