@@ -15,7 +15,8 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   ├── ConfigLocked
     │   ├── ConfigExists
     │   ├── ForeignUnreadable
-    │   └── RevisionsUnreadable
+    │   ├── RevisionsUnreadable
+    │   └── UsageUnreadable
     ├── EditError                   an edit does not fit the configuration it was made for
     │   ├── EditImpossible
     │   ├── EditRefused
@@ -191,6 +192,13 @@ class RevisionsUnreadable(StoreError):
 
     texts: ClassVar[Mapping[str, str]] = {"en": "cannot read the revision {file}: {reason}"}
     default_hint = "remove that file if it was spoilt"
+
+
+class UsageUnreadable(StoreError):
+    """The ledger of tokens that is kept beside the file cannot be read."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "cannot read the usage in {file}: {reason}"}
+    default_hint = "move that file away if it was spoilt: a running gateway makes a new one"
 
 
 class EditError(JAIRouterError):

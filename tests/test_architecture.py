@@ -23,7 +23,7 @@ ALLOWED = {
     "config": {"errors"},
     "routing": {"errors", "config.kinds", "config.model"},
     "adapters": {"errors", "config.kinds", "config.model", "routing.call"},
-    "observe": {"config.kinds", "config.monitoring", "routing.admission", "routing.call"},
+    "observe": {"errors", "config.kinds", "config.monitoring", "routing.admission", "routing.call"},
     "state": {"errors", "config.kinds", "config.model", "routing"},
     "gateway": {"errors", "config", "routing", "adapters", "state", "observe"},
     "web": {"errors", "config", "routing", "adapters", "state", "observe", "gateway"},
@@ -31,7 +31,7 @@ ALLOWED = {
     "cli": {"errors", "config"},
 }
 # Inside functions only: the commands that need them load them when they run.
-ALLOWED_LAZILY = {"cli": {"web", "mock"}}
+ALLOWED_LAZILY = {"cli": {"web", "mock", "observe"}}
 
 PURE = {"routing", "adapters"}
 IMPURE_MODULES = {"time", "random", "os", "asyncio", "httpx", "litestar", "socket", "threading", "subprocess"}

@@ -25,6 +25,7 @@ from jairouter_cli.gateway.upstream.http1 import Http1Upstream
 from jairouter_cli.gateway.watcher import watch
 from jairouter_cli.observe.log import log_instance, log_trouble
 from jairouter_cli.observe.metrics import Metrics
+from jairouter_cli.observe.usage import UsageLedger
 from jairouter_cli.routing.call import Target, Turn
 from jairouter_cli.routing.ledger import Ledger
 from jairouter_cli.routing.table import compile_table
@@ -88,10 +89,11 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
         log_instance(target, turn, what)
         metrics.turned(target, turn, what)
 
+    usage = UsageLedger(file, loaded.config.usage)
     gateway = Gateway(
         table=compile_table(loaded.config),
         upstream=Http1Upstream(loaded.config.webclient.connection_pool, loaded.config.webclient.ssl),
-        sinks=(log_trouble, metrics),
+        sinks=(log_trouble, metrics, usage),
         ledger=Ledger(shared, tell),
         probed=metrics.probed,
         worker=0 if shared is None else shared.worker,
@@ -101,7 +103,8 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
     gateway.use(loaded.digest, loaded.written_at)
     gateway.followers.append(lambda config: metrics.follow(config.monitoring.metrics))
     metrics.follow(loaded.config.monitoring.metrics)
-    return application(gateway, store, Observatory(gateway, store, boards, metrics), shared)
+    gateway.followers.append(lambda config: usage.follow(config.usage))
+    return application(gateway, store, Observatory(gateway, store, boards, metrics), usage, shared)
 
 
 def _share(folder: Path, workers: int) -> "SharedMemory":
@@ -117,7 +120,11 @@ def _share_levels(folder: Path) -> "SharedLevels":
 
 
 def application(
-    gateway: Gateway, store: Store, observatory: Observatory, shared: "SharedMemory | None" = None
+    gateway: Gateway,
+    store: Store,
+    observatory: Observatory,
+    usage: UsageLedger,
+    shared: "SharedMemory | None" = None,
 ) -> Litestar:
     """Build the application over a gateway that follows a store."""
 
@@ -129,6 +136,7 @@ def application(
             watch(gateway, store, leads, edited),
             probe_all(gateway, Random(), leads),
             keep_pulse(gateway, observatory.metrics),
+            usage.run(),
         ]
         if shared is not None:
             work.append(stay_in_touch(shared, gateway, edited))
@@ -145,6 +153,7 @@ def application(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await gateway.upstream.aclose()
+        await asyncio.to_thread(usage.close)
         gateway.limits.close()
         if shared is not None:
             shared.close()
