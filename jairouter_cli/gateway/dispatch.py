@@ -10,6 +10,7 @@ from typing import Final
 
 from jairouter_cli.adapters.affinity import affinity
 from jairouter_cli.adapters.retry_after import retry_after_s
+from jairouter_cli.adapters.stream_usage import lacks_usage
 from jairouter_cli.adapters.usage import Meter
 from jairouter_cli.config.model import Balancing, Fallback, FallbackStrategy
 from jairouter_cli.errors import (
@@ -30,7 +31,7 @@ from jairouter_cli.gateway.bill import Bill
 from jairouter_cli.gateway.fallback import FALLBACK_HEADER, Copy, configured, key_of
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.limits import refused
-from jairouter_cli.gateway.outbound import Inbound, outbound
+from jairouter_cli.gateway.outbound import Inbound, asks_usage, outbound
 from jairouter_cli.gateway.route import ROUTE_HEADER, Route
 from jairouter_cli.gateway.upstream.exchange import Exchange, FailureKind, Headers, UpstreamFailure
 from jairouter_cli.observe.events import LEFT, Attempt, Completed
@@ -69,6 +70,7 @@ _MAY_SAY_WHEN: Final = frozenset({_TOO_MANY_REQUESTS, 503})  # those whose Retry
 _TRY_AGAIN_S: Final = 1.0  # nobody was reached, and the next request will look anew
 
 _TELLING: Final = ("application/json", "text/event-stream")  # kinds of answers
+_TAKE_STREAM_OPTIONS: Final = frozenset({"/v1/chat/completions", "/v1/completions"})
 
 _ENDINGS: Final = {
     Outcome.OK: "ok",
@@ -118,6 +120,11 @@ class Reply:
         """The id under which the request is logged."""
         return self._journey.inbound.request_id
 
+    @property
+    def hides_usage(self) -> bool:
+        """Whether its stream tells the usage because we, and not the client, have asked."""
+        return self._lease is not None and asks_usage(self._journey.inbound, self._lease.target)
+
     def listen(self, content_type: str) -> None:
         """Find out how many tokens the answer cost, if it is of a kind that tells."""
         if self._lease is not None and self.exchange.status < _BAD_REQUEST and content_type.startswith(_TELLING):
@@ -156,6 +163,8 @@ async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
     When every attempt failed, and one of them with an answer, the last answer is the reply. Cancelling it is how a
     client leaves. Raises `ModelNotFound`, `ServiceUnavailable` and its kin, `UpstreamError`, `UpstreamTimeout`.
     """
+    if gateway.table.config.usage.ask_in_streams and inbound.call.stream and inbound.endpoint in _TAKE_STREAM_OPTIONS:
+        inbound = inbound._replace(asks_usage=lacks_usage(inbound.body))
     journey = Journey(gateway, inbound)
     try:
         pool = gateway.table.pool(inbound.call.service, inbound.call.model)
