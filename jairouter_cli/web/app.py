@@ -45,6 +45,7 @@ from jairouter_cli.web.manage.merge import merge_routes
 from jairouter_cli.web.manage.models import catalogue_routes
 from jairouter_cli.web.manage.monitoring import monitoring_routes
 from jairouter_cli.web.manage.services import service_routes
+from jairouter_cli.web.manage.usage import usage_routes
 from jairouter_cli.web.manage.versions import version_routes
 from jairouter_cli.web.metrics import metrics_routes
 from jairouter_cli.web.models import model_routes
@@ -184,6 +185,7 @@ def application(
                     *merge_routes(door),
                     *catalogue_routes(gateway),
                     *monitoring_routes(gateway),
+                    *usage_routes(gateway, usage),
                 ],
                 guards=[not_too_often, operators_only],
             ),
