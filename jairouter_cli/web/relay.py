@@ -111,7 +111,10 @@ async def _pump_events(
 ) -> Outcome:
     """Send whole events on as they come."""
     exchange, meter = reply.exchange, reply.meter
-    gate = HidingGate(meter.add) if meter is not None and reply.hides_usage else EventGate()
+    gate = EventGate()
+    if meter is not None and reply.hides_usage:
+        gate = HidingGate(meter.add)
+        headers = [pair for pair in headers if pair[0] != "content-length"]  # it gets shorter
     present = {name for name, _ in headers}
     await door.start(exchange.status, [*headers, *(pair for pair in _SSE_HEADERS if pair[0] not in present)])
     try:

@@ -113,7 +113,7 @@ def _seconds(at: datetime) -> float:
     """Return a time, of the machine's zone if it names none. Raises `Refused` for the year 1 and its like."""
     try:
         seconds = at.timestamp()
-        time.localtime(seconds)
+        _local(seconds)
     except (ValueError, OverflowError, OSError):
         raise Refused(400, f"参数验证失败: 无效的时间: {at.isoformat()}") from None
     return seconds
