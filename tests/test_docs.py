@@ -125,7 +125,7 @@ def help_of(*command: str) -> str:
 def test_the_commands_in_the_table_exist() -> None:
     """With every option that is named."""
     rows = re.findall(r"^\| `jairouter (.*?)` \|", README, re.MULTILINE)
-    assert len(rows) == 23
+    assert len(rows) == 24
     for row in rows:
         words = row.replace("path\\|show\\|validate", "show").split()
         command = [word for word in words if re.fullmatch("[a-z]+", word)]
@@ -159,6 +159,7 @@ def test_every_command_has_the_shared_options() -> None:
         "limits set",
         "limits clear",
         "config show",
+        "usage",
     ):
         shown = help_of(*command.split())
         assert "--config" in shown, command
@@ -179,7 +180,9 @@ def test_samples_are_good(file: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/routing.md", "docs/limits.md", "docs/management.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/routing.md", "docs/limits.md", "docs/management.md", "docs/usage.md"]
+)
 def test_the_configuration_in_the_documents_is_good(page: str, tmp_path: Path) -> None:
     """Without a warning."""
     (text,) = blocks("yaml", (ROOT / page).read_text("utf-8"))
@@ -225,6 +228,12 @@ def test_the_defaults_on_the_page_on_limits_are_the_programs(tmp_path: Path) -> 
         rules.client_ip, capacity=None, rate=None, tokens_per_minute=None, max_concurrency=None
     )
     assert own == ClientLimit()
+
+
+def test_the_defaults_on_the_page_on_usage_are_the_programs(tmp_path: Path) -> None:
+    """All of them."""
+    (text,) = blocks("yaml", (ROOT / "docs" / "usage.md").read_text("utf-8"))
+    assert parse(Document.load(text, str(tmp_path))).config == Config()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

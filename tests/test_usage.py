@@ -204,6 +204,17 @@ def test_a_backend_that_is_cut_off(front: Front) -> None:
     assert (one["ended"], one["completionTokens"], one["source"]) == ("truncated", 2, "partial")
 
 
+def test_limits_in_tokens_profit(tmp_path: Path) -> None:
+    """They are settled with what the backend says, which it says because it was asked."""
+    dear = USAGE.replace(b"10", b"100000")
+    with backend(raw(HEAD + CHUNK + dear + DONE)) as behind:
+        limit = "    chat:\n      rate-limit: {enabled: true, tokens-per-minute: 1000}\n"
+        text = services(chat=[behind.url]).replace("    chat:\n", limit) + "usage: {ask-in-streams: true}\n"
+        with serving("--config", str(config(tmp_path, text))) as served:
+            assert served.post("/v1/chat/completions", content=CHAT, headers=JSON).content == CHUNK + DONE
+            assert served.post("/v1/chat/completions", content=CHAT, headers=JSON).status_code == 429
+
+
 def test_settings_are_followed(front: Front) -> None:
     """Without `ask-in-streams` nothing is asked; switched off nothing is counted."""
     front.backend.behave = raw(HEAD + CHUNK + DONE)
