@@ -117,7 +117,8 @@ def test_subpackages_hold_a_docstring_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["--help"], ["instances", "list"], ["instances", "add", "chat", "m", "http://h"], ["config", "show"]]
+    "command",
+    [["--help"], ["instances", "list"], ["instances", "add", "chat", "m", "http://h"], ["config", "show"], ["usage"]],
 )
 def test_commands_start_without_the_server(command: list[str], tmp_path: Path) -> None:
     """Help and edits load none of the server's libraries."""

@@ -163,7 +163,7 @@ async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
     When every attempt failed, and one of them with an answer, the last answer is the reply. Cancelling it is how a
     client leaves. Raises `ModelNotFound`, `ServiceUnavailable` and its kin, `UpstreamError`, `UpstreamTimeout`.
     """
-    if gateway.table.config.usage.ask_in_streams and inbound.call.stream and inbound.endpoint in _TAKE_STREAM_OPTIONS:
+    if inbound.call.stream and gateway.table.config.usage.ask_in_streams and inbound.endpoint in _TAKE_STREAM_OPTIONS:
         inbound = inbound._replace(asks_usage=lacks_usage(inbound.body))
     journey = Journey(gateway, inbound)
     try:
