@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 # Strings are skipped whole, so that what they contain is never taken for structure.
-TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]', re.DOTALL)
+TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]', re.DOTALL)
 
 
 def members(body: bytes | bytearray) -> Iterator[tuple[str, int]]:

@@ -53,11 +53,10 @@ def lacks_usage(body: bytes | bytearray) -> bool:
 
 def asking(body: bytes | bytearray) -> bytes:
     """Return the body of a request that `lacks_usage` with the question put in."""
-    places = [at for name, at in members(body) if name == _NAME]
-    if not places:
+    if not bytes(_request.decode(body).stream_options):
         start = body.index(b"{") + 1
         return b"".join([body[:start], b'"', _NAME.encode(), b'":{', _ASKED, b"},", body[start:]])
-    start = places[-1]  # of several the last one counts
+    *_, start = (at for name, at in members(body) if name == _NAME)  # of several the last one counts
     tokens = TOKEN.finditer(body, start)
     first = next(tokens)
     if first[0] != b"{":  # it is null, and this is what comes behind it
