@@ -16,6 +16,7 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   ├── ConfigExists
     │   ├── ForeignUnreadable
     │   ├── RevisionsUnreadable
+    │   ├── RevisionsUnwritable
     │   └── UsageUnreadable
     ├── EditError                   an edit does not fit the configuration it was made for
     │   ├── EditImpossible
@@ -32,7 +33,9 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   └── RevisionCurrent
     ├── ServeError                  the server could not be started
     │   ├── StateFull
-    │   └── StateUnusable
+    │   ├── StateUnusable
+    │   ├── LogUnwritable
+    │   └── TracingUnusable
     ├── Unreachable                 no gateway answered
     ├── NotTakenOver                the file was edited, and a gateway goes on without the edit
     ├── Answered                    a gateway answered with an error
@@ -55,7 +58,8 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
         │   ├── InstancesCooling
         │   ├── InstancesFull
         │   ├── CircuitBreakerOpen
-        │   └── Degraded
+        │   ├── Degraded
+        │   └── ShuttingDown
         ├── UpstreamError
         │   └── UpstreamTruncated
         ├── UpstreamTimeout
@@ -194,6 +198,13 @@ class RevisionsUnreadable(StoreError):
     default_hint = "remove that file if it was spoilt"
 
 
+class RevisionsUnwritable(StoreError):
+    """The revision that an edit begins from cannot be kept, so the edit was not made."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "cannot keep revisions in {file}: {reason}; nothing was changed"}
+    default_hint = "it has to be a folder in which whoever edits the configuration may write, with space left"
+
+
 class UsageUnreadable(StoreError):
     """The ledger of tokens that is kept beside the file cannot be read."""
 
@@ -308,6 +319,21 @@ class StateUnusable(ServeError):
 
     exit_code = 2
     texts: ClassVar[Mapping[str, str]] = {"en": "state.url cannot be used: {problem}"}
+
+
+class LogUnwritable(ServeError):
+    """The file of the access log cannot be opened. Keywords: `file`, `reason`."""
+
+    exit_code = 2
+    texts: ClassVar[Mapping[str, str]] = {"en": "logging.access.file: {file} cannot be written: {reason}"}
+    default_hint = "make its folder, or let this user write to it; without logging.access.file lines go to stderr"
+
+
+class TracingUnusable(ServeError):
+    """What `tracing` asks for cannot be had. Keyword: `problem`."""
+
+    exit_code = 2
+    texts: ClassVar[Mapping[str, str]] = {"en": "tracing cannot be used: {problem}"}
 
 
 class Unreachable(JAIRouterError):
@@ -574,6 +600,21 @@ class Degraded(ServiceUnavailable):
     def message(self, locale: str = "en") -> str:
         """Return the configured text in any locale, or ours in `locale`."""
         return self._text or super().message(locale)
+
+
+class ShuttingDown(ServiceUnavailable):
+    """The gateway shuts down, and the time that requests under way were given is over."""
+
+    type = "shutting_down"
+    reason = "shutting_down"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "The gateway is shutting down; try again",
+        "zh": "网关正在关闭, 请重试",
+    }
+
+    def __init__(self) -> None:
+        super().__init__(retry_after_s=1.0)  # by then another gateway, or this one anew, can be asked
+        self.headers["connection"] = "close"
 
 
 class UpstreamError(RequestError):

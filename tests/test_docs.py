@@ -16,6 +16,8 @@ from jairouter_cli.cli.app import app
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.model import BREAKER_DEFAULTS, LIMIT_DEFAULTS, ClientLimit, Config, Fallback
 from jairouter_cli.config.parse import parse
+from jairouter_cli.observe.exposition import full_name
+from jairouter_cli.observe.families import ALIASES, FAMILIES, Kind
 from tests.process import Served, run, serving
 
 ROOT = Path(__file__).parent.parent
@@ -147,6 +149,7 @@ def test_every_command_has_the_shared_options() -> None:
         "instances remove",
         "services list",
         "services add",
+        "services update",
         "services remove",
         "config history",
         "config diff",
@@ -243,3 +246,20 @@ def test_completions_are_current(shell: str) -> None:
     command = [str(Path(sys.executable).parent / "jairouter")]
     shown = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
     assert shown == (ROOT / "completions" / f"jairouter.{shell}").read_text("utf-8")
+
+
+def test_the_table_of_metrics_is_the_programs() -> None:
+    """Every metric with its kind, labels and meaning, in the program's order."""
+    rows = re.findall(
+        r"^\| `(\w+)` \| (\w+) \| (.*) \| (.*) \|$", (ROOT / "docs" / "metrics.md").read_text("utf-8"), re.MULTILINE
+    )
+    families = {family.name: family for family in reversed((*FAMILIES, *ALIASES))}
+    expected = {
+        full_name(family, "jairouter") + "_total" * (family.kind is Kind.COUNTER): (
+            family.kind.value,
+            ", ".join(f"`{label}`" for label in family.labels),
+            family.help,
+        )
+        for family in reversed(families.values())
+    }
+    assert {name: tuple(rest) for name, *rest in rows} == expected

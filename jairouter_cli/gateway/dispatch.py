@@ -23,6 +23,7 @@ from jairouter_cli.errors import (
     RateLimitExceeded,
     RequestError,
     ServiceUnavailable,
+    ShuttingDown,
     UpstreamError,
     UpstreamTimeout,
     UpstreamTruncated,
@@ -75,9 +76,12 @@ _TAKE_STREAM_OPTIONS: Final = frozenset({"/v1/chat/completions", "/v1/completion
 _ENDINGS: Final = {
     Outcome.OK: "ok",
     Outcome.FAILED: "truncated",
+    Outcome.STOPPED: "truncated",
     Outcome.REFUSED: "failed",
     Outcome.LEFT: "left",
 }
+# While the gateway drains, a client's next request is to go elsewhere.
+_LAST_ANSWER: Final = ("connection", "close")
 
 
 class Reply:
@@ -143,6 +147,11 @@ class Reply:
         """Return what the client is told when the answer breaks off in its midst."""
         return self._journey.cut_off(failure)
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether its task, being cancelled, was ended by the gateway and not left by its client."""
+        return self._journey.gateway.drain.is_over
+
     async def settle(self, outcome: Outcome, status: int) -> None:
         """End the lease, report the call with the status that the client was told, and let the connection go."""
         journey, copy = self._journey, self.copy
@@ -157,15 +166,21 @@ class Reply:
         await self.exchange.aclose()
 
 
+def _asking(gateway: Gateway, inbound: Inbound) -> Inbound:
+    """Return a request for a stream, with the usage asked for if the configuration says so and the client nothing."""
+    if not gateway.table.config.usage.ask_in_streams or inbound.endpoint not in _TAKE_STREAM_OPTIONS:
+        return inbound
+    return inbound._replace(asks_usage=lacks_usage(inbound.body))
+
+
 async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
     """Find an instance that answers, or what takes the place of its answer.
 
     When every attempt failed, and one of them with an answer, the last answer is the reply. Cancelling it is how a
-    client leaves. Raises `ModelNotFound`, `ServiceUnavailable` and its kin, `UpstreamError`, `UpstreamTimeout`.
+    client leaves, or how the gateway ends what it waits for no longer. Raises `ModelNotFound`, `ServiceUnavailable`
+    and its kin, `UpstreamError`, `UpstreamTimeout`.
     """
-    if inbound.call.stream and gateway.table.config.usage.ask_in_streams and inbound.endpoint in _TAKE_STREAM_OPTIONS:
-        inbound = inbound._replace(asks_usage=lacks_usage(inbound.body))
-    journey = Journey(gateway, inbound)
+    journey = Journey(gateway, _asking(gateway, inbound) if inbound.call.stream else inbound)
     try:
         pool = gateway.table.pool(inbound.call.service, inbound.call.model)
         if gateway.table.config.server.route_header:
@@ -177,9 +192,14 @@ async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
         journey.report(error.status, "failed")
         if journey.route is not None:
             error.headers[ROUTE_HEADER] = journey.describe()
+        if gateway.drain.has_begun:
+            error.headers.update((_LAST_ANSWER,))
         raise
     except asyncio.CancelledError:
         journey.leave(None)
+        if gateway.drain.is_over:
+            journey.report(ShuttingDown.status, "failed")
+            raise ShuttingDown from None
         journey.report(CLIENT_LEFT, "left")
         raise
     except BaseException:
@@ -188,6 +208,8 @@ async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
         raise
     if journey.route is not None:
         reply.extra = [*reply.extra, (ROUTE_HEADER, journey.describe())]
+    if gateway.drain.has_begun:
+        reply.extra = [*reply.extra, _LAST_ANSWER]
     return reply
 
 
@@ -277,6 +299,7 @@ class Journey:
         "route",
         "started",
         "strategy",
+        "trail",
     )
 
     def __init__(self, gateway: Gateway, inbound: Inbound) -> None:
@@ -294,6 +317,7 @@ class Journey:
         self.is_known = False
         self.strategy = ""
         self.head_s: float | None = None
+        self.trail = None if gateway.tracer is None else gateway.tracer.begin(inbound.headers)
 
     async def travel(self, pool: Pool) -> Reply:
         """Try instance after instance. Raises a `RequestError`."""
@@ -359,8 +383,12 @@ class Journey:
         total_s = target.timeouts.total_s
         expires_at = float("inf") if total_s is None else self.started + total_s
         patience_s = max(0.0, self.started + pool.failover.deadline_s - began)
+        request = outbound(self.inbound, target, expires_at, patience_s)
+        if self.trail is not None:
+            model = target.upstream_model or self.inbound.call.model
+            request = request._replace(headers=self.trail.attempt(target, model, request.headers))
         try:
-            exchange = await gateway.upstream.send(outbound(self.inbound, target, expires_at, patience_s))
+            exchange = await gateway.upstream.send(request)
         except UpstreamFailure as failure:
             now = gateway.clock()
             self.attempts.append(Attempt(target, None, str(failure), now - began))
@@ -483,6 +511,8 @@ class Journey:
             inbound.credential,
         )
         gateway.report(event)
+        if self.trail is not None:
+            self.trail.end(event, "" if meter is None else meter.model())
 
 
 def _advance(steps: Plan, sent: Sent) -> Step | Exhausted:

@@ -30,7 +30,17 @@ def actuator_routes(gateway: Gateway) -> list[Any]:
         """503 when DOWN, else 200."""
         return _answer(request, health_node(gateway))
 
-    return [health]
+    @get("/actuator/health/liveness", summary="Whether the gateway runs")
+    async def liveness(request: Request[Any, Any, Any]) -> Response[Node]:
+        """200 for as long as it answers at all: a restart would mend nothing."""
+        return _answer(request, group_node("livenessState", {"status": "UP"}))
+
+    @get("/actuator/health/readiness", summary="Whether the gateway is to be sent requests")
+    async def readiness(request: Request[Any, Any, Any]) -> Response[Node]:
+        """503 from the moment that it is told to end."""
+        return _answer(request, group_node("readinessState", readiness_node(gateway)))
+
+    return [health, liveness, readiness]
 
 
 def _answer(request: Request[Any, Any, Any], node: Node) -> Response[Node]:
@@ -51,7 +61,26 @@ def health_node(gateway: Gateway) -> Node:
     }
     if gateway.limits.far is not None:
         components["limits"] = _limits_node(gateway.limits.far)
+    if gateway.drain.has_begun:
+        components["readinessState"] = readiness_node(gateway)
     return {"status": worst(node["status"] for node in components.values()), "components": components}
+
+
+def group_node(name: str, component: Node) -> Node:
+    """Return the health of a group with one component."""
+    return {"status": component["status"], "components": {name: component}}
+
+
+def readiness_node(gateway: Gateway) -> Node:
+    """OUT_OF_SERVICE while the gateway drains, with what is left to do and the time that is left for it."""
+    drain = gateway.drain
+    if not drain.has_begun:
+        return {"status": "UP"}
+    seconds_left = max(0.0, drain.deadline - gateway.clock())
+    return {
+        "status": "OUT_OF_SERVICE",
+        "details": {"inFlight": gateway.ledger.in_flight, "secondsLeft": round(seconds_left, 3)},
+    }
 
 
 def _limits_node(far: RedisLevels) -> Node:

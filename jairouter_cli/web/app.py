@@ -23,10 +23,7 @@ from jairouter_cli.gateway.pulse import keep_pulse
 from jairouter_cli.gateway.together import stay_in_touch
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
 from jairouter_cli.gateway.watcher import watch
-from jairouter_cli.observe.log import log_instance, log_trouble
-from jairouter_cli.observe.metrics import Metrics
 from jairouter_cli.observe.usage import UsageLedger
-from jairouter_cli.routing.call import Target, Turn
 from jairouter_cli.routing.ledger import Ledger
 from jairouter_cli.routing.table import compile_table
 from jairouter_cli.state.crew import Alone
@@ -39,8 +36,10 @@ from jairouter_cli.web.guard import not_too_often, operators_only
 from jairouter_cli.web.limits import limits_routes
 from jairouter_cli.web.manage.door import Door
 from jairouter_cli.web.manage.envelope import Refused, answer_refusal
+from jairouter_cli.web.manage.instance_ids import instance_id_routes
 from jairouter_cli.web.manage.instances import instance_routes
 from jairouter_cli.web.manage.limits import service_limit_routes
+from jairouter_cli.web.manage.loadbalancer import balancing_routes
 from jairouter_cli.web.manage.merge import merge_routes
 from jairouter_cli.web.manage.models import catalogue_routes
 from jairouter_cli.web.manage.monitoring import monitoring_routes
@@ -49,7 +48,9 @@ from jairouter_cli.web.manage.usage import usage_routes
 from jairouter_cli.web.manage.versions import version_routes
 from jairouter_cli.web.metrics import metrics_routes
 from jairouter_cli.web.models import model_routes
-from jairouter_cli.web.observatory import Boards, Observatory
+from jairouter_cli.web.observation import Observation
+from jairouter_cli.web.observatory import Observatory
+from jairouter_cli.web.observed import Observed
 from jairouter_cli.web.openai import OpenAI
 from jairouter_cli.web.openapi import openapi_config, page_routes
 from jairouter_cli.web.rsgi import RsgiApplication
@@ -60,12 +61,24 @@ if TYPE_CHECKING:
 
 logger: Final = logging.getLogger("jairouter")
 
+_LAST_S: Final = 2.0  # for requests whose connection is gone, and which have but to be put down
+
 
 def create_rsgi(file: Path, folder: Path | None = None, workers: int = 1) -> RsgiApplication:
     """Build the application of a worker for Granian's own interface. Raises `ConfigError`, `StoreError`."""
     litestar = create(file, folder, workers)
     openai: OpenAI = litestar.state.openai
-    return RsgiApplication(openai, litestar)
+    return RsgiApplication(openai, litestar, _observed(litestar))
+
+
+def create_asgi(file: Path, folder: Path | None = None, workers: int = 1) -> Observed:
+    """Build the application of a worker for ASGI. Raises `ConfigError`, `StoreError`."""
+    return _observed(create(file, folder, workers))
+
+
+def _observed(litestar: Litestar) -> Observed:
+    watching: Observation = litestar.state.watching
+    return Observed(litestar, litestar.state.gateway, watching.handled)
 
 
 def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar:
@@ -83,29 +96,24 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
         shared,
         None if state.url is None else RedisLevels(state, logger.warning),
     )
-    boards = Boards(folder, shared)
-    metrics = Metrics(boards.own, loaded.config.monitoring.metrics.max_series)
-
-    def tell(target: Target, turn: Turn, what: str) -> None:
-        log_instance(target, turn, what)
-        metrics.turned(target, turn, what)
-
     usage = UsageLedger(file, loaded.config.usage)
+    crew = shared or Alone()
+    watching = Observation(loaded.config, crew, folder, shared)
     gateway = Gateway(
         table=compile_table(loaded.config),
         upstream=Http1Upstream(loaded.config.webclient.connection_pool, loaded.config.webclient.ssl),
-        sinks=(log_trouble, metrics, usage),
-        ledger=Ledger(shared, tell),
-        probed=metrics.probed,
+        sinks=(*watching.sinks, usage),
+        ledger=Ledger(shared, watching.turned),
+        probed=watching.metrics.probed,
         worker=0 if shared is None else shared.worker,
         limits=limits,
-        crew=shared or Alone(),
+        crew=crew,
+        tracer=watching.tracer,
     )
+    gateway.followers.append(watching.follow)
     gateway.use(loaded.digest, loaded.written_at)
-    gateway.followers.append(lambda config: metrics.follow(config.monitoring.metrics))
-    metrics.follow(loaded.config.monitoring.metrics)
     gateway.followers.append(lambda config: usage.follow(config.usage))
-    return application(gateway, store, Observatory(gateway, store, boards, metrics), usage, shared)
+    return application(gateway, store, watching, usage, shared)
 
 
 def _share(folder: Path, workers: int) -> "SharedMemory":
@@ -123,7 +131,7 @@ def _share_levels(folder: Path) -> "SharedLevels":
 def application(
     gateway: Gateway,
     store: Store,
-    observatory: Observatory,
+    watching: Observation,
     usage: UsageLedger,
     shared: "SharedMemory | None" = None,
 ) -> Litestar:
@@ -131,16 +139,17 @@ def application(
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        watching.start()
         edited = asyncio.Event()
         leads = _alone if shared is None else shared.leads
         work: list[Coroutine[Any, Any, None]] = [
             watch(gateway, store, leads, edited),
             probe_all(gateway, Random(), leads),
-            keep_pulse(gateway, observatory.metrics),
+            keep_pulse(gateway, watching.metrics, watching.losses),
             usage.run(),
         ]
         if shared is not None:
-            work.append(stay_in_touch(shared, gateway, edited))
+            work.append(stay_in_touch(shared, gateway, edited, watching.levels.follow))
         if (far := gateway.limits.far) is not None:
             work.append(far.run())
         tasks = [asyncio.create_task(one) for one in work]
@@ -150,6 +159,7 @@ def application(
             await far.tried.wait()
         _spare_the_collector()
         yield
+        await openai.departures.all_gone(_LAST_S)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -158,8 +168,10 @@ def application(
         gateway.limits.close()
         if shared is not None:
             shared.close()
+        await asyncio.to_thread(watching.close)
 
     openai, door = OpenAI(gateway), Door(gateway, store)
+    observatory = Observatory(gateway, store, watching)
     return Litestar(
         route_handlers=[
             *endpoint_routes(openai),
@@ -180,7 +192,9 @@ def application(
                     *limits_routes(gateway),
                     *service_routes(door),
                     *service_limit_routes(door),
-                    *instance_routes(door),
+                    *balancing_routes(door),
+                    *instance_routes(door, gateway),
+                    *instance_id_routes(door, gateway),
                     *version_routes(door),
                     *merge_routes(door),
                     *catalogue_routes(gateway),
@@ -191,7 +205,7 @@ def application(
             ),
         ],
         lifespan=[lifespan],
-        state=State({"gateway": gateway, "openai": openai}),
+        state=State({"gateway": gateway, "openai": openai, "watching": watching}),
         exception_handlers={
             Refused: answer_refusal,
             HTTPException: answer_http_exception,

@@ -23,7 +23,7 @@ from jairouter_cli.errors import NotFound
 from jairouter_cli.web.actuator import ACTUATOR_JSON
 from jairouter_cli.web.endpoints import ENDPOINTS, Endpoint
 from jairouter_cli.web.errors import ENVELOPED
-from jairouter_cli.web.openapi_examples import MANAGEMENT, OPENAI, ORDERS, READING
+from jairouter_cli.web.openapi_examples import MANAGEMENT, OPENAI, ORDERS, PARAMETERS, READING
 
 Schema = dict[str, Any]
 
@@ -57,6 +57,7 @@ _TAGS: Final = {
     "/api/services": "服务类型管理",
     "/api/config/instance": "服务实例管理",
     "/api/instances": "服务实例管理",
+    "/api/loadbalancer": "负载均衡管理",
     "/api/config/version": "配置版本管理",
     "/api/config/store": "配置版本管理",
     "/api/config/merge": "配置合并管理",
@@ -177,9 +178,9 @@ def _asset(name: str) -> bytes:
 def description(generated: Schema) -> Schema:
     """Return the whole document, from what Litestar makes of the handlers."""
     found = copy.deepcopy(generated)
-    paths: dict[str, Schema] = {
-        path.replace("service_type", "serviceType"): item for path, item in found["paths"].items()
-    }
+    paths: dict[str, Schema] = {_in_camel_case(path): item for path, item in found["paths"].items()}
+    # what follows a whole path is no route of its own
+    paths["/api/instances/{instanceId}/health"] = {"post": paths["/api/instances/{instanceId}"].pop("post")}
     for path, item in paths.items():
         for method, operation in item.items():
             _complete(method.upper(), path, operation)
@@ -201,9 +202,9 @@ def _complete(method: str, path: str, operation: Schema) -> None:
     """Put into an operation what its handler does not say."""
     operation["tags"] = [next(tag for prefix, tag in _TAGS.items() if path.startswith(prefix))]
     for parameter in operation.get("parameters", ()):
-        parameter["name"] = parameter["name"].replace("service_type", "serviceType")
-        if parameter["name"] == "serviceType":
-            parameter["example"] = "chat"
+        parameter["name"] = _in_camel_case(parameter["name"])
+        if parameter["name"] in PARAMETERS:
+            parameter["example"] = PARAMETERS[parameter["name"]]
     is_enveloped = path.startswith(ENVELOPED)
     example = MANAGEMENT.get((method, path)) or MANAGEMENT.get((method, _main(path))) if is_enveloped else None
     status = next(int(code) for code in operation["responses"] if code.startswith("2"))
@@ -220,6 +221,8 @@ def _complete(method: str, path: str, operation: Schema) -> None:
         if path in ORDERS:
             operation["requestBody"] = {"required": True, "content": _json({"type": "object"}, ORDERS[path])}
     operation["responses"] = {str(status): {"description": "OK", "content": answer}}
+    if (method, path) == ("POST", "/api/services/{serviceType}"):
+        operation["responses"]["200"] = {"description": "It was there, and is changed", "content": answer}
     if path == "/actuator/health":
         answer |= {ACTUATOR_JSON: answer["application/json"]}
         operation["responses"]["503"] = {"description": "DOWN", "content": answer}
@@ -229,6 +232,10 @@ def _complete(method: str, path: str, operation: Schema) -> None:
         operation["responses"]["501"] = {"description": "There is no such thing here", "content": _plain("…")}
     if path.startswith("/api/") and not path.startswith("/api/v1"):
         operation["security"] = [{}, {"bearer": []}, {"adminToken": []}]
+
+
+def _in_camel_case(text: str) -> str:
+    return text.replace("service_type", "serviceType").replace("instance_id", "instanceId")
 
 
 def _main(path: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # imported there for this
 from litestar import Litestar
+from litestar.datastructures import State
 
 from jairouter_cli.errors import PayloadTooLarge
 from jairouter_cli.gateway.upstream.exchange import Headers
@@ -17,6 +18,7 @@ from jairouter_cli.web import client_socket
 from jairouter_cli.web.body import Body
 from jairouter_cli.web.door import ClientLeft
 from jairouter_cli.web.endpoints import BY_PATH
+from jairouter_cli.web.observed import Observed
 from jairouter_cli.web.openai import OpenAI
 
 # How much of an answer goes out before the client is asked whether it keeps up.
@@ -29,11 +31,17 @@ _AT_ONCE_BYTES: Final = 1024 * 1024
 class RsgiApplication:
     """The whole application of a worker."""
 
-    def __init__(self, openai: OpenAI, litestar: Litestar) -> None:
+    def __init__(self, openai: OpenAI, litestar: Litestar, observed: Observed) -> None:
         self._openai = openai
         self._litestar = litestar
+        self._observed = observed
         self._end = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> State:
+        """What Litestar's application holds."""
+        return self._litestar.state
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start what runs beside the requests."""
@@ -60,7 +68,7 @@ class RsgiApplication:
             await self._openai.answer(endpoint, RsgiDoor(scope, proto))
         else:
             bridge = Bridge(scope, proto)
-            await self._litestar(bridge.scope, bridge.receive, bridge.send)
+            await self._observed(bridge.scope, bridge.receive, bridge.send)
 
 
 class RsgiDoor:
