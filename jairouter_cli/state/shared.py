@@ -132,6 +132,11 @@ class SharedMemory:
         for _, record in self._everything():
             record.clear_place(self.worker)
 
+    @property
+    def name(self) -> str:
+        """What no other server's has, nor this one's after it was started again."""
+        return self._folder.name
+
     # --- places ---
 
     def _take_place(self) -> tuple[int, int]:

@@ -40,6 +40,7 @@ from jairouter_cli.web.manage.door import Door
 from jairouter_cli.web.manage.envelope import Refused, answer_refusal
 from jairouter_cli.web.manage.instances import instance_routes
 from jairouter_cli.web.manage.limits import service_limit_routes
+from jairouter_cli.web.manage.live import live_routes
 from jairouter_cli.web.manage.merge import merge_routes
 from jairouter_cli.web.manage.models import catalogue_routes
 from jairouter_cli.web.manage.monitoring import monitoring_routes
@@ -175,6 +176,7 @@ def application(
                     *merge_routes(door),
                     *catalogue_routes(gateway),
                     *monitoring_routes(gateway),
+                    *live_routes(gateway, observatory),
                 ],
                 guards=[not_too_often, operators_only],
             ),

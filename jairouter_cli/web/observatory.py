@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
 from jairouter_cli.config.store import Store
@@ -12,7 +13,7 @@ from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.pulse import note_pools
 from jairouter_cli.observe import host
 from jairouter_cli.observe.board import BOARD_BYTES, Board, own_board
-from jairouter_cli.observe.collection import Metric, Reading, add_up, collect
+from jairouter_cli.observe.collection import Metric, Reading, Rows, add_up, collect
 from jairouter_cli.observe.exposition import exposition
 from jairouter_cli.observe.families import ALIASES, FAMILIES, Family
 from jairouter_cli.observe.metrics import Metrics
@@ -22,16 +23,18 @@ if TYPE_CHECKING:
 
 
 class Boards:
-    """The boards of all workers; that of this one is `own`."""
+    """The boards of all workers; that of this one is `own`. With another `era` all counts began anew."""
 
     def __init__(self, shared: "SharedMemory | None") -> None:
         self._shared: Final = shared
         if shared is None:
             self.own = own_board()
             self._boards = {0: self.own}
+            self.era = token_hex(8)
         else:
             self._boards = {place: Board(memory) for place, memory in shared.boards(BOARD_BYTES).items()}
             self.own = self._boards[shared.worker]
+            self.era = shared.name
 
     def __iter__(self) -> Iterator[tuple[Board, bool]]:
         """Yield every board, and whether its worker lives."""
@@ -56,12 +59,21 @@ class Observatory:
         self.metrics: Final = metrics
 
     @property
+    def era(self) -> str:
+        """The same for as long as counts only grow."""
+        return self._boards.era
+
+    @property
     def families(self) -> Iterator[Family]:
         """The families that are shown, as the configuration has it."""
         settings = self._gateway.table.config.monitoring.metrics
         for family in (*FAMILIES, *(ALIASES if settings.aliases else ())):
             if family.category in settings.enabled_categories and family.name not in settings.disabled:
                 yield family
+
+    async def rows(self) -> Mapping[str, Rows]:
+        """Return what all workers have counted, whether the configuration shows it or not."""
+        return await asyncio.to_thread(add_up, self._boards)
 
     async def collect(self) -> list[Metric]:
         """Return all metrics that have any series, as they are now."""
@@ -80,13 +92,13 @@ class Observatory:
             return []
         workers = host.names(worker.pid for worker in self._gateway.crew.workers())
         own = [
-            Reading("config_revision", (), self._revision()),
+            Reading("config_revision", (), self.revision()),
             Reading("metrics_errors", ("rows",), self.metrics.errors),
         ]
         processes = host.readings({**workers, "parent": os.getppid()}, self._store.file.resolve().parent)
         return collect(self.families, add_up(self._boards), [*readings, *own, *processes])
 
-    def _revision(self) -> float:
+    def revision(self) -> float:
         """Return the number of the revision in force; 0 if it was not noted, or cannot be looked up."""
         try:
             last = self._store.history.last
