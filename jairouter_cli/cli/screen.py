@@ -97,7 +97,9 @@ class Saying(NamedTuple):
 
 def ordered(rows: Sequence[Row], look: Look) -> list[Row]:
     """Return instances, the largest first; what is not known comes last, and equals go by name."""
-    by_name = sorted(rows, key=lambda row: (row.id, row.service), reverse=look.sort is Sort.NAME and look.is_reversed)
+    by_name = sorted(
+        rows, key=lambda row: (_model(row.id), row.id, row.service), reverse=look.sort is Sort.NAME and look.is_reversed
+    )
     size = _SIZES.get(look.sort)
     if size is None:
         return by_name
@@ -113,7 +115,7 @@ def ordered(rows: Sequence[Row], look: Look) -> list[Row]:
 
 
 def number(value: float | None) -> str:
-    """Return a number in six characters at most."""
+    """Return a number in five characters at most."""
     if value is None:
         return "-"
     if value == 0:
@@ -145,11 +147,17 @@ def percent(share: float | None) -> str:
     return f"{share * 100:.1f}%" if 0 < share < 0.9995 else f"{share * 100:.0f}%"  # noqa: PLR2004 - what would be 100.0%
 
 
+_FLIGHT_WIDTH: Final = 7
+
+
 def _flight(row: Row) -> str:
     if row.slots is None:
         return str(row.in_flight)
-    waiting = f"+{row.slots.waiting}" if row.slots.waiting else ""
-    return f"{row.in_flight}/{row.slots.limit}{waiting}"
+    taken = f"{row.in_flight}/{row.slots.limit}"
+    if not row.slots.waiting:
+        return taken
+    whole = f"{taken}+{row.slots.waiting}"
+    return whole if len(whole) <= _FLIGHT_WIDTH else f"{taken}+"
 
 
 def _slots(row: Row) -> str:
@@ -169,7 +177,7 @@ _COLUMNS: Final = (
     _Column("BREAKER", 7, lambda row: _BREAKERS.get(row.breaker or "-", row.breaker or "-"), left=True),
     _Column("REQ/S", 6, lambda row: number(row.requests_per_s)),
     _Column("ERR/S", 5, lambda row: number(row.errors_per_s)),
-    _Column("FLIGHT", 7, _flight),
+    _Column("FLIGHT", _FLIGHT_WIDTH, _flight),
     _Column("FT50", 5, lambda row: duration(row.first_token_p50_s)),
     _Column("FT95", 5, lambda row: duration(row.first_token_p95_s)),
     _Column("TOKIN", 5, lambda row: number(row.input_tokens_per_s)),
@@ -258,7 +266,7 @@ def table(rows: Sequence[Row], width: int, names_of: Sequence[Row] | None = None
 
 
 def _cell(column: _Column, text: str) -> str:
-    return set_cell_size(text, column.width) if column.left else text.rjust(column.width)
+    return set_cell_size(text if column.left else text.rjust(column.width), column.width)
 
 
 def header(view: View, saying: Saying, width: int) -> list[Text]:
@@ -304,11 +312,11 @@ def _troubles(view: View, saying: Saying) -> Iterator[str]:
 
 
 def _footer(look: Look, seen: int, total: int, *, has_keys: bool) -> Text:
-    order = f"by {look.sort}{', reversed' if look.is_reversed else ''}"
-    some = f"  {look.first + 1}-{look.first + seen} of {total}" if seen < total else ""
+    some = f"{look.first + 1}-{look.first + seen} of {total}  " if seen < total else ""
+    order = f"{some}by {look.sort}{' reversed' if look.is_reversed else ''}  "
     if not has_keys:
-        return Text(f"Ctrl-C quit  {order}{some}")
-    return Text(f"q quit  p pause  sort: r e f t o n  i reverse  arrows scroll  {order}{some}")
+        return Text(f"{order}Ctrl-C quit")
+    return Text(f"{order}q quit  p pause  refton sort  i reverse{'  arrows scroll' if some else ''}")
 
 
 class Frame(NamedTuple):

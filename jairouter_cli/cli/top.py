@@ -12,7 +12,6 @@ from typing import Annotated, Final
 import msgspec
 import typer
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 
 from jairouter_cli.cli import asking, output, screen
 from jairouter_cli.cli.asking import TimeoutOption, UrlOption
@@ -112,6 +111,8 @@ class _Watch:
 
     def run(self, console: Console) -> None:
         """Go on until `q`, Ctrl-C, or the end of the terminal."""
+        from rich.live import Live  # noqa: PLC0415 - of no use to other commands
+
         with Live(
             console=console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
         ) as live:
@@ -137,7 +138,7 @@ class _Watch:
         for found in self._feed.take():
             is_new = True
             if isinstance(found, JAIRouterError):
-                self._trouble = f"nothing new since {self._seen_at}; trying again: {found}"
+                self._trouble = f"nothing new since {self._seen_at}; trying again: {found.params.get('reason', found)}"
                 continue
             self._history.add(found)
             self._seen_at, self._trouble = _clock(), ""
