@@ -137,13 +137,13 @@ def test_a_terminal_of_80_by_24_under_load(demo: Served) -> None:
         assert terminal.screen()[0].startswith(f"jairouter top  {demo.url}  2 workers, revision ")
         assert max(map(len, terminal.screen())) <= 80
         terminal.type("ni")
-        eventually(lambda: terminal.shows("by name reversed"))
+        eventually(lambda: terminal.shows("i REVERSE  sort: req err flight token out NAME"))
         assert list(rates(terminal)) == sorted(rates(terminal), reverse=True)
         terminal.type("p")
         eventually(lambda: terminal.shows("PAUSED"))
         still = rates(terminal)
         terminal.type("n")
-        eventually(lambda: terminal.shows("by name  q quit"))
+        eventually(lambda: terminal.shows("i reverse"))
         assert rates(terminal) == still
         terminal.type("q")
         assert terminal.end() == 0

@@ -36,14 +36,15 @@ class Sort(StrEnum):
     NAME = "name"
 
 
-_SORT_KEYS: Final[Mapping[str, Sort]] = {
-    "r": Sort.REQUESTS,
-    "e": Sort.ERRORS,
-    "f": Sort.IN_FLIGHT,
-    "t": Sort.FIRST_TOKEN,
-    "o": Sort.TOKENS,
-    "n": Sort.NAME,
+_SORT_WORDS: Final[Mapping[Sort, str]] = {
+    Sort.REQUESTS: "req",
+    Sort.ERRORS: "err",
+    Sort.IN_FLIGHT: "flight",
+    Sort.FIRST_TOKEN: "token",
+    Sort.TOKENS: "out",
+    Sort.NAME: "name",
 }
+_SORT_KEYS: Final[Mapping[str, Sort]] = {word[0]: sort for sort, word in _SORT_WORDS.items()}
 _SIZES: Final[Mapping[Sort, Callable[[Row], float | None]]] = {
     Sort.REQUESTS: lambda row: row.requests_per_s,
     Sort.ERRORS: lambda row: row.errors_per_s,
@@ -312,11 +313,11 @@ def _troubles(view: View, saying: Saying) -> Iterator[str]:
 
 
 def _footer(look: Look, seen: int, total: int, *, has_keys: bool) -> Text:
-    some = f"{look.first + 1}-{look.first + seen} of {total}  " if seen < total else ""
-    order = f"{some}by {look.sort}{' reversed' if look.is_reversed else ''}  "
-    if not has_keys:
-        return Text(f"{order}Ctrl-C quit")
-    return Text(f"{order}q quit  p pause  refton sort  i reverse{'  arrows scroll' if some else ''}")
+    """Return the keys; what holds now is in capitals."""
+    parts = [f"{look.first + 1}-{look.first + seen} of {total}"] if seen < total else []
+    parts += ["q quit", "p pause", f"i {'REVERSE' if look.is_reversed else 'reverse'}"] if has_keys else ["Ctrl-C quit"]
+    words = (word.upper() if sort is look.sort else word for sort, word in _SORT_WORDS.items())
+    return Text("  ".join([*parts, f"sort: {' '.join(words)}"]))
 
 
 class Frame(NamedTuple):

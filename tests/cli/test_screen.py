@@ -113,7 +113,7 @@ old@10.0.0.9:8001   drain  -            -     -       2     -     -     -      -
 
 
 
-by requests  q quit  p pause  refton sort  i reverse
+q quit  p pause  i reverse  sort: REQ err flight token out name
 """
 WIDE = """\
 jairouter top  http://127.0.0.1:8080  2 workers, revision 7                                                     12:03:04
@@ -155,7 +155,7 @@ old@10.0.0.9:8001                            drain  -            -     -       2
 
 
 
-by name  q quit  p pause  refton sort  i reverse
+q quit  p pause  i reverse  sort: req err flight token out NAME
 """
 TROUBLED = """\
 jairouter top  http://127.0.0.1:8080  2 workers, revision 7  12:03
@@ -171,7 +171,7 @@ PAUSED; p goes on
 INSTANCE         HEALTH BREAKER  REQ/S ERR/S  FLIGHT  FT50  FT95
 m@10.0.0.28:8000 up     -            -     -       0     -     -
 m@10.0.0.29:8000 up     -            -     -       0     -     -
-29-30 of 30  by requests  Ctrl-C quit
+29-30 of 30  Ctrl-C quit  sort: REQ err flight token out name
 """
 
 
@@ -205,7 +205,7 @@ def test_troubles_and_more_instances_than_lines() -> None:
     saying = SAYING._replace(trouble="nothing new since 12:03:04; trying again: refused", has_keys=False)
     assert shown(view, Look(is_paused=True, first=99), saying, 66, 14) == TROUBLED
     footer = shown(view, Look(Sort.FIRST_TOKEN, is_reversed=True, first=12), SAYING, 80, 24).splitlines()[-1]
-    assert footer == "13-26 of 30  by first-token reversed  q quit  p pause  refton sort  i reverse  a"
+    assert footer == "13-26 of 30  q quit  p pause  i REVERSE  sort: req err flight TOKEN out name"
 
 
 def test_without_instances() -> None:
