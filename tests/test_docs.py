@@ -149,6 +149,7 @@ def test_every_command_has_the_shared_options() -> None:
         "init",
         "serve",
         "health",
+        "top",
         "explain",
         "instances list",
         "instances add",

@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from jairouter_cli.cli import config, explain, health, init, instances, limits, mock, output, serve, services, usage
+from jairouter_cli.cli import (
+    config,
+    explain,
+    health,
+    init,
+    instances,
+    limits,
+    mock,
+    output,
+    serve,
+    services,
+    top,
+    usage,
+)
 from jairouter_cli.cli.options import ConfigOption, Globals
 from jairouter_cli.errors import JAIRouterError
 
@@ -21,6 +34,7 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("serve")(serve.serve)
 app.command("health")(health.health)
+app.command("top")(top.top)
 app.command("explain")(explain.explain)
 app.add_typer(services.app, name="services")
 app.add_typer(instances.app, name="instances")

@@ -38,6 +38,7 @@ from jairouter_cli.web.manage.envelope import Refused, answer_refusal
 from jairouter_cli.web.manage.instance_ids import instance_id_routes
 from jairouter_cli.web.manage.instances import instance_routes
 from jairouter_cli.web.manage.limits import service_limit_routes
+from jairouter_cli.web.manage.live import live_routes
 from jairouter_cli.web.manage.loadbalancer import balancing_routes
 from jairouter_cli.web.manage.merge import merge_routes
 from jairouter_cli.web.manage.models import catalogue_routes
@@ -192,6 +193,7 @@ def application(
                     *catalogue_routes(gateway),
                     *monitoring_routes(gateway),
                     *usage_routes(gateway, watching.usage),
+                    *live_routes(gateway, observatory),
                 ],
                 guards=[not_too_often, operators_only],
             ),

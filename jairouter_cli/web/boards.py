@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
 from jairouter_cli.observe.board import BOARD_BYTES, Board, own_board
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Boards:
-    """The boards of all workers; that of this one is `own`."""
+    """The boards of all workers; that of this one is `own`. With another `era` all counts began anew."""
 
     def __init__(self, folder: Path | None, shared: "SharedMemory | None") -> None:
         self._shared: Final = shared
@@ -20,6 +21,7 @@ class Boards:
             None if folder is None else BoardFiles(folder, 0 if shared is None else shared.worker, BOARD_BYTES)
         )
         self.own: Final = own_board() if self._files is None else Board(self._files.own)
+        self.era: Final = token_hex(8) if folder is None else folder.name
         self._others: dict[int, Board] = {}
 
     def __iter__(self) -> Iterator[tuple[Board, bool]]:

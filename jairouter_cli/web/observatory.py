@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from jairouter_cli.config.store import Store
@@ -11,7 +11,7 @@ from jairouter_cli.gateway import gauges
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.pulse import take_pulse
 from jairouter_cli.observe import host
-from jairouter_cli.observe.collection import Metric, Reading, add_up, collect
+from jairouter_cli.observe.collection import Metric, Reading, Rows, add_up, collect
 from jairouter_cli.observe.exposition import exposition
 from jairouter_cli.observe.families import ALIASES, FAMILIES, Family
 from jairouter_cli.web.observation import Observation
@@ -26,12 +26,21 @@ class Observatory:
         self._watching: Final = watching
 
     @property
+    def era(self) -> str:
+        """The same for as long as counts only grow."""
+        return self._watching.boards.era
+
+    @property
     def families(self) -> Iterator[Family]:
         """The families that are shown, as the configuration has it."""
         settings = self._gateway.table.config.monitoring.metrics
         for family in (*FAMILIES, *(ALIASES if settings.aliases else ())):
             if family.category in settings.enabled_categories and family.name not in settings.disabled:
                 yield family
+
+    async def rows(self) -> Mapping[str, Rows]:
+        """Return what all workers have counted, whether the configuration shows it or not."""
+        return await asyncio.to_thread(add_up, self._watching.boards)
 
     async def collect(self) -> list[Metric]:
         """Return all metrics that have any series, as they are now."""
@@ -49,11 +58,11 @@ class Observatory:
         if not self._gateway.table.config.monitoring.metrics.enabled:
             return []
         workers = host.names(worker.pid for worker in self._gateway.crew.workers())
-        revision = Reading("config_revision", (), self._revision())
+        revision = Reading("config_revision", (), self.revision())
         processes = host.readings({**workers, "parent": os.getppid()}, self._store.file.resolve().parent)
         return collect(self.families, add_up(self._watching.boards), [*readings, revision, *processes])
 
-    def _revision(self) -> float:
+    def revision(self) -> float:
         """Return the number of the revision in force; 0 if it was not noted, or cannot be looked up."""
         try:
             last = self._store.history.last

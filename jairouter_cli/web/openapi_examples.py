@@ -74,6 +74,13 @@ READING: Final[dict[str, Any]] = {
     "/actuator/health/readiness": {"status": "UP", "components": {"readinessState": {"status": "UP"}}},
     "/api/limits": {"levels": "host", "redis": None, "limits": [_LIMIT]},
     "/api/monitoring/instances": {"services": {"chat": {"instances": [{"id": "m@http://h", "status": "HEALTHY"}]}}},
+    "/api/monitoring/live": {
+        "era": "jairouter-x1",
+        "at": 5021.3,
+        "workers": 2,
+        "totals": {"requests": 1200, "errors": 3},
+        "instances": [{"service": "chat", "id": "m@http://h", "requests": 1203, "failures": 6, "inFlight": 4}],
+    },
     "/api/monitoring/load-balancer": {
         "services": {"chat": {"strategy": "ROUND_ROBIN", "totalRequests": 0, "distribution": {}}}
     },

@@ -53,7 +53,7 @@ def test_help_names_every_command() -> None:
     """The way in."""
     done = run("--help")
     assert (done.returncode, done.stderr) == (0, "")
-    for command in ("init", "serve", "health", "instances", "limits", "config", "mock"):
+    for command in ("init", "serve", "health", "top", "instances", "limits", "config", "mock"):
         assert f"  {command}" in done.stdout
 
 
