@@ -50,7 +50,7 @@ class Board:
                 row = _rows.decode(line)
                 self._places[row.record, row.labels] = row
             self._read_bytes = end
-        yield from self._places.values()
+        yield from tuple(self._places.values())  # at once: they may be read beside the thread that adds to them
 
     def row(self, record: str, labels: tuple[str, ...], width: int) -> Row | None:
         """Return a row, which begins as zeros; None if there is no room for another. For the writer alone."""
