@@ -127,6 +127,7 @@ def test_an_empty_file_is_a_good_one() -> None:
         ("2m", 120),
         ("1h", 3600),
         ("PT1M30S", 90),
+        ("PT0.5S", 0.5),
         ("1.5s", 1.5),
     ],
 )
