@@ -14,6 +14,7 @@ from jairouter_cli.gateway.pulse import note_pools
 from jairouter_cli.observe import host
 from jairouter_cli.observe.board import BOARD_BYTES, Board, own_board
 from jairouter_cli.observe.collection import Metric, Reading, add_up, collect
+from jairouter_cli.observe.custom import custom_families, last_fed
 from jairouter_cli.observe.exposition import exposition
 from jairouter_cli.observe.families import ALIASES, FAMILIES, Family
 from jairouter_cli.observe.metrics import Metrics
@@ -85,7 +86,13 @@ class Observatory:
             Reading("metrics_errors", ("rows",), self.metrics.errors),
         ]
         processes = host.readings({**workers, "parent": os.getppid()}, self._store.file.resolve().parent)
-        return collect(self.families, add_up(self._boards), [*readings, *own, *processes])
+        rows = add_up(self._boards)
+        custom = custom_families(self._gateway.table.config.monitoring.metrics, rows)
+        return collect([*self.families, *custom], rows, [*readings, *own, *processes])
+
+    def last_fed(self) -> dict[str, float]:
+        """Return when custom metrics were fed last, by any worker. To be called beside the event loop."""
+        return last_fed(self._boards, self._gateway.table.config.monitoring.metrics.custom)
 
     def _revision(self) -> float:
         """Return the number of the revision in force; 0 if it was not noted, or cannot be looked up."""
