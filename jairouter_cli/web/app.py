@@ -41,10 +41,14 @@ from jairouter_cli.web.manage.envelope import Refused, answer_refusal
 from jairouter_cli.web.manage.instances import instance_routes
 from jairouter_cli.web.manage.limits import service_limit_routes
 from jairouter_cli.web.manage.merge import merge_routes
+from jairouter_cli.web.manage.metric_registry import metric_registry_routes
+from jairouter_cli.web.manage.metrics import metric_value_routes, metric_view_routes
 from jairouter_cli.web.manage.models import catalogue_routes
 from jairouter_cli.web.manage.monitoring import monitoring_routes
+from jairouter_cli.web.manage.monitoring_config import monitoring_config_routes
 from jairouter_cli.web.manage.services import service_routes
 from jairouter_cli.web.manage.versions import version_routes
+from jairouter_cli.web.metric_catalogue import Catalogue
 from jairouter_cli.web.metrics import metrics_routes
 from jairouter_cli.web.models import model_routes
 from jairouter_cli.web.observatory import Boards, Observatory
@@ -149,7 +153,7 @@ def application(
         if shared is not None:
             shared.close()
 
-    openai, door = OpenAI(gateway), Door(gateway, store)
+    openai, door, catalogue = OpenAI(gateway), Door(gateway, store), Catalogue(gateway, observatory)
     return Litestar(
         route_handlers=[
             *endpoint_routes(openai),
@@ -175,6 +179,10 @@ def application(
                     *merge_routes(door),
                     *catalogue_routes(gateway),
                     *monitoring_routes(gateway),
+                    *monitoring_config_routes(door, gateway),
+                    *metric_view_routes(catalogue),
+                    *metric_value_routes(catalogue, gateway, observatory),
+                    *metric_registry_routes(door, gateway, catalogue),
                 ],
                 guards=[not_too_often, operators_only],
             ),

@@ -24,6 +24,7 @@ from jairouter_cli.web.actuator import ACTUATOR_JSON
 from jairouter_cli.web.endpoints import ENDPOINTS, Endpoint
 from jairouter_cli.web.errors import ENVELOPED
 from jairouter_cli.web.openapi_examples import MANAGEMENT, OPENAI, ORDERS, READING
+from jairouter_cli.web.openapi_monitoring import MONITORING, describe
 
 Schema = dict[str, Any]
 
@@ -61,6 +62,7 @@ _TAGS: Final = {
     "/api/config/store": "配置版本管理",
     "/api/config/merge": "配置合并管理",
     "/api/models": "模型信息接口",
+    "/api/monitoring/metrics": "Metric Registration",
     "/api": "Monitoring",
     "/actuator": "Actuator",
 }
@@ -176,9 +178,7 @@ def _asset(name: str) -> bytes:
 def description(generated: Schema) -> Schema:
     """Return the whole document, from what Litestar makes of the handlers."""
     found = copy.deepcopy(generated)
-    paths: dict[str, Schema] = {
-        path.replace("service_type", "serviceType"): item for path, item in found["paths"].items()
-    }
+    paths: dict[str, Schema] = {_upstreams(path): item for path, item in found["paths"].items()}
     for path, item in paths.items():
         for method, operation in item.items():
             _complete(method.upper(), path, operation)
@@ -200,9 +200,19 @@ def _complete(method: str, path: str, operation: Schema) -> None:
     """Put into an operation what its handler does not say."""
     operation["tags"] = [next(tag for prefix, tag in _TAGS.items() if path.startswith(prefix))]
     for parameter in operation.get("parameters", ()):
-        parameter["name"] = parameter["name"].replace("service_type", "serviceType")
+        parameter["name"] = _upstreams(parameter["name"])
         if parameter["name"] == "serviceType":
             parameter["example"] = "chat"
+    if path.startswith("/api/") and not path.startswith("/api/v1"):
+        operation["security"] = [{}, {"bearer": []}, {"adminToken": []}]
+    if (method, path) in MONITORING:
+        describe(method, path, operation, dict(_refusals((*_GUARDED, 412), enveloped=False)))
+    else:
+        _answered(method, path, operation)
+
+
+def _answered(method: str, path: str, operation: Schema) -> None:
+    """Put in what is answered, and what is sent."""
     is_enveloped = path.startswith(ENVELOPED)
     example = MANAGEMENT.get((method, path)) or MANAGEMENT.get((method, _main(path))) if is_enveloped else None
     status = next(int(code) for code in operation["responses"] if code.startswith("2"))
@@ -226,8 +236,11 @@ def _complete(method: str, path: str, operation: Schema) -> None:
     if path.startswith("/api/monitoring") and method == "POST":  # a sentence, too
         operation["responses"]["400"]["content"] |= _plain("Missing 'level' parameter")
         operation["responses"]["501"] = {"description": "There is no such thing here", "content": _plain("…")}
-    if path.startswith("/api/") and not path.startswith("/api/v1"):
-        operation["security"] = [{}, {"bearer": []}, {"adminToken": []}]
+
+
+def _upstreams(text: str) -> str:
+    """Return a path, or the name of a parameter, with upstream's names of parameters."""
+    return text.replace("service_type", "serviceType").replace("metric_name", "metricName")
 
 
 def _main(path: str) -> str:
