@@ -205,6 +205,9 @@ def test_switched_off() -> None:
     metrics = Metrics(board)
     metrics.is_enabled = False
     metrics(call())
+    metrics.turned(B, Turn.BREAKER_OPENED, "")
+    metrics.probed(A, 0.1)
+    metrics.managed("", "GET", "/api/models", 200, 0.1)
     assert shown(board) == {}
 
 
