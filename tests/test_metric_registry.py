@@ -411,17 +411,28 @@ def test_the_gateways_own_are_its_own(served: Served) -> None:
         ({"value": "1"}, "'value' must be a number that is not negative"),
         ({"value": True}, "'value' must be a number that is not negative"),
         ({"value": None}, "'value' must be a number that is not negative"),
+        ({"value": 10**400}, "'value' must be a number that is not negative"),
+        ([1], 'Expected a JSON object like {"value": 1, "tags": {}}'),
         ({"tags": {"a b": "c"}}, LABEL.format("a b")),
         ({"tags": {"quantile": "c"}}, LABEL.format("quantile")),
         ({"tags": "no"}, "Tags must be an object of names and texts"),
         ({"tags": {"a": "ü" * 500}}, "Tags must not be longer than 1000 bytes together"),
     ],
 )
-def test_what_cannot_be_recorded(served: Served, body: dict[str, Any], error: str) -> None:
+def test_what_cannot_be_recorded(served: Served, body: Any, error: str) -> None:
     """Is said, and nothing is counted."""
     failed = {"success": False, "metricName": "by.hand", "message": error}
+    before = total(scraped(served), "by_hand_total")
     assert send(served, "POST", "by.hand/record", body) == (400, failed)
-    assert total(scraped(served), "by_hand_total") == 0
+    assert total(scraped(served), "by_hand_total") == before
+
+
+def test_what_is_no_json_counts_nothing(served: Served) -> None:
+    """A number that is too large for JSON's readers, half a body: refused; no body at all counts one."""
+    before = total(scraped(served), "by_hand_total")
+    for body, status in (('{"value": 1e400}', 400), ('{"value": 1', 400), ("", 200)):
+        assert served.post(f"{BASE}/by.hand/record", content=body).status_code == status
+    assert total(scraped(served), "by_hand_total") == before + 1
 
 
 def test_nothing_is_recorded_while_counting_is_off(served: Served) -> None:

@@ -46,8 +46,9 @@ def _registrations(registry: "_Registry") -> list[Any]:
     @post(f"{BASE}/register", summary="Register a metric", status_code=200)
     async def register(request: AnyRequest) -> Response[Node]:
         """A COUNTER or a TIMER. What is registered again keeps what it counted, and has the new description."""
-        verdict = registry.judge(await json_of(request), catalogue.settings.custom)
-        result = _registered(verdict.wanted, await json_of(request), verdict)
+        body = await json_of(request)
+        verdict = registry.judge(body, catalogue.settings.custom)
+        result = _registered(body, verdict)
         if verdict.wanted is not None:
             try:
                 await registry.register(request, [verdict.wanted])
@@ -64,7 +65,7 @@ def _registrations(registry: "_Registry") -> list[Any]:
         known, wanted, results = list(catalogue.settings.custom), list[Wanted](), list[Node]()
         for body in bodies:
             verdict = registry.judge(body, known)
-            results.append(_registered(verdict.wanted, body, verdict))
+            results.append(_registered(body, verdict))
             if verdict.wanted is not None:
                 known = [*(one for one in known if one.name != verdict.wanted.metric.name), verdict.wanted.metric]
                 wanted.append(verdict.wanted)
@@ -240,10 +241,10 @@ def _completed(metric: CustomMetric, body: Any, catalogue: Catalogue) -> Any:
     return present | {key: value for key, value in body.items() if value is not None}
 
 
-def _registered(wanted: Wanted | None, body: Any, verdict: Verdict) -> Node:
+def _registered(body: Any, verdict: Verdict) -> Node:
     """Return what came of a request to register, in upstream's shape."""
     name = body.get("name") if isinstance(body, dict) else None
-    if wanted is not None:
+    if verdict.wanted is not None:
         return {"success": True, "message": "Metric registered successfully", "metricName": name, "error": None}
     is_unsupported = len(verdict.errors) == 1 and verdict.errors[0].startswith("Unsupported")
     message = ", ".join(verdict.errors)

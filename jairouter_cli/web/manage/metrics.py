@@ -1,25 +1,26 @@
 """`/api/monitoring/metrics`: what metrics there are, their numbers, and feeding the operator's own (contract 2.9)."""
 
 import asyncio
-import math
 from collections import Counter
 from typing import Annotated, Any, Final
 
 from litestar import Response, get, post
 from litestar.params import Parameter
 
-from jairouter_cli.config.monitoring import CustomKind
+from jairouter_cli.config.monitoring import CustomKind, CustomMetric
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.observe.custom import feed
 from jairouter_cli.web.manage.envelope import AnyRequest
 from jairouter_cli.web.manage.metric_request import tag_errors
 from jairouter_cli.web.manage.monitoring import BASE as MONITORING
-from jairouter_cli.web.manage.sentences import members_of, said, texts_of
+from jairouter_cli.web.manage.sentences import json_of, said, texts_of
 from jairouter_cli.web.metric_catalogue import Catalogue, searched
 from jairouter_cli.web.observatory import Observatory
 
 BASE: Final = f"{MONITORING}/metrics"
 ONE: Final = f"{BASE}/{{metric_name:str}}"
+
+_MOST: Final = 1e300
 
 Node = dict[str, Any]
 Name = Annotated[str, Parameter(description="A metric's name; of the gateway's own also without prefix or _total.")]
@@ -100,28 +101,28 @@ def metric_value_routes(catalogue: Catalogue, gateway: Gateway, observatory: Obs
     @post(f"{ONE}/record", summary="Feed a metric", status_code=200)
     async def record(request: AnyRequest, metric_name: Name) -> Response[Node]:
         """Add `value` to a counter (1 if there is none), or count a duration of `value` seconds; for `tags`."""
-        metric, body = catalogue.custom(metric_name), await members_of(request)
+        metric, body = catalogue.custom(metric_name), await json_of(request) if await request.body() else {}
         if metric is None and catalogue.own(metric_name) is not None:
             return failure(400, f"Metric '{metric_name}' is counted by the gateway itself", metricName=metric_name)
         if metric is None:
             return failure(404, f"Metric '{metric_name}' is not registered", metricName=metric_name)
         if not catalogue.settings.enabled:
             return failure(409, "Nothing is counted: monitoring.metrics.enabled is false", metricName=metric_name)
-        value = _amount(body.get("value", 1 if metric.type is CustomKind.COUNTER else None))
-        if value is None:
-            return failure(400, "'value' must be a number that is not negative", metricName=metric_name)
-        tags = texts_of(body.get("tags", {})) or {}
-        errors = list(tag_errors(body.get("tags", {}), metric.tags))
-        if errors:
-            return failure(400, ", ".join(errors), metricName=metric_name)
+        problem = _problem(metric, body)
+        if problem:
+            return failure(400, problem, metricName=metric_name)
+        value, tags = float(body.get("value", 1)), texts_of(body.get("tags", {})) or {}
         feed(observatory.metrics, metric, value, tags, gateway.wall_clock())
         return Response({"success": True, "metricName": metric_name, "message": "Recorded"})
 
     return [record]
 
 
-def _amount(value: Any) -> float | None:
-    """Return a number that is not negative, and nothing for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        return None
-    return float(value)
+def _problem(metric: CustomMetric, body: Any) -> str:
+    """Return what is wrong with what a metric is to be fed; nothing if it is right."""
+    if not isinstance(body, dict):
+        return 'Expected a JSON object like {"value": 1, "tags": {}}'
+    value = body.get("value", 1 if metric.type is CustomKind.COUNTER else None)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST:
+        return "'value' must be a number that is not negative"
+    return ", ".join(tag_errors(body.get("tags", {}), metric.tags))
