@@ -17,9 +17,12 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from jairouter_cli.observe.families import FAMILIES, Kind
 from tests.backend import Backend, answer, backend, raw
 from tests.process import Served, config, eventually, serving
+from tests.test_metrics import scraped, total
 
 # A service without load-balance, image services in camelCase, instances with paths of their own, breakers that are off.
 CONFIG = """\
@@ -46,6 +49,7 @@ model:
       circuit-breaker: {enabled: true, failure-threshold: 2, timeout: 60s}
       instances: [{name: bad, base-url: URL}, {name: good, base-url: URL}]
 """
+ROOT = Path(__file__).parent.parent
 CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 UPLOAD = {"file": ("a.wav", b"RIFF", "audio/wav")}
 
@@ -65,6 +69,8 @@ ELSEWHERE = {
     "D-28": "tests.config.test_store:test_a_full_disk_leaves_the_old_file",
     "D-29": "tests.test_management:test_a_start_is_no_change",
     "D-30": "tests.config.test_store:test_concurrent_edits_lose_nothing",
+    "D-31": "tests.test_metrics:test_every_count_is_what_was_seen",
+    "D-37": "tests.test_metric_registry:test_what_is_registered_is_of_use",
     "D-32": "tests.test_fallback:test_the_same_question_of_the_same_client_is_answered_from_memory",
     "D-39": "tests.routing.test_limit:test_the_steady_rate_is_the_configured_one",
     "D-43": "tests.test_limits:test_every_client_has_its_own",
@@ -76,7 +82,6 @@ ELSEWHERE = {
     "H-09": "tests.routing.test_balance:test_hashing_moves_only_the_keys_of_what_is_gone",
 }
 NOTHING_TO_OBSERVE_YET = {
-    "no metrics": "D-31 D-33 D-34 D-35 D-36 D-37 D-38 D-45 D-46 H-08",
     "no authentication, no users, no dialects beside OpenAI's": "H-02 H-05 H-06 H-10 H-11",
 }
 
@@ -280,6 +285,97 @@ def test_h07_a_clients_mistake_is_asked_once(front: Front) -> None:
         front.behind.behave = answer({}, status)
         front.post("chat/completions", json=CHAT)
     assert len(front.behind.requests) == 3
+
+
+def test_d33_d35_every_request_counts_once(front: Front) -> None:
+    """By default, at the first and at the hundredth; and looking at the numbers does not move them."""
+    before = scraped(front.served)
+    for _ in range(7):
+        front.post("embeddings", json={"model": "m", "input": "x"})
+    for _ in range(3):
+        after = scraped(front.served)
+        for name in ("requests_total", "backend_calls_total", "response_size_bytes_count"):
+            assert total(after, f"jairouter_{name}") - total(before, f"jairouter_{name}") == 7, name
+        name = "http_server_requests_seconds_count"
+        assert total(after, name, "POST") - total(before, name, "POST") == 7
+
+
+def test_d38_series_have_the_labels_of_their_metric(front: Front) -> None:
+    """Each instance has its own; all series of a metric have the same labels, and none comes twice."""
+    before = scraped(front.served)
+    for _ in range(30):
+        front.post("chat/completions", json={"model": "many", "messages": []})
+    after = scraped(front.served)
+    for behind in (front.behind, front.other):
+        label = f"many@{behind.url}"
+        chosen = total(after, "jairouter_loadbalancer_selections_total", label)
+        assert chosen - total(before, "jairouter_loadbalancer_selections_total", label) == len(behind.requests) > 0
+    page = front.served.get("/actuator/prometheus").text
+    for family in text_string_to_metric_families(page):
+        labels: dict[str, set[str]] = {}
+        for sample in family.samples:
+            assert labels.setdefault(sample.name, set(sample.labels)) == set(sample.labels), sample
+        keys = [(sample.name, tuple(sorted(sample.labels.items()))) for sample in family.samples]
+        assert len(keys) == len(set(keys))
+
+
+def test_d45_a_gateway_that_has_done_nothing_is_well(tmp_path: Path) -> None:
+    """By the health of monitoring, too."""
+    with backend(answer({})) as behind:
+        text = f"model: {{services: {{chat: {{instances: [{{name: m, base-url: '{behind.url}'}}]}}}}}}\n"
+        with serving("--config", str(config(tmp_path, text))) as served:
+            assert served.get("/api/monitoring/health").json()["status"] == "UP"
+            assert served.get("/api/monitoring/overview").json()["healthy"] is True
+
+
+def test_d34_d36_what_is_not_wanted_is_not_shown(tmp_path: Path) -> None:
+    """Counting may be off at the start; categories and single metrics are left out when they are switched off."""
+    settings = "enabled: false, enabled-categories: [business], disabled: [active_connections]"
+    text = f"model: {{services: {{chat: {{}}}}}}\nmonitoring: {{metrics: {{{settings}}}}}\n"
+    file = config(tmp_path, text)
+    with serving("--config", str(file)) as served:
+        assert served.post("/v1/chat/completions", json=CHAT).status_code == 404
+        assert scraped(served) == {}
+        file.write_text(text.replace("enabled: false", "enabled: true"))
+        eventually(lambda: served.post("/v1/chat/completions", json=CHAT) and scraped(served))
+        families = {family.name: family for family in FAMILIES}
+        names = {key[0] for key in scraped(served)}
+        shown = [name for name in families if any(key.startswith(f"jairouter_{name}") for key in names)]
+        assert "requests" in shown
+        assert {families[name].category for name in shown} == {"business"}
+        assert not any("active_connections" in name or name.startswith(("process_", "system_")) for name in names)
+
+
+def test_d46_what_is_documented_is_emitted() -> None:
+    """Every series that a file of this repository asks for: documents, rules, dashboards."""
+    ends = ("", "_total", "_bucket", "_count", "_sum", "_max")
+    known = {f"jairouter_{family.name}{end}" for family in FAMILIES for end in ends}
+    names = "jairouter_(?:requests?|response|backend|model|loadbalancer|rate|circuit|health|metrics|active)_"
+    series = re.compile(rf"\b{names}[a-z_]*[a-z]\b")
+    asked = {
+        name
+        for folder in ("docs", "deploy", "monitoring", "sample-configs", "README.md", "README.zh-CN.md")
+        for path in (ROOT / folder, *(ROOT / folder).rglob("*"))
+        if path.is_file() and path.suffix in {".md", ".yml", ".yaml", ".json"}
+        for name in series.findall(path.read_text("utf-8"))
+    }
+    assert "jairouter_requests_total" in asked
+    assert asked <= known
+    histograms = {family.name for family in FAMILIES if family.kind is Kind.HISTOGRAM}
+    assert histograms >= {
+        *("request_duration_seconds", "request_size_bytes", "response_size_bytes"),
+        *("backend_call_duration_seconds", "model_call_duration_seconds", "health_check_duration_seconds"),
+    }
+
+
+def test_h08_nothing_hides_a_metric_behind_a_path(front: Front) -> None:
+    """Under `/actuator/metrics` are metrics by their names, and orders nowhere under `/actuator`."""
+    for name in ("status", "performance", "memory", "sampling", "health", "circuit-breaker"):
+        found = front.served.get(f"/actuator/metrics/{name}")
+        assert (found.status_code, found.content) == (404, b""), name
+    paths = front.served.get("/v3/api-docs").json()["paths"]
+    allowed = {"/actuator/metrics", "/actuator/metrics/{name}", "/actuator/metrics/{requiredMetricName}"}
+    assert {path for path in paths if path.startswith("/actuator/metrics")} <= allowed
 
 
 def test_d42_dead_hosts_do_not_hold_up_the_others(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ model:
 """
 INSTANCE = "/api/config/instance"
 SERVICES = "/api/config/type/services"
+MONITORING = "/api/monitoring"
 
 # What is typed, and what is sent.
 OPERATIONS: dict[str, tuple[list[str], tuple[str, str, Any]]] = {
@@ -100,6 +101,30 @@ OPERATIONS: dict[str, tuple[list[str], tuple[str, str, Any]]] = {
     "limit a service": (
         ["limits", "set", "chat", "--algorithm", "token-bucket", "--capacity", "5", "--rate", "2"],
         ("PUT", "/api/services/chat/ratelimit", {"algorithm": "token-bucket", "capacity": 5, "rate": 2}),
+    ),
+    "stop counting": (
+        ["config", "set", "monitoring.metrics.enabled", "false"],
+        ("PUT", f"{MONITORING}/config/enabled", {"enabled": False}),
+    ),
+    "change the prefix of metrics": (
+        ["config", "set", "monitoring.metrics.prefix", "ours"],
+        ("PUT", f"{MONITORING}/config/prefix", {"prefix": "ours"}),
+    ),
+    "change how often pools are noted": (
+        ["config", "set", "monitoring.metrics.collection-interval", "PT60S"],
+        ("PUT", f"{MONITORING}/config/collection-interval", {"interval": "PT60S"}),
+    ),
+    "choose categories of metrics": (
+        ["config", "set", "monitoring.metrics.enabled-categories", "[system, business]"],
+        ("PUT", f"{MONITORING}/config/categories", {"categories": ["system", "business"]}),
+    ),
+    "change the labels of all series": (
+        ["config", "set", "monitoring.metrics.custom-tags", "{environment: test, version: '1.0'}"],
+        ("PUT", f"{MONITORING}/config/custom-tags", {"customTags": {"environment": "test", "version": "1.0"}}),
+    ),
+    "show a metric no more": (
+        ["config", "set", "monitoring.metrics.disabled", "[inter_token_gap_seconds]"],
+        ("PUT", f"{MONITORING}/metrics/inter_token_gap_seconds/configuration?enabled=false", None),
     ),
     "limit the clients of a service": (
         ["limits", "set", "chat", "--per-client-ip", "--capacity", "5"],

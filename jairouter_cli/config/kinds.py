@@ -65,6 +65,18 @@ class MetricPrefix(str):
     __slots__ = ()
 
 
+class MetricName(str):
+    """What a metric of the operator's own is called: letters, digits, `_` and `.`."""
+
+    __slots__ = ()
+
+
+class Moment(str):
+    """A moment in ISO 8601, with its zone."""
+
+    __slots__ = ()
+
+
 MILLISECONDS = Unit(0.001)
 SECONDS = Unit(1.0)
 

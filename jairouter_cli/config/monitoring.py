@@ -1,11 +1,27 @@
 """The sections about what is seen of a gateway: `monitoring`, `logging`, `usage`, `tracing` (contract 4.3, 8)."""
 
+import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct, field
 
-from jairouter_cli.config.kinds import Alias, Count, MetricPrefix, Millis, Positive, Seconds, Secret, Text, Url
+from jairouter_cli.config.kinds import (
+    Alias,
+    Count,
+    MetricName,
+    MetricPrefix,
+    Millis,
+    Moment,
+    Positive,
+    Seconds,
+    Secret,
+    Text,
+    Url,
+)
+
+# Of a label's name, as Prometheus has it; it keeps `__` and those two for itself.
+LABEL_NAME: Final = re.compile(r"(?!__|(?:le|quantile)$)[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 class Category(StrEnum):
@@ -16,15 +32,36 @@ class Category(StrEnum):
     INFRASTRUCTURE = "infrastructure"
 
 
-class CustomMetric(Struct, frozen=True, kw_only=True):
-    """A metric of the operator's own: registered by the management API, fed by it, shown among the others."""
+class CustomKind(StrEnum):
+    """What a metric of the operator's own may be; Micrometer's words."""
 
-    name: Text
-    type: Text = "COUNTER"
+    COUNTER = "COUNTER"
+    TIMER = "TIMER"
+
+
+class CustomMetric(Struct, frozen=True, kw_only=True):
+    """A metric of the operator's own: registered by the management API, fed by it, shown among the others.
+
+    Its series carry `tags`, unless what feeds them says otherwise. What is registered anew under a name counts anew:
+    `created_at` tells one from the other. One that was written into the file by hand has no such moments.
+    """
+
+    name: MetricName
+    type: CustomKind = CustomKind.COUNTER
     description: str = ""
     unit: str = ""
     category: Text = "custom"
     tags: dict[str, str] = field(default_factory=dict)
+    created_at: Moment | None = None
+    updated_at: Moment | None = None
+
+    @property
+    def shown_name(self) -> str:
+        """Its name in Prometheus's exposition, without the `_total` of counters."""
+        plain = self.name.replace(".", "_")
+        if self.type is CustomKind.COUNTER:
+            return plain.removesuffix("_total")
+        return plain if plain.endswith("_seconds") else f"{plain}_seconds"
 
 
 class Metrics(Struct, frozen=True, kw_only=True):

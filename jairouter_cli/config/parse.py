@@ -20,6 +20,7 @@ from jairouter_cli.config import scalars
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.kinds import MASK, Alias, Secret, Unit, Url
 from jairouter_cli.config.model import Config, Fallback, FallbackStrategy, Instance, Service, ServiceType, State
+from jairouter_cli.config.monitoring import LABEL_NAME, CustomMetric, Metrics
 from jairouter_cli.config.spelling import find_key, kebab, service_type, squash
 from jairouter_cli.errors import ConfigInvalid, Problem
 
@@ -208,6 +209,13 @@ class _Walk:
             self._problem(path, "rate-limit.client-ip.max-concurrency at the service or at model, not at an instance")
         if isinstance(made, State) and made.url is not None and not made.url.value.startswith(STATE_SCHEMES):
             self._problem(path, "a url that begins with redis://, rediss:// or unix://")
+        if isinstance(made, CustomMetric):
+            for name in (name for name in made.tags if not LABEL_NAME.fullmatch(name)):
+                self._problem((*path, "tags", name), "a label's name: letters, digits and _, not le or quantile")
+        if isinstance(made, Metrics):
+            names = [metric.shown_name for metric in made.custom]
+            for twice in sorted({name for name in names if names.count(name) > 1}):
+                self._problem((*path, "custom"), f"each metric once; {names.count(twice)} would be shown as {twice}")
         return made
 
     def _field(self, spec: _Field, node: Mapping[Any, Any], path: Path) -> Any:

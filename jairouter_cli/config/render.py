@@ -24,7 +24,7 @@ def block_lines(value: Any, style: Style) -> list[str]:
     yaml = new_yaml()
     yaml.indent(mapping=style.step, sequence=style.offset + 2, offset=style.offset)
     yaml.dump(quoted_like_yaml_1_1(value), stream)
-    return stream.getvalue().removesuffix("\n").split("\n")
+    return stream.getvalue().removesuffix("\n").removesuffix("\n...").split("\n")  # an end mark follows bare scalars
 
 
 def item_lines(lines: list[str], gap: str) -> list[str]:

@@ -5,21 +5,26 @@ Each reader takes the plain value that YAML gave (str, int, float or bool) and r
 """
 
 import ipaddress
+import math
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-from jairouter_cli.config.kinds import Bytes, MetricPrefix, Network, Secret, Unit, Url, UrlPath
+from jairouter_cli.config.kinds import Bytes, MetricName, MetricPrefix, Moment, Network, Secret, Unit, Url, UrlPath
 from jairouter_cli.config.spelling import squash
 
 Scalar = str | int | float | bool
 
 _UNITS_S: Final = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES: Final = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}  # as in Spring's DataSize: powers of 1024
-_ISO_DURATION: Final = re.compile(r"PT(?:(?P<h>[\d.]+)H)?(?:(?P<m>[\d.]+)M)?(?:(?P<s>[\d.]+)S)?", re.IGNORECASE)
+_ISO_DURATION: Final = re.compile(
+    r"PT(?:(?P<h>\d+(?:\.\d+)?)H)?(?:(?P<m>\d+(?:\.\d+)?)M)?(?:(?P<s>\d+(?:\.\d+)?)S)?", re.IGNORECASE | re.ASCII
+)
 HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, 5.6.2
+METRIC_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.]*")  # contract 2.9
 _TRUE: Final = frozenset({"true", "yes", "on"})
 _FALSE: Final = frozenset({"false", "no", "off"})
 
@@ -104,8 +109,13 @@ def read_float(value: Scalar) -> float:
 def read_duration(value: Scalar, unit: Unit) -> float:
     """Read a duration in seconds from `10s`, `500ms`, `PT1M30S` or a plain number of `unit`s."""
     text = str(value).strip()
-    if isinstance(value, bool):
+    found = None if isinstance(value, bool) else _seconds(text, unit)
+    if found is None or not math.isfinite(found):
         raise Expected("a duration like 10s, 500ms or PT10S")
+    return found
+
+
+def _seconds(text: str, unit: Unit) -> float | None:
     if match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)", text):
         number, name = float(match[1]), match[2].lower()
         if not name:
@@ -114,7 +124,7 @@ def read_duration(value: Scalar, unit: Unit) -> float:
             return number * _UNITS_S[name]
     elif (match := _ISO_DURATION.fullmatch(text)) and any(match.groups()):
         return sum(float(amount) * _UNITS_S[name] for name, amount in match.groupdict().items() if amount)
-    raise Expected("a duration like 10s, 500ms or PT10S")
+    return None
 
 
 def read_size(value: Scalar) -> Bytes:
@@ -167,6 +177,26 @@ def read_metric_prefix(value: Scalar) -> MetricPrefix:
     return MetricPrefix(text)
 
 
+def read_metric_name(value: Scalar) -> MetricName:
+    """Read the name of a metric of the operator's own (contract 2.9)."""
+    text = read_text(value)
+    if not METRIC_NAME.fullmatch(text):
+        raise Expected("letters, digits, _ and ., not beginning with a digit")
+    return MetricName(text)
+
+
+def read_moment(value: Scalar) -> Moment:
+    """Read a moment in ISO 8601, with its zone."""
+    text = read_text(value)
+    try:
+        zone = datetime.fromisoformat(text).tzinfo
+    except ValueError:
+        zone = None
+    if zone is None:
+        raise Expected("a moment in quotes, like '2026-11-24T08:00:00Z'")
+    return Moment(text)
+
+
 def read_secret(value: Scalar) -> Secret:
     """Read a value that will be masked; it may not hold line breaks, for it becomes a header."""
     text = read_text(value)
@@ -195,4 +225,6 @@ READERS: Final[Mapping[type, Callable[[Scalar], object]]] = {
     Network: read_network,
     Secret: read_secret,
     MetricPrefix: read_metric_prefix,
+    MetricName: read_metric_name,
+    Moment: read_moment,
 }

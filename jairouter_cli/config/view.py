@@ -54,3 +54,12 @@ def as_yaml(value: Any, *, reveal: bool = False) -> Any:
 def instance_view(service: ServiceType, instance: Instance, *, reveal: bool = False) -> dict[str, Any]:
     """Return an instance as lists show it: with its service and its id."""
     return {"service": service.value, "id": instance.id, **plain(instance, reveal=reveal)}
+
+
+def iso_duration(seconds: float) -> str:
+    """Return a duration as Java writes it: PT10S, PT1M, PT1H30M, PT0.5S."""
+    nanos = round(seconds * 10**9)
+    hours, minutes, rest = nanos // (3600 * 10**9), nanos // (60 * 10**9) % 60, nanos % (60 * 10**9)
+    shown = f"{rest // 10**9}.{rest % 10**9:09}".rstrip("0").rstrip(".")
+    parts = [f"{hours}H" if hours else "", f"{minutes}M" if minutes else "", f"{shown}S" if rest else ""]
+    return "PT" + ("".join(parts) or "0S")

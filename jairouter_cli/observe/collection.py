@@ -67,6 +67,8 @@ def add_up(boards: Iterable[tuple[Board, bool]]) -> Mapping[str, Rows]:
 
 
 def _added(record: Record, one: Sequence[float], other: Sequence[float]) -> list[float]:
+    if record.is_latest:
+        return list(map(max, one, other))
     both = [a + b for a, b in zip(one, other, strict=True)]
     if record.buckets:
         both[-_MAXIMA:] = map(max, one[-_MAXIMA:], other[-_MAXIMA:])

@@ -1,5 +1,6 @@
 """Metrics in Prometheus's formats: text, and OpenMetrics for those who ask for it."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -11,6 +12,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from jairouter_cli.config.monitoring import LABEL_NAME
 from jairouter_cli.observe.collection import Distribution, Metric
 from jairouter_cli.observe.families import Family, Kind
 
@@ -33,6 +35,16 @@ def exposition(metrics: Sequence[Metric], prefix: str, tags: Mapping[str, str], 
     return generate_latest(exposed), CONTENT_TYPE_PLAIN_0_0_4
 
 
+def _labels(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return tags with names that Prometheus takes; as Micrometer does, and as Prometheus does where it needs one."""
+    found = {}
+    for key, value in tags.items():
+        name = re.sub(r"[^a-zA-Z0-9_]", "_", key)
+        name = f"m_{name}" if not name or name[0].isdigit() else name
+        found[name if LABEL_NAME.fullmatch(name) else f"exported_{name}"] = value
+    return found
+
+
 class _Exposed(Collector):
     """Metrics as the library takes them."""
 
@@ -45,7 +57,7 @@ class _Exposed(Collector):
         """Yield every metric, and the largest values of histograms as gauges of their own, as upstream does."""
         for metric in self._metrics:
             family, name = metric.family, full_name(metric.family, self._prefix)
-            tags = {key: value for key, value in self._tags.items() if key not in family.labels}
+            tags = {key: value for key, value in _labels(self._tags).items() if key not in family.labels}
             labels, more = (*family.labels, *tags), tuple(tags.values())
             if family.kind is Kind.HISTOGRAM:
                 yield from _histogram(metric, name, labels, more)

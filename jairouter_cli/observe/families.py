@@ -35,6 +35,10 @@ class Record(NamedTuple):
     buckets: tuple[float, ...] = ()
     is_gauge: bool = False
     """Each worker's own, and gone with it."""
+    is_latest: bool = False
+    """Not to be added up: the largest of all workers counts."""
+    kept: int = 0
+    """How many of the labels are kept where there are too many rows, and further ones are counted together."""
 
 
 Labels = Mapping[str, str]
@@ -50,11 +54,13 @@ class Family(NamedTuple):
 
     name: str
     kind: Kind
-    category: Category
+    category: str
     record: Record | None
     labels: Mapping[str, str | Callable[[Labels], str]]
     help: str
     keeps: Callable[[Labels], bool] | None = None
+    is_custom: bool = False
+    """Whether it is one of the operator's own."""
 
     @property
     def unit(self) -> str:
@@ -63,8 +69,8 @@ class Family(NamedTuple):
 
     @property
     def is_bare(self) -> bool:
-        """Whether its name is not ours to prefix: Spring's, Prometheus's, or an alias."""
-        return self.name.startswith(_BARE)
+        """Whether its name is not ours to prefix: Spring's, Prometheus's, an operator's, or an alias."""
+        return self.is_custom or self.name.startswith(_BARE)
 
 
 _BARE: Final = ("http_", "process_", "system_", "disk_", "python_", "model_router_")
@@ -94,24 +100,14 @@ PROBES: Final = Record("probes", ("service", "adapter", "instance"), BACKEND_S)
 LOSSES: Final = Record("losses", ("component",))
 LOOP_LAGS: Final = Record("loop_lags", (), SHORT_S)
 POOLS: Final = Record("pools", ("backend", "state"), is_gauge=True)
-CUSTOM_COUNTS: Final = Record("custom_counts", ("name", "tags"))
-CUSTOM_TIMES: Final = Record("custom_times", ("name", "tags"), REQUEST_S)
+CUSTOM_COUNTS: Final = Record("custom_counts", ("name", "tags"), kept=1)
+CUSTOM_TIMES: Final = Record("custom_times", ("name", "tags"), REQUEST_S, kept=1)
+CUSTOM_FED: Final = Record("custom_fed", ("name",), is_latest=True, kept=1)
 
 RECORDS: Final = (
     *(EXCHANGES, REQUEST_SIZES, RESPONSE_SIZES, CALLS, FIRST_TOKENS, TOKEN_GAPS, TOKENS, OVERHEADS, QUEUE_WAITS),
-    *(
-        LOSSES,
-        ENDINGS,
-        RETRIES,
-        FALLBACKS,
-        LIMIT_EVENTS,
-        BREAKER_TURNS,
-        PROBES,
-        LOOP_LAGS,
-        POOLS,
-        CUSTOM_COUNTS,
-        CUSTOM_TIMES,
-    ),
+    *(LOSSES, ENDINGS, RETRIES, FALLBACKS, LIMIT_EVENTS, BREAKER_TURNS, PROBES, LOOP_LAGS, POOLS),
+    *(CUSTOM_COUNTS, CUSTOM_TIMES, CUSTOM_FED),
 )
 
 # --- results of calls to backends ---

@@ -4,7 +4,6 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
 
 from prometheus_client import ProcessCollector
 
@@ -22,9 +21,6 @@ def readings(workers: Mapping[str, int], folder: Path) -> Iterator[Reading]:
     yield Reading("disk_total_bytes", (str(folder),), disk.total)
 
 
-_COUNTERS: Final = ("process_cpu_seconds",)
-
-
 def _process(name: str, pid: int) -> Iterator[Reading]:
     """Yield nothing of a process that is gone, or on a system without /proc."""
     for metric in ProcessCollector(pid=lambda: pid, registry=None).collect():
@@ -33,6 +29,11 @@ def _process(name: str, pid: int) -> Iterator[Reading]:
     tasks = Path(f"/proc/{pid}/task")
     if tasks.is_dir():
         yield Reading("process_threads", (name,), sum(1 for _ in tasks.iterdir()))
+
+
+def started_at(pid: int) -> float | None:
+    """Return when a process began, as Unix time; None where the system does not say."""
+    return next((one.value for one in _process("", pid) if one.name == "process_start_time_seconds"), None)
 
 
 def names(pids: Iterable[int]) -> Mapping[str, int]:

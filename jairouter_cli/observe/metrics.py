@@ -134,7 +134,7 @@ class Metrics:
     def _row(self, record: Record, labels: tuple[str, ...], width: int) -> int:
         if not self._board.holds(record.name, labels):
             if self._series[record.name] >= self.max_series:
-                labels = tuple(OTHER for _ in labels)
+                labels = (*labels[: record.kept], *(OTHER for _ in labels[record.kept :]))
             self._series[record.name] += not self._board.holds(record.name, labels)
         return self._room(record, labels, width)
 
@@ -218,10 +218,14 @@ class Metrics:
 
     def turned(self, target: Target, turn: Turn) -> None:
         """Count what became of an instance."""
+        if not self.is_enabled:
+            return
         self.add(families.BREAKER_TURNS, (target.key[0].value, target.id, turn.value))
 
     def probed(self, target: Target, duration_s: float) -> None:
         """Count a health check."""
+        if not self.is_enabled:
+            return
         labels = (target.key[0].value, target.dialect.value, target.id)
         self.histogram(families.PROBES, labels).observe(duration_s)
 

@@ -41,11 +41,15 @@ from jairouter_cli.web.manage.limits import service_limit_routes
 from jairouter_cli.web.manage.live import live_routes
 from jairouter_cli.web.manage.loadbalancer import balancing_routes
 from jairouter_cli.web.manage.merge import merge_routes
+from jairouter_cli.web.manage.metric_registry import metric_registry_routes
+from jairouter_cli.web.manage.metrics import metric_value_routes, metric_view_routes
 from jairouter_cli.web.manage.models import catalogue_routes
 from jairouter_cli.web.manage.monitoring import monitoring_routes
+from jairouter_cli.web.manage.monitoring_config import monitoring_config_routes
 from jairouter_cli.web.manage.services import service_routes
 from jairouter_cli.web.manage.usage import usage_routes
 from jairouter_cli.web.manage.versions import version_routes
+from jairouter_cli.web.metric_catalogue import Catalogue
 from jairouter_cli.web.metrics import metrics_routes
 from jairouter_cli.web.models import model_routes
 from jairouter_cli.web.observation import Observation
@@ -165,6 +169,7 @@ def application(
 
     openai, door = OpenAI(gateway), Door(gateway, store)
     observatory = Observatory(gateway, store, watching)
+    catalogue = Catalogue(gateway, observatory)
     return Litestar(
         route_handlers=[
             *endpoint_routes(openai),
@@ -194,6 +199,10 @@ def application(
                     *monitoring_routes(gateway),
                     *usage_routes(gateway, watching.usage),
                     *live_routes(gateway, observatory),
+                    *monitoring_config_routes(door, gateway),
+                    *metric_view_routes(catalogue),
+                    *metric_value_routes(catalogue, gateway, observatory),
+                    *metric_registry_routes(door, gateway, catalogue),
                 ],
                 guards=[not_too_often, operators_only],
             ),

@@ -12,8 +12,10 @@ from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.pulse import take_pulse
 from jairouter_cli.observe import host
 from jairouter_cli.observe.collection import Metric, Reading, Rows, add_up, collect
+from jairouter_cli.observe.custom import custom_families, last_fed
 from jairouter_cli.observe.exposition import exposition
 from jairouter_cli.observe.families import ALIASES, FAMILIES, Family
+from jairouter_cli.observe.metrics import Metrics
 from jairouter_cli.web.observation import Observation
 
 
@@ -24,6 +26,11 @@ class Observatory:
         self._gateway: Final = gateway
         self._store: Final = store
         self._watching: Final = watching
+
+    @property
+    def metrics(self) -> Metrics:
+        """What this worker counts."""
+        return self._watching.metrics
 
     @property
     def era(self) -> str:
@@ -60,7 +67,13 @@ class Observatory:
         workers = host.names(worker.pid for worker in self._gateway.crew.workers())
         revision = Reading("config_revision", (), self.revision())
         processes = host.readings({**workers, "parent": os.getppid()}, self._store.file.resolve().parent)
-        return collect(self.families, add_up(self._watching.boards), [*readings, revision, *processes])
+        rows = add_up(self._watching.boards)
+        custom = custom_families(self._gateway.table.config.monitoring.metrics, rows)
+        return collect([*self.families, *custom], rows, [*readings, revision, *processes])
+
+    def last_fed(self) -> dict[str, float]:
+        """Return when custom metrics were fed last, by any worker. To be called beside the event loop."""
+        return last_fed(self._watching.boards, self._gateway.table.config.monitoring.metrics.custom)
 
     def revision(self) -> float:
         """Return the number of the revision in force; 0 if it was not noted, or cannot be looked up."""

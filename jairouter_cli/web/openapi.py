@@ -24,6 +24,7 @@ from jairouter_cli.web.actuator import ACTUATOR_JSON
 from jairouter_cli.web.endpoints import ENDPOINTS, Endpoint
 from jairouter_cli.web.errors import ENVELOPED
 from jairouter_cli.web.openapi_examples import MANAGEMENT, OPENAI, ORDERS, PARAMETERS, READING
+from jairouter_cli.web.openapi_monitoring import MONITORING, describe
 
 Schema = dict[str, Any]
 
@@ -63,6 +64,7 @@ _TAGS: Final = {
     "/api/config/merge": "配置合并管理",
     "/api/models": "模型信息接口",
     "/api/token-usage": "Token 使用量统计",
+    "/api/monitoring/metrics": "Metric Registration",
     "/api": "Monitoring",
     "/actuator": "Actuator",
 }
@@ -205,6 +207,16 @@ def _complete(method: str, path: str, operation: Schema) -> None:
         parameter["name"] = _in_camel_case(parameter["name"])
         if parameter["name"] in PARAMETERS:
             parameter["example"] = PARAMETERS[parameter["name"]]
+    if path.startswith("/api/") and not path.startswith("/api/v1"):
+        operation["security"] = [{}, {"bearer": []}, {"adminToken": []}]
+    if (method, path) in MONITORING:
+        describe(method, path, operation, dict(_refusals((*_GUARDED, 412), enveloped=False)))
+    else:
+        _answered(method, path, operation)
+
+
+def _answered(method: str, path: str, operation: Schema) -> None:
+    """Put in what is answered, and what is sent."""
     is_enveloped = path.startswith(ENVELOPED)
     example = MANAGEMENT.get((method, path)) or MANAGEMENT.get((method, _main(path))) if is_enveloped else None
     status = next(int(code) for code in operation["responses"] if code.startswith("2"))
@@ -230,12 +242,14 @@ def _complete(method: str, path: str, operation: Schema) -> None:
     if path.startswith("/api/monitoring") and method == "POST":  # a sentence, too
         operation["responses"]["400"]["content"] |= _plain("Missing 'level' parameter")
         operation["responses"]["501"] = {"description": "There is no such thing here", "content": _plain("…")}
-    if path.startswith("/api/") and not path.startswith("/api/v1"):
-        operation["security"] = [{}, {"bearer": []}, {"adminToken": []}]
 
 
 def _in_camel_case(text: str) -> str:
-    return text.replace("service_type", "serviceType").replace("instance_id", "instanceId")
+    """Return a path, or the name of a parameter, with upstream's names of parameters."""
+    words = {"service_type": "serviceType", "instance_id": "instanceId", "metric_name": "metricName"}
+    for ours, upstreams in words.items():
+        text = text.replace(ours, upstreams)
+    return text
 
 
 def _main(path: str) -> str:

@@ -129,6 +129,7 @@ def test_an_empty_file_is_a_good_one() -> None:
         ("2m", 120),
         ("1h", 3600),
         ("PT1M30S", 90),
+        ("PT0.5S", 0.5),
         ("1.5s", 1.5),
     ],
 )
@@ -241,6 +242,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         ("max-retries: -1", "a number of at least 0, found -1"),
         ("path: '${X'", "a closing } for ${, found '${X'"),
         ("path: 1.5", "text (put it in quotes), found 1.5"),
+        ("timeout: PT1.2.3S", "a duration like 10s, 500ms or PT10S, found 'PT1.2.3S'"),
     ],
 )
 def test_wrong_values(field: str, found: str) -> None:
@@ -249,6 +251,26 @@ def test_wrong_values(field: str, found: str) -> None:
     (problem,) = problems(text)
     assert problem.endswith(f": expected {found}")
     assert "s3cret" not in problem
+
+
+@pytest.mark.parametrize(
+    ("metric", "problem"),
+    [
+        ("{type: COUNTER}", "[0]: expected a value for name"),
+        ("{name: a-b}", "[0].name: expected letters, digits, _ and ., not beginning with a digit, found 'a-b'"),
+        ("{name: a, type: GAUGE}", "[0].type: expected one of COUNTER, TIMER, found 'GAUGE'"),
+        ("{name: a, tags: {le: b}}", "[0].tags.le: expected a label's name: letters, digits and _, not le or quantile"),
+        (
+            "{name: a, created-at: soon}",
+            "[0].created-at: expected a moment in quotes, like '2026-11-24T08:00:00Z', found 'soon'",
+        ),
+        ("{name: a.b}, {name: a_b_total}", ": expected each metric once; 2 would be shown as a_b"),
+    ],
+)
+def test_metrics_of_ones_own(metric: str, problem: str) -> None:
+    """What would be no metric, or a second one of the same name, is refused before it is in force."""
+    (said,) = problems(f"monitoring: {{metrics: {{custom: [{metric}]}}}}")
+    assert said == f"f:1: monitoring.metrics.custom{problem}"
 
 
 def test_a_slip_of_the_pen_is_noticed() -> None:

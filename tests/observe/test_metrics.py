@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from jairouter_cli.config.model import Limiting, ServiceType
 from jairouter_cli.observe.board import BOARD_BYTES, Board, own_board
 from jairouter_cli.observe.collection import Reading, add_up, collect
-from jairouter_cli.observe.events import Attempt, Completed
+from jairouter_cli.observe.events import Attempt, Completed, Handled
 from jairouter_cli.observe.exposition import exposition
 from jairouter_cli.observe.families import ALIASES, FAMILIES
 from jairouter_cli.observe.metrics import Metrics
@@ -205,6 +205,9 @@ def test_switched_off() -> None:
     metrics = Metrics(board)
     metrics.is_enabled = False
     metrics(call())
+    metrics.turned(B, Turn.BREAKER_OPENED)
+    metrics.probed(A, 0.1)
+    metrics.handled(Handled("127.0.0.1", "GET", "/api/models", 200, "ok", 0.1, 5, "/api/models"))
     assert shown(board) == {}
 
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-import msgspec
-from litestar import MediaType, Response, get, post
+from litestar import Response, get, post
 from litestar.params import Parameter
 
 from jairouter_cli.config.model import Balancing
@@ -22,6 +21,7 @@ from jairouter_cli.routing.health import State
 from jairouter_cli.routing.ledger import Live
 from jairouter_cli.web.actuator import health_node
 from jairouter_cli.web.manage.envelope import AnyRequest
+from jairouter_cli.web.manage.sentences import members_of, refused, said
 
 BASE = "/api/monitoring"
 _MS: Final = 1000
@@ -36,7 +36,7 @@ ClientIp = Annotated[str, Parameter(query="clientIp")]
 
 def monitoring_routes(gateway: Gateway) -> list[Any]:
     """Return the routes."""
-    of = _Views(gateway)
+    of = Views(gateway)
 
     @get(f"{BASE}/instances", summary="Show every instance, its health and its numbers")
     async def instances() -> Node:
@@ -66,12 +66,12 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
     @post(f"{BASE}/circuit-breaker/force-open", summary="Open every circuit breaker", status_code=200)
     async def force_open() -> Response[str]:
         """For as long as each would stay open by itself; no instance with a breaker gets requests until then."""
-        return _said("熔断器已强制开启") if of.force(BreakerState.OPEN) else _refused("No circuit breaker is enabled")
+        return said("熔断器已强制开启") if of.force(BreakerState.OPEN) else refused("No circuit breaker is enabled")
 
     @post(f"{BASE}/circuit-breaker/force-close", summary="Close every circuit breaker", status_code=200)
     async def force_close() -> Response[str]:
         """Let requests through at once."""
-        return _said("熔断器已强制关闭") if of.force(BreakerState.CLOSED) else _refused("No circuit breaker is enabled")
+        return said("熔断器已强制关闭") if of.force(BreakerState.CLOSED) else refused("No circuit breaker is enabled")
 
     @get(f"{BASE}/health", summary="Show the health of the gateway")
     async def health() -> Node:
@@ -89,15 +89,15 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
     @post(f"{BASE}/errors/reset", summary="Forget an instance's failures", status_code=200)
     async def reset_errors(request: AnyRequest) -> Response[str]:
         """Of the instance that `component` names; `operation` is `health`, `breaker` or `all`."""
-        body = await _object(request)
+        body = await members_of(request)
         component, operation = body.get("component"), body.get("operation")
         if not component or not operation:
-            return _refused("Missing 'component' or 'operation' parameter")
+            return refused("Missing 'component' or 'operation' parameter")
         if operation not in {"health", "breaker", "all"}:
-            return _refused("Invalid operation: expected health, breaker or all")
+            return refused("Invalid operation: expected health, breaker or all")
         if not of.forget(str(component), str(operation)):
-            return _refused(f"Unknown component: {component}")
-        return _said(f"错误状态已重置: {component}:{operation}")
+            return refused(f"Unknown component: {component}")
+        return said(f"错误状态已重置: {component}:{operation}")
 
     @get(f"{BASE}/degradation/status", summary="Show that nothing is sampled")
     async def degradation() -> Node:
@@ -114,25 +114,25 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
     @post(f"{BASE}/degradation/level", summary="Refuse any level but NONE", status_code=200)
     async def degradation_level(request: AnyRequest) -> Response[str]:
         """There is nothing here that could be sampled less."""
-        level = (await _object(request)).get("level")
+        level = (await members_of(request)).get("level")
         if level is None:
-            return _refused("Missing 'level' parameter")
+            return refused("Missing 'level' parameter")
         if str(level).upper() not in _LEVELS:
-            return _refused(f"Invalid degradation level: {level}")
-        return _said("降级级别已设置为: 正常模式") if str(level).upper() in _NORMAL else _not_here()
+            return refused(f"Invalid degradation level: {level}")
+        return said("降级级别已设置为: 正常模式") if str(level).upper() in _NORMAL else _not_here()
 
     @post(f"{BASE}/degradation/auto-mode", summary="Refuse to degrade by itself", status_code=200)
     async def degradation_mode(request: AnyRequest) -> Response[str]:
         """It is off."""
-        enabled = (await _object(request)).get("enabled")
+        enabled = (await members_of(request)).get("enabled")
         if not isinstance(enabled, bool):
-            return _refused("Missing 'enabled' parameter")
-        return _not_here() if enabled else _said("降级策略自动模式已禁用")
+            return refused("Missing 'enabled' parameter")
+        return _not_here() if enabled else said("降级策略自动模式已禁用")
 
     @post(f"{BASE}/degradation/force-recovery", summary="Be normal", status_code=200)
     async def recovery() -> Response[str]:
         """It always is."""
-        return _said("已强制恢复到正常模式")
+        return said("已强制恢复到正常模式")
 
     @get(f"{BASE}/cache/stats", summary="Show the cache of answers")
     async def cache() -> Node:
@@ -144,7 +144,7 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
         """That of `fallback: cache`, in all workers."""
         gateway.answers.clear()
         gateway.crew.call_to_clear()
-        return _said("缓存已清空")
+        return said("缓存已清空")
 
     return [
         *(instances, load_balancer, rate_limit, circuit_breaker, breaker_stats, force_open, force_close, health),
@@ -152,7 +152,7 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
     ]
 
 
-class _Views:
+class Views:
     """What is shown, and done, over the live state of a gateway."""
 
     def __init__(self, gateway: Gateway) -> None:
@@ -213,12 +213,12 @@ class _Views:
         for (kind, _), pool in self._gateway.table.pools.items():
             limits = tuple(one for one in pool.limits if one.unit is Unit.REQUESTS and one.place == f"service {kind}")
             demands = [demand._replace(cost=0.0) for demand in demanded(limits, client_of(client))]
-            for demand, said in zip(demands, await self._gateway.limits.peek(demands), strict=True):
+            for demand, level in zip(demands, await self._gateway.limits.peek(demands), strict=True):
                 rule, node = demand.limit.rule, found.setdefault(kind.value, {"clientLimits": []})
                 node["algorithm"] = rule.algorithm.name
-                shown = {"capacity": int(rule.limit), "remaining": int(said.remaining)}
+                shown = {"capacity": int(rule.limit), "remaining": int(level.remaining)}
                 if not demand.limit.per_client:
-                    refill = {"refillRate": rule.rate, "nextRefill": self._time(self._gateway.clock() + said.reset_s)}
+                    refill = {"refillRate": rule.rate, "nextRefill": self._time(self._gateway.clock() + level.reset_s)}
                     node["globalLimit"] = {**shown, **refill}
                 elif client:
                     node["clientLimits"] = [{"clientIp": client, **shown}]
@@ -306,21 +306,5 @@ class _Views:
         return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _said(text: str) -> Response[str]:
-    return Response(text, media_type=MediaType.TEXT)
-
-
-def _refused(text: str) -> Response[str]:
-    return Response(text, media_type=MediaType.TEXT, status_code=400)
-
-
 def _not_here() -> Response[str]:
-    return Response("Not implemented: metrics are never thinned out here", media_type=MediaType.TEXT, status_code=501)
-
-
-async def _object(request: AnyRequest) -> Node:
-    try:
-        body = msgspec.json.decode(await request.body())
-    except msgspec.DecodeError:
-        return {}
-    return body if isinstance(body, dict) else {}
+    return said("Not implemented: metrics are never thinned out here", 501)
