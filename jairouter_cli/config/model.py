@@ -27,6 +27,7 @@ from jairouter_cli.config.kinds import (
     Url,
     UrlPath,
 )
+from jairouter_cli.config.management import Management
 from jairouter_cli.config.monitoring import Logging, Monitoring, Tracing, Usage
 
 
@@ -494,3 +495,4 @@ class Config(Struct, frozen=True, kw_only=True):
     logging: Logging = Logging()
     usage: Usage = Usage()
     tracing: Tracing = Tracing()
+    management: Management = Management()

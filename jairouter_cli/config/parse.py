@@ -26,7 +26,7 @@ from jairouter_cli.errors import ConfigInvalid, Problem
 Path = tuple[str | int, ...]
 
 # Sections of upstream's file that belong to its framework, or to parts that this version does not have.
-FOREIGN_SECTIONS: Final = frozenset({"spring", "springdoc", "management", "info", "debug", "jairouter"})
+FOREIGN_SECTIONS: Final = frozenset({"spring", "springdoc", "info", "debug", "jairouter"})
 STATE_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 _FOUND_LENGTH = 60  # characters of a wrong value that are shown
