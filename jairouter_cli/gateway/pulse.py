@@ -1,6 +1,7 @@
 """What only a worker itself can tell of itself, noted from time to time: its event loop's lag, its pools."""
 
 import asyncio
+import gc
 from typing import Final
 
 from jairouter_cli.gateway.gateway import Gateway
@@ -22,6 +23,7 @@ async def keep_pulse(gateway: Gateway, metrics: Metrics) -> None:
         lags.observe(max(0.0, now - due))
         if now >= noted + gateway.table.config.monitoring.metrics.collection_interval_s:
             note_pools(gateway, metrics)
+            note_garbage(metrics)
             noted = now
         if now >= aged + _AGE_S:
             metrics.age()
@@ -33,3 +35,10 @@ def note_pools(gateway: Gateway, metrics: Metrics) -> None:
     for pool in gateway.upstream.pools():
         for state, number in zip(("active", "idle", "waiting", "max"), pool[1:], strict=True):
             metrics.put(families.POOLS, (pool.backend, state), number)
+
+
+def note_garbage(metrics: Metrics) -> None:
+    """Note what the garbage collector has done since this was noted before."""
+    for generation, numbers in enumerate(gc.get_stats()):
+        for what, number in numbers.items():
+            metrics.grow(families.GARBAGE, (str(generation), what), number)

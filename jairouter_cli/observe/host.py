@@ -1,7 +1,9 @@
 """What the system says of this server's processes and of its host."""
 
 import os
+import platform
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -10,6 +12,9 @@ from prometheus_client import ProcessCollector
 
 from jairouter_cli.observe.collection import Reading
 
+_LOOK_S: Final = 1.0
+_LEAST_S: Final = 0.001
+
 
 def readings(workers: Mapping[str, int], folder: Path) -> Iterator[Reading]:
     """Yield what is known of processes, by the name and the id of each, of the host and of a folder's disk."""
@@ -17,6 +22,7 @@ def readings(workers: Mapping[str, int], folder: Path) -> Iterator[Reading]:
         yield from _process(name, pid)
     yield Reading("system_cpu_count", (), os.cpu_count() or 1)
     yield Reading("system_load_average_1m", (), os.getloadavg()[0])
+    yield Reading("python_info", (platform.python_implementation(), platform.python_version()), 1.0)
     disk = shutil.disk_usage(folder)
     yield Reading("disk_free_bytes", (str(folder),), disk.free)
     yield Reading("disk_total_bytes", (str(folder),), disk.total)
@@ -33,6 +39,53 @@ def _process(name: str, pid: int) -> Iterator[Reading]:
     tasks = Path(f"/proc/{pid}/task")
     if tasks.is_dir():
         yield Reading("process_threads", (name,), sum(1 for _ in tasks.iterdir()))
+
+
+class Loads:
+    """How busy processes and the host are: the share of all processors that was used between two looks.
+
+    A look that follows within `_LOOK_S` of another is told the same; the first look at a process sees its whole life.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[str, tuple[float, float]] = {}
+        self._last: dict[str, float] = {}
+
+    def readings(self, of_processes: Iterable[Reading], now: float | None = None) -> Iterator[Reading]:
+        """Yield them, and how long each process has run; `now` is Unix time."""
+        now = time.time() if now is None else now
+        known = {(reading.name, reading.labels): reading.value for reading in of_processes}
+        processors = os.cpu_count() or 1
+        for (name, labels), began in known.items():
+            used_s = known.get(("process_cpu_seconds", labels))
+            if name != "process_start_time_seconds" or used_s is None:
+                continue
+            yield Reading("process_uptime_seconds", labels, max(0.0, now - began))
+            share = self._share(f"{labels[0]} {began}", now, used_s, (began, 0.0))
+            yield Reading("process_cpu_usage", labels, min(1.0, share / processors))
+        host = _host_times()
+        if host is not None:
+            total_s, busy_s = host
+            yield Reading("system_cpu_usage", (), min(1.0, self._share("", total_s, busy_s, (0.0, 0.0))))
+
+    def _share(self, what: str, at: float, used: float, first: tuple[float, float]) -> float:
+        """Return what was used in a unit of time since the look before."""
+        before_at, before = self._before.get(what, first)
+        if what not in self._last or at - before_at >= _LOOK_S:
+            self._last[what] = max(0.0, used - before) / max(at - before_at, _LEAST_S)
+            self._before[what] = at, used
+        return self._last[what]
+
+
+def _host_times() -> tuple[float, float] | None:
+    """Return the seconds that the host's processors had and those that were used; None on a system without /proc."""
+    try:
+        words = Path("/proc/stat").read_text("ascii").split("\n", 1)[0].split()
+    except OSError:
+        return None
+    user, nice, system, idle, waiting, *others = (int(word) / os.sysconf("SC_CLK_TCK") for word in words[1:9])
+    busy_s = user + nice + system + sum(others)
+    return busy_s + idle + waiting, busy_s
 
 
 def names(pids: Iterable[int]) -> Mapping[str, int]:

@@ -87,6 +87,7 @@ class Metrics:
         self._exchanges: dict[tuple[str, str, int], _Exchange] = {}
         self._calls: dict[tuple[str, str, str, str], Histogram] = {}
         self._streams: dict[tuple[str, str], _Stream] = {}
+        self._totals: dict[tuple[str, tuple[str, ...]], float] = {}
         self._nowhere: Final = self._room(Record("nowhere", ()), (), _NOWHERE_CELLS)
         self.max_series = max_series
         self.is_enabled = True
@@ -113,6 +114,12 @@ class Metrics:
     def put(self, record: Record, labels: tuple[str, ...], value: float) -> None:
         """Set a gauge."""
         self._cells[self.cell(record, labels)] = value
+
+    def grow(self, record: Record, labels: tuple[str, ...], total: float) -> None:
+        """Add to a counter what a total of this worker's own has grown by."""
+        before = self._totals.get((record.name, labels), 0.0)
+        self._totals[record.name, labels] = total
+        self.add(record, labels, max(0.0, total - before))
 
     def histogram(self, record: Record, labels: tuple[str, ...]) -> Histogram:
         """Return the histogram of some labels."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -10,11 +10,11 @@ from jairouter_cli.config.store import Store
 from jairouter_cli.errors import JAIRouterError
 from jairouter_cli.gateway import gauges
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.gateway.pulse import note_pools
+from jairouter_cli.gateway.pulse import note_garbage, note_pools
 from jairouter_cli.observe import host
 from jairouter_cli.observe.board import BOARD_BYTES, Board, own_board
 from jairouter_cli.observe.collection import Metric, Reading, add_up, collect
-from jairouter_cli.observe.exposition import exposition
+from jairouter_cli.observe.exposition import exposition, labels_of
 from jairouter_cli.observe.families import ALIASES, FAMILIES, Family
 from jairouter_cli.observe.metrics import Metrics
 from jairouter_cli.state.boards import BoardFiles
@@ -54,40 +54,62 @@ class Observatory:
         self._gateway: Final = gateway
         self._store: Final = store
         self._boards: Final = boards
+        self._loads: Final = host.Loads()
         self.metrics: Final = metrics
 
     @property
     def families(self) -> Iterator[Family]:
         """The families that are shown, as the configuration has it."""
+        return self._families(with_aliases=self._gateway.table.config.monitoring.metrics.aliases)
+
+    def _families(self, *, with_aliases: bool) -> Iterator[Family]:
         settings = self._gateway.table.config.monitoring.metrics
-        for family in (*FAMILIES, *(ALIASES if settings.aliases else ())):
+        for family in (*FAMILIES, *(ALIASES if with_aliases else ())):
             if family.category in settings.enabled_categories and family.name not in settings.disabled:
                 yield family
 
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The labels that every series carries."""
+        config = self._gateway.table.config
+        return labels_of({**config.management.metrics.tags, **config.monitoring.metrics.custom_tags})
+
     async def collect(self) -> list[Metric]:
         """Return all metrics that have any series, as they are now."""
-        note_pools(self._gateway, self.metrics)
-        readings = await gauges.readings(self._gateway)
-        return await asyncio.to_thread(self._collect, readings)
+        return await self._collect(list(self.families))
 
-    async def exposition(self, accept: str) -> tuple[bytes, str]:
-        """Return them in Prometheus's format, and its media type."""
+    async def everything(self) -> tuple[list[Family], list[Metric]]:
+        """Return all families, those of upstream's documents too, and those metrics that have any series."""
+        if not self._gateway.table.config.monitoring.metrics.enabled:
+            return [], []
+        families = list(self._families(with_aliases=True))
+        return families, await self._collect(families)
+
+    async def exposition(self, accept: str, included: Collection[str] = ()) -> tuple[bytes, str]:
+        """Return them in Prometheus's format, and its media type; those only with one of the names, if any is given."""
         metrics = await self.collect()
-        settings = self._gateway.table.config.monitoring.metrics
-        return await asyncio.to_thread(exposition, metrics, settings.prefix, settings.custom_tags, accept)
+        prefix = self._gateway.table.config.monitoring.metrics.prefix
+        return await asyncio.to_thread(exposition, metrics, prefix, self.tags, accept, included)
 
-    def _collect(self, readings: list[Reading]) -> list[Metric]:
+    async def _collect(self, families: list[Family]) -> list[Metric]:
         if not self._gateway.table.config.monitoring.metrics.enabled:
             return []
+        note_pools(self._gateway, self.metrics)
+        note_garbage(self.metrics)
+        readings = await gauges.readings(self._gateway)
+        return await asyncio.to_thread(self._added_up, families, readings)
+
+    def _added_up(self, families: list[Family], readings: list[Reading]) -> list[Metric]:
         workers = host.names(worker.pid for worker in self._gateway.crew.workers())
         own = [
-            Reading("config_revision", (), self._revision()),
+            Reading("config_revision", (), self.revision()),
             Reading("metrics_errors", ("rows",), self.metrics.errors),
         ]
-        processes = host.readings({**workers, "parent": os.getppid()}, self._store.file.resolve().parent)
-        return collect(self.families, add_up(self._boards), [*readings, *own, *processes])
+        pids = {**workers, "parent": os.getppid()}
+        processes = [*host.readings(pids, self._store.file.resolve().parent)]
+        return collect(families, add_up(self._boards), [*readings, *own, *processes, *self._loads.readings(processes)])
 
-    def _revision(self) -> float:
+    def revision(self) -> int:
         """Return the number of the revision in force; 0 if it was not noted, or cannot be looked up."""
         try:
             last = self._store.history.last
