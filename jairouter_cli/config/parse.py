@@ -123,6 +123,14 @@ def member_of(kind: Any, key: str) -> tuple[tuple[str, ...], Any]:
     raise KeyError(*(spec.key for spec in _fields(kind)))
 
 
+def kind_of(struct: type[msgspec.Struct], key: str) -> Any:
+    """Return what kind of value a section's key has, whichever of its spellings it is; None if there is no such key."""
+    for spec in _fields(struct):
+        if squash(key) in {squash(name) for name in (spec.key, *spec.aliases) if "." not in name}:
+            return spec.kind
+    return None
+
+
 def unit_of(struct: type[msgspec.Struct], field: str) -> float:
     """Return the unit, in seconds, of a duration that is written as a plain number."""
     spec = next(spec for spec in _fields(struct) if spec.name == field)

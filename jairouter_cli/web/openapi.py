@@ -20,7 +20,7 @@ from litestar.response import Redirect
 from ruamel.yaml import YAML
 
 from jairouter_cli.errors import NotFound
-from jairouter_cli.web.actuator import ACTUATOR_JSON
+from jairouter_cli.web.actuator.conventions import ACTUATOR_JSON
 from jairouter_cli.web.endpoints import ENDPOINTS, Endpoint
 from jairouter_cli.web.errors import ENVELOPED
 from jairouter_cli.web.openapi_examples import MANAGEMENT, OPENAI, ORDERS, READING
