@@ -31,7 +31,9 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   └── RevisionCurrent
     ├── ServeError                  the server could not be started
     │   ├── StateFull
-    │   └── StateUnusable
+    │   ├── StateUnusable
+    │   ├── LogUnwritable
+    │   └── TracingUnusable
     ├── Unreachable                 no gateway answered
     ├── NotTakenOver                the file was edited, and a gateway goes on without the edit
     ├── Answered                    a gateway answered with an error
@@ -300,6 +302,21 @@ class StateUnusable(ServeError):
 
     exit_code = 2
     texts: ClassVar[Mapping[str, str]] = {"en": "state.url cannot be used: {problem}"}
+
+
+class LogUnwritable(ServeError):
+    """The file of the access log cannot be opened. Keywords: `file`, `reason`."""
+
+    exit_code = 2
+    texts: ClassVar[Mapping[str, str]] = {"en": "logging.access.file: {file} cannot be written: {reason}"}
+    default_hint = "make its folder, or let this user write to it; without logging.access.file lines go to stderr"
+
+
+class TracingUnusable(ServeError):
+    """What `tracing` asks for cannot be had. Keyword: `problem`."""
+
+    exit_code = 2
+    texts: ClassVar[Mapping[str, str]] = {"en": "tracing cannot be used: {problem}"}
 
 
 class Unreachable(JAIRouterError):

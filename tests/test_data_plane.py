@@ -146,7 +146,7 @@ def test_a_leaving_client_is_noticed_at_once(tmp_path: Path, interface: str, *, 
                 assert received.gone.wait(5)
                 took.append(time.monotonic() - left_at)
             assert sorted(took)[len(took) // 2] < 0.1
-            eventually(lambda: (tmp_path / "log").read_text().count(" 499, left after") == 7)
+            eventually(lambda: (tmp_path / "log").read_text().count(" chat m 499 left") == 7)
             details = served.get("/actuator/health").json()["components"]["modelRouter"]["details"]
             assert details["activeInstances"] == 2
 

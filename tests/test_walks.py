@@ -70,7 +70,7 @@ def test_failures_before_the_first_byte_go_to_the_next(tmp_path: Path, behave: o
         assert [response.json() for response in answers] == [{"ok": True}] * 10
         assert len(good.requests) == 10
         assert 3 <= len(bad.requests) <= 5  # three failures in a row, and it is left alone until somebody asks it
-        assert "WARNING chat m 200, ok after" in (tmp_path / "log").read_text()
+        assert "WARN chat m 200, ok after" in (tmp_path / "log").read_text()
 
 
 def test_the_backends_own_error_is_no_reason_to_try_another(tmp_path: Path) -> None:

@@ -62,4 +62,19 @@ class Completed(NamedTuple):
     method: str = "POST"
 
 
+class Handled(NamedTuple):
+    """A request to the gateway itself has been answered: management, health, pages.
+
+    `ended` is `ok`, `failed` or `left`.
+    """
+
+    client_ip: str
+    method: str
+    path: str
+    status: int
+    ended: str
+    duration_s: float
+    response_bytes: int
+
+
 Sink = Callable[[Completed], None]

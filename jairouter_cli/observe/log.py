@@ -1,9 +1,13 @@
-"""A line in the log for every call that did not go well, and for every instance that goes or comes back."""
+"""A line in the log for every call that did not go well, and for every instance that goes or comes back.
+
+That a call was refused, or left by its client, is told by the access log; here stands why an instance did not answer.
+"""
 
 import logging
 from typing import Final
 
 from jairouter_cli.observe.events import Completed
+from jairouter_cli.observe.lines import shown
 from jairouter_cli.routing.call import Target, Turn
 
 logger: Final = logging.getLogger("jairouter")
@@ -12,8 +16,9 @@ _SERVER_ERROR = 500
 
 
 def log_trouble(event: Completed) -> None:
-    """Log a call that failed, was cut off, left by its client, or took more than one attempt; say where and why."""
-    if event.ended == "ok" and len(event.attempts) == 1 and not event.fallback and event.status < _SERVER_ERROR:
+    """Log a call that failed, was cut off, or took more than one attempt; say where and why. At DEBUG, every call."""
+    level = _level(event)
+    if not logger.isEnabledFor(level):
         return
     told = [f"{a.instance}: {a.failure or a.status}" for a in event.attempts]
     told += [f"{instance} not tried: {why}" for instance, why in event.passed_over]
@@ -21,23 +26,23 @@ def log_trouble(event: Completed) -> None:
         told.append(f"waited {event.queued_s:.3f} s for a slot")
     if event.fallback:
         told.append(f"fallback: {event.fallback}")
-    tries = "; ".join(told)
-    line = "%s %s %s, %s after %.3f s, request %s (%s)"
-    values = (
+    logger.log(
+        level,
+        "%s %s %s, %s after %.3f s, request %s (%s)",
         event.call.service,
-        event.call.model,
+        shown(event.call.model or "-"),
         event.status,
         event.ended,
         event.duration_s,
         event.request_id,
-        tries,
+        "; ".join(told),
     )
+
+
+def _level(event: Completed) -> int:
     if event.ended == "truncated" or event.status >= _SERVER_ERROR:
-        logger.error(line, *values)
-    elif len(event.attempts) > 1 or event.fallback:
-        logger.warning(line, *values)
-    elif event.ended == "left":
-        logger.info(line, *values)
+        return logging.ERROR
+    return logging.WARNING if len(event.attempts) > 1 or event.fallback else logging.DEBUG
 
 
 def log_instance(target: Target, _: Turn, what: str) -> None:

@@ -6,19 +6,20 @@ records are guarded by a lock in the file, which dies with its holder, too. Linu
 """
 
 import hashlib
+import json
 import mmap
 import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from jairouter_cli.errors import StateFull
 from jairouter_cli.routing.record import Number, Numbers, Record
-from jairouter_cli.state.crew import CLEAR, EDIT, SLOT, Worker
+from jairouter_cli.state.crew import CLEAR, EDIT, LEVELS, SLOT, Worker, changed
 from jairouter_cli.state.file_lock import ByteLock, try_lock
 from jairouter_cli.state.mutex import HEAD_BYTES, common_lock
 
@@ -112,6 +113,7 @@ class SharedMemory:
 
     def __init__(self, folder: Path, workers: int) -> None:
         self._folder = folder
+        self._levels = folder / "levels.json"
         self._places = workers + _SPARE_PLACES
         self._body_bytes = len(Number) * _NUMBER_BYTES + _COLUMNS * self._places * _NUMBER_BYTES + _TEXT_BYTES
         self._record_bytes = _NAME_BYTES + self._body_bytes
@@ -167,6 +169,23 @@ class SharedMemory:
 
     def _try_lock(self, name: str) -> int | None:
         return try_lock(self._folder / f"{name}.lock")
+
+    # --- levels of the log ---
+
+    def levels(self) -> Mapping[str, str]:
+        """Return how much loggers were told to say while the server ran, by logger."""
+        try:
+            return json.loads(self._levels.read_text("utf-8"))  # type: ignore[no-any-return] # written below
+        except FileNotFoundError:
+            return {}
+
+    def set_level(self, name: str, level: str | None) -> None:
+        """Tell a logger how much to say, in all workers, or take it back. Workers that begin later go by it, too."""
+        with self._all:
+            written = self._levels.with_suffix(f".{self.worker}")
+            written.write_text(json.dumps(changed(self.levels(), name, level)), "utf-8")
+            written.replace(self._levels)
+        self._ring_all(LEVELS)
 
     def leads(self) -> bool:
         """Whether this worker is the one that does what one must do for all. It stays so until it ends."""

@@ -23,7 +23,9 @@ from jairouter_cli.gateway.pulse import keep_pulse
 from jairouter_cli.gateway.together import stay_in_touch
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
 from jairouter_cli.gateway.watcher import watch
+from jairouter_cli.observe.levels import Levels
 from jairouter_cli.observe.log import log_instance, log_trouble
+from jairouter_cli.observe.logs import Logs
 from jairouter_cli.observe.metrics import Metrics
 from jairouter_cli.routing.call import Target, Turn
 from jairouter_cli.routing.ledger import Ledger
@@ -47,6 +49,7 @@ from jairouter_cli.web.manage.services import service_routes
 from jairouter_cli.web.manage.versions import version_routes
 from jairouter_cli.web.models import model_routes
 from jairouter_cli.web.observatory import Boards, Observatory
+from jairouter_cli.web.observed import Observed
 from jairouter_cli.web.openai import OpenAI
 from jairouter_cli.web.openapi import openapi_config, page_routes
 from jairouter_cli.web.rsgi import RsgiApplication
@@ -57,12 +60,24 @@ if TYPE_CHECKING:
 
 logger: Final = logging.getLogger("jairouter")
 
+_FLUSH_S: Final = 2.0  # how long an end waits for lines that nobody takes
+
 
 def create_rsgi(file: Path, folder: Path | None = None, workers: int = 1) -> RsgiApplication:
     """Build the application of a worker for Granian's own interface. Raises `ConfigError`, `StoreError`."""
     litestar = create(file, folder, workers)
     openai: OpenAI = litestar.state.openai
-    return RsgiApplication(openai, litestar)
+    return RsgiApplication(openai, litestar, _observed(litestar))
+
+
+def create_asgi(file: Path, folder: Path | None = None, workers: int = 1) -> Observed:
+    """Build the application of a worker for ASGI. Raises `ConfigError`, `StoreError`."""
+    return _observed(create(file, folder, workers))
+
+
+def _observed(litestar: Litestar) -> Observed:
+    logs: Logs = litestar.state.logs
+    return Observed(litestar, litestar.state.gateway, logs.take_other)
 
 
 def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar:
@@ -87,20 +102,23 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
         log_instance(target, turn, what)
         metrics.turned(target, turn, what)
 
+    crew, logs = shared or Alone(), Logs(loaded.config.logging)
     gateway = Gateway(
         table=compile_table(loaded.config),
         upstream=Http1Upstream(loaded.config.webclient.connection_pool, loaded.config.webclient.ssl),
-        sinks=(log_trouble, metrics),
+        sinks=(log_trouble, logs.take, metrics),
         ledger=Ledger(shared, tell),
         probed=metrics.probed,
         worker=0 if shared is None else shared.worker,
         limits=limits,
-        crew=shared or Alone(),
+        crew=crew,
     )
+    levels = Levels(crew, loaded.config.logging.level)
+    gateway.followers += [lambda config: logs.use(config.logging), lambda config: levels.use(config.logging.level)]
     gateway.use(loaded.digest, loaded.written_at)
     gateway.followers.append(lambda config: metrics.follow(config.monitoring.metrics))
     metrics.follow(loaded.config.monitoring.metrics)
-    return application(gateway, store, Observatory(gateway, store, boards, metrics), shared)
+    return application(gateway, store, Observatory(gateway, store, boards, metrics), logs, levels, shared)
 
 
 def _share(folder: Path, workers: int) -> "SharedMemory":
@@ -116,12 +134,18 @@ def _share_levels(folder: Path) -> "SharedLevels":
 
 
 def application(
-    gateway: Gateway, store: Store, observatory: Observatory, shared: "SharedMemory | None" = None
+    gateway: Gateway,
+    store: Store,
+    observatory: Observatory,
+    logs: Logs,
+    levels: Levels,
+    shared: "SharedMemory | None" = None,
 ) -> Litestar:
     """Build the application over a gateway that follows a store."""
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        logs.start()
         edited = asyncio.Event()
         leads = _alone if shared is None else shared.leads
         work: list[Coroutine[Any, Any, None]] = [
@@ -130,7 +154,7 @@ def application(
             keep_pulse(gateway, observatory.metrics),
         ]
         if shared is not None:
-            work.append(stay_in_touch(shared, gateway, edited))
+            work.append(stay_in_touch(shared, gateway, edited, levels.follow))
         if (far := gateway.limits.far) is not None:
             work.append(far.run())
         tasks = [asyncio.create_task(one) for one in work]
@@ -147,6 +171,7 @@ def application(
         gateway.limits.close()
         if shared is not None:
             shared.close()
+        await asyncio.to_thread(logs.close, _FLUSH_S)
 
     openai, door = OpenAI(gateway), Door(gateway, store)
     return Litestar(
@@ -176,7 +201,7 @@ def application(
             ),
         ],
         lifespan=[lifespan],
-        state=State({"gateway": gateway, "openai": openai}),
+        state=State({"gateway": gateway, "openai": openai, "logs": logs, "levels": levels}),
         exception_handlers={
             Refused: answer_refusal,
             HTTPException: answer_http_exception,

@@ -17,6 +17,7 @@ from jairouter_cli.web import client_socket
 from jairouter_cli.web.body import Body
 from jairouter_cli.web.door import ClientLeft
 from jairouter_cli.web.endpoints import BY_PATH
+from jairouter_cli.web.observed import Observed
 from jairouter_cli.web.openai import OpenAI
 
 # How much of an answer goes out before the client is asked whether it keeps up.
@@ -29,9 +30,10 @@ _AT_ONCE_BYTES: Final = 1024 * 1024
 class RsgiApplication:
     """The whole application of a worker."""
 
-    def __init__(self, openai: OpenAI, litestar: Litestar) -> None:
+    def __init__(self, openai: OpenAI, litestar: Litestar, observed: Observed) -> None:
         self._openai = openai
         self._litestar = litestar
+        self._observed = observed
         self._end = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
 
@@ -60,7 +62,7 @@ class RsgiApplication:
             await self._openai.answer(endpoint, RsgiDoor(scope, proto))
         else:
             bridge = Bridge(scope, proto)
-            await self._litestar(bridge.scope, bridge.receive, bridge.send)
+            await self._observed(bridge.scope, bridge.receive, bridge.send)
 
 
 class RsgiDoor:

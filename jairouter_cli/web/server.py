@@ -13,10 +13,14 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 from granian.server import Server
 
+from jairouter_cli.config.monitoring import AccessLog
 from jairouter_cli.config.store import Loaded
+from jairouter_cli.errors import LogUnwritable
 from jairouter_cli.gateway.upstream.http1 import tls_context
+from jairouter_cli.observe.logs import dict_config
+from jairouter_cli.observe.writer import RotatedFile
 from jairouter_cli.state.redis import RedisLevels
-from jairouter_cli.web.app import create, create_rsgi
+from jairouter_cli.web.app import create_asgi, create_rsgi
 
 logger: Final = logging.getLogger("jairouter")
 
@@ -25,20 +29,10 @@ _CONNECTIONS: Final = 65535
 _BACKLOG: Final = 4096
 _DRAIN_S: Final = 30  # how long streams may go on after SIGTERM
 
-_LOGGING: Final[Mapping[str, Any]] = {
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
-    "loggers": {
-        "jairouter": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-        "_granian": {"handlers": ["stderr"], "propagate": False},
-    },
-}
-
-
 # What Granian's own interface lacks is mended with the help of /proc; elsewhere the application speaks ASGI.
 DEFAULT_INTERFACE: Final = Interfaces.RSGI if sys.platform == "linux" else Interfaces.ASGI
 
-_LOADERS: Final[Mapping[Interfaces, Any]] = {Interfaces.RSGI: create_rsgi, Interfaces.ASGI: create}
+_LOADERS: Final[Mapping[Interfaces, Any]] = {Interfaces.RSGI: create_rsgi, Interfaces.ASGI: create_asgi}
 
 
 def run(
@@ -48,6 +42,7 @@ def run(
     tls_context(loaded.config.webclient.ssl)  # so that what is wrong with it is said once, here
     if loaded.config.state.url is not None:
         RedisLevels(loaded.config.state, logger.warning)  # likewise
+    _try_access_log(loaded.config.logging.access)
     chosen = Interfaces(interface) if interface else DEFAULT_INTERFACE
     server = Server(
         "jairouter",
@@ -61,7 +56,7 @@ def run(
         backlog=_BACKLOG,
         backpressure=_CONNECTIONS,
         log_level=LogLevels.warning,
-        log_dictconfig=dict(_LOGGING),
+        log_dictconfig=dict_config(loaded.config.logging),
         respawn_failed_workers=True,
         workers_kill_timeout=_DRAIN_S,
     )
@@ -73,6 +68,14 @@ def run(
 
             shared = stack.enter_context(folder())
         server.serve(target_loader=partial(_load, chosen, loaded.file, shared, workers), wrap_loader=False)
+
+
+def _try_access_log(settings: AccessLog) -> None:
+    if settings.enabled and settings.file is not None:
+        try:
+            RotatedFile(Path(settings.file)).close()
+        except OSError as error:
+            raise LogUnwritable(file=settings.file, reason=error.strerror or str(error)) from None
 
 
 def _load(interface: Interfaces, file: Path, folder: Path | None, workers: int) -> Any:

@@ -1,0 +1,62 @@
+"""The application as ASGI, with a line in the access log for every request that Litestar answers itself.
+
+What the gateway forwards reports for itself, with more than can be seen from here.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from litestar import Litestar
+from litestar.types import Message, Receive, Send
+
+from jairouter_cli.gateway.dispatch import CLIENT_LEFT
+from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.observe.events import Handled
+from jairouter_cli.web.client_ip import client_ip
+from jairouter_cli.web.endpoints import BY_PATH
+
+_BUG: Final = 500  # nothing was answered
+_BAD_REQUEST: Final = 400
+
+
+class Observed:
+    """Litestar, and who is told of what it answers."""
+
+    def __init__(self, litestar: Litestar, gateway: Gateway, tell: Callable[[Handled], None]) -> None:
+        self._litestar = litestar
+        self._gateway = gateway
+        self._tell = tell
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Answer a request, and tell of it."""
+        if scope["type"] != "http" or scope["path"] in BY_PATH:
+            await self._litestar(scope, receive, send)
+            return
+        began, status, sent_bytes, ended = self._gateway.clock(), _BUG, 0, "failed"
+
+        async def note(message: Message) -> None:
+            nonlocal status, sent_bytes, ended
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                ended = "ok" if status < _BAD_REQUEST else "failed"
+            elif message["type"] == "http.response.body":
+                sent_bytes += len(message["body"])
+            await send(message)
+
+        try:
+            await self._litestar(scope, receive, note)
+        except asyncio.CancelledError:
+            status, ended = CLIENT_LEFT, "left"
+            raise
+        finally:
+            client, method, path = self._client(scope), scope["method"], scope["path"]
+            self._tell(Handled(client, method, path, status, ended, self._gateway.clock() - began, sent_bytes))
+
+    def _client(self, scope: Any) -> str:
+        peer = scope["client"][0] if scope["client"] else ""
+        trusted = self._gateway.table.config.server.trusted_proxies
+        if not trusted:
+            return peer
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        return client_ip(peer, headers, trusted)
