@@ -59,7 +59,7 @@ def test_it_is_whole(document: Any) -> None:
         assert operation["summary"], path
         assert operation["tags"], path
         (answered,) = (answer for code, answer in operation["responses"].items() if code.startswith("2"))
-        for content in answered["content"].values():
+        for content in answered.get("content", {}).values():  # 204 has none
             assert "example" in content or path.endswith("/audio/speech"), (method, path)
         if "requestBody" in operation:
             assert all("example" in content for content in operation["requestBody"]["content"].values()), path

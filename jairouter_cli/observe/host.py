@@ -41,6 +41,20 @@ def _process(name: str, pid: int) -> Iterator[Reading]:
         yield Reading("process_threads", (name,), sum(1 for _ in tasks.iterdir()))
 
 
+def memory_bytes() -> int:
+    """Return how much memory there is for this server: what its control group may have, or the host; 0 if unknown."""
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text("ascii").strip()
+        if limit.isdecimal():
+            return int(limit)
+    except OSError:
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return 0
+
+
 class Loads:
     """How busy processes and the host are: the share of all processors that was used between two looks.
 

@@ -183,7 +183,7 @@ def application(
                 route_handlers=model_routes(gateway),
                 guards=[not_too_often],
             ),
-            actuator_router(gateway, store, observatory),
+            actuator_router(gateway, store, observatory, levels),
             Router(
                 "/",
                 route_handlers=[

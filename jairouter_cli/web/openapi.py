@@ -20,7 +20,7 @@ from litestar.response import Redirect
 from ruamel.yaml import YAML
 
 from jairouter_cli.errors import NotFound
-from jairouter_cli.web.actuator.conventions import ACTUATOR_JSON
+from jairouter_cli.web import openapi_actuator
 from jairouter_cli.web.endpoints import ENDPOINTS, Endpoint
 from jairouter_cli.web.errors import ENVELOPED
 from jairouter_cli.web.openapi_examples import MANAGEMENT, OPENAI, ORDERS, READING
@@ -203,6 +203,9 @@ def _complete(method: str, path: str, operation: Schema) -> None:
         parameter["name"] = parameter["name"].replace("service_type", "serviceType")
         if parameter["name"] == "serviceType":
             parameter["example"] = "chat"
+    if path.startswith("/actuator"):
+        openapi_actuator.complete(method, path, operation)
+        return
     is_enveloped = path.startswith(ENVELOPED)
     example = MANAGEMENT.get((method, path)) or MANAGEMENT.get((method, _main(path))) if is_enveloped else None
     status = next(int(code) for code in operation["responses"] if code.startswith("2"))
@@ -219,9 +222,6 @@ def _complete(method: str, path: str, operation: Schema) -> None:
         if path in ORDERS:
             operation["requestBody"] = {"required": True, "content": _json({"type": "object"}, ORDERS[path])}
     operation["responses"] = {str(status): {"description": "OK", "content": answer}}
-    if path == "/actuator/health":
-        answer |= {ACTUATOR_JSON: answer["application/json"]}
-        operation["responses"]["503"] = {"description": "DOWN", "content": answer}
     operation["responses"] |= dict(_refusals(_statuses(method, path), enveloped=is_enveloped))
     if path.startswith("/api/monitoring") and method == "POST":  # a sentence, too
         operation["responses"]["400"]["content"] |= _plain("Missing 'level' parameter")

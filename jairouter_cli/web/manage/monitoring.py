@@ -34,7 +34,7 @@ ClientIp = Annotated[str, Parameter(query="clientIp")]
 
 def monitoring_routes(gateway: Gateway) -> list[Any]:
     """Return the routes."""
-    of = _Views(gateway)
+    of = Views(gateway)
 
     @get(f"{BASE}/instances", summary="Show every instance, its health and its numbers")
     async def instances() -> Node:
@@ -150,7 +150,7 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
     ]
 
 
-class _Views:
+class Views:
     """What is shown, and done, over the live state of a gateway."""
 
     def __init__(self, gateway: Gateway) -> None:
