@@ -93,17 +93,23 @@ class Catalogue:
     def _noted(self, families: Sequence[Family], prefix: str) -> Iterator[str]:
         """Note under which spellings each family is found; yield the names that are listed."""
         shown = {family.name: family for family in families if self._has_values(family)}
-        for family in shown.values():
-            meter, own = Meter(family), dotted(family, prefix)
+        for family in shown.values():  # first of all what each is called itself
+            own = dotted(family, prefix)
             yield own
-            for name in _spellings(family, own, prefix):
-                self._meters.setdefault(spelled(name), meter)
+            self._note(_spellings(own, full_name(family, prefix)), Meter(family))
+        for family in shown.values():
+            if not family.is_bare:
+                names = (f"{first}.{family.name}" for first in (_OURS, _MODEL_ROUTER))
+                self._note(_spellings(*names), Meter(family))
         for name, (of, fixed) in DOCUMENTED.items():
             if of in shown:
                 yield name
-                for first in (_OURS, _MODEL_ROUTER, prefix):
-                    rest = name.removeprefix(f"{_OURS}.").removeprefix(f"{_MODEL_ROUTER}.")
-                    self._meters.setdefault(spelled(first + rest), Meter(shown[of], fixed))
+                rest = name.removeprefix(f"{_OURS}.").removeprefix(f"{_MODEL_ROUTER}.")
+                self._note((f"{first}.{rest}" for first in (_OURS, _MODEL_ROUTER, prefix)), Meter(shown[of], fixed))
+
+    def _note(self, names: Iterable[str], meter: Meter) -> None:
+        for name in names:
+            self._meters.setdefault(spelled(name), meter)
 
     def _has_values(self, family: Family) -> bool:
         """Whether there is anything to tell: of what is counted there is, nothing counted yet is 0."""
@@ -141,10 +147,8 @@ class Catalogue:
                 yield labels, value
 
 
-def _spellings(family: Family, own: str, prefix: str) -> Iterator[str]:
-    yield own
-    full = full_name(family, prefix)
-    names = {full, own, *([] if family.is_bare else [f"{_OURS}.{family.name}", f"{_MODEL_ROUTER}.{family.name}"])}
+def _spellings(*names: str) -> Iterator[str]:
+    """Yield names with and without a counter's `total` and a unit."""
     for name in names:
         yield from (name, f"{name}_total")
         for unit in _UNITS:
