@@ -1,7 +1,8 @@
-"""What only a worker itself can tell of itself, noted from time to time: its event loop's lag, its pools."""
+"""What only a worker itself can tell of itself, noted from time to time: its loop's lag, its pools, what it lost."""
 
 import asyncio
 import gc
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from jairouter_cli.gateway.gateway import Gateway
@@ -12,7 +13,10 @@ _LOOK_S: Final = 0.5
 _AGE_S: Final = 60.0  # how long a largest value is "of late"
 
 
-async def keep_pulse(gateway: Gateway, metrics: Metrics) -> None:
+Losses = Callable[[], Mapping[str, int]]
+
+
+async def keep_pulse(gateway: Gateway, metrics: Metrics, losses: Losses) -> None:
     """Do so until cancelled."""
     lags = metrics.histogram(families.LOOP_LAGS, ())
     noted = aged = gateway.clock()
@@ -22,23 +26,20 @@ async def keep_pulse(gateway: Gateway, metrics: Metrics) -> None:
         now = gateway.clock()
         lags.observe(max(0.0, now - due))
         if now >= noted + gateway.table.config.monitoring.metrics.collection_interval_s:
-            note_pools(gateway, metrics)
-            note_garbage(metrics)
+            take_pulse(gateway, metrics, losses())
             noted = now
         if now >= aged + _AGE_S:
             metrics.age()
             aged = now
 
 
-def note_pools(gateway: Gateway, metrics: Metrics) -> None:
-    """Note how many connections there are."""
+def take_pulse(gateway: Gateway, metrics: Metrics, losses: Mapping[str, int]) -> None:
+    """Note how many connections there are, what was lost, and what the garbage collector has done."""
     for pool in gateway.upstream.pools():
         for state, number in zip(("active", "idle", "waiting", "max"), pool[1:], strict=True):
             metrics.put(families.POOLS, (pool.backend, state), number)
-
-
-def note_garbage(metrics: Metrics) -> None:
-    """Note what the garbage collector has done since this was noted before."""
+    for component, number in losses.items():
+        metrics.grow(families.LOSSES, (component,), number)
     for generation, numbers in enumerate(gc.get_stats()):
         for what, number in numbers.items():
             metrics.grow(families.GARBAGE, (str(generation), what), number)

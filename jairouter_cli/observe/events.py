@@ -65,7 +65,7 @@ class Completed(NamedTuple):
 class Handled(NamedTuple):
     """A request to the gateway itself has been answered: management, health, pages.
 
-    `ended` is `ok`, `failed` or `left`.
+    `ended` is `ok`, `failed` or `left`; `template` is that of the path, empty if nothing is there.
     """
 
     client_ip: str
@@ -75,6 +75,7 @@ class Handled(NamedTuple):
     ended: str
     duration_s: float
     response_bytes: int
+    template: str = ""
 
 
 Sink = Callable[[Completed], None]

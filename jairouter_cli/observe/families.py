@@ -91,6 +91,7 @@ FALLBACKS: Final = Record("fallbacks", ("service", "strategy"))
 LIMIT_EVENTS: Final = Record("limit_events", ("service", "algorithm", "result"))
 BREAKER_TURNS: Final = Record("breaker_turns", ("service", "instance", "turn"))
 PROBES: Final = Record("probes", ("service", "adapter", "instance"), BACKEND_S)
+LOSSES: Final = Record("losses", ("component",))
 LOOP_LAGS: Final = Record("loop_lags", (), SHORT_S)
 GARBAGE: Final = Record("garbage", ("generation", "what"))
 POOLS: Final = Record("pools", ("backend", "state"), is_gauge=True)
@@ -100,6 +101,7 @@ CUSTOM_TIMES: Final = Record("custom_times", ("name", "tags"), REQUEST_S)
 RECORDS: Final = (
     *(EXCHANGES, REQUEST_SIZES, RESPONSE_SIZES, CALLS, FIRST_TOKENS, TOKEN_GAPS, TOKENS, OVERHEADS, QUEUE_WAITS),
     *(
+        LOSSES,
         ENDINGS,
         RETRIES,
         FALLBACKS,
@@ -241,6 +243,7 @@ FAMILIES: Final = (
            _state("waiting")),
     Family("backend_connection_pool_max", _G, _INFRA, POOLS, _same("backend"),
            "Connections that there may be, of all workers.", _state("max")),
+    Family("metrics_errors", _C, _SYSTEM, LOSSES, _same("component"), "What could not be counted, logged or noted."),
     Family("http_server_requests_seconds", _H, _SYSTEM, EXCHANGES, _same("method", "uri", "status", outcome=_outcome),
            "All HTTP requests, by the template of their path."),
     Family("http_client_requests_seconds", _H, _SYSTEM, CALLS, {"client_name": _host, "outcome": _call_outcome,
@@ -270,7 +273,6 @@ FAMILIES: Final = (
     Family("workers", _G, _SYSTEM, None, {}, "Worker processes that live."),
     Family("workers_behind", _G, _SYSTEM, None, {}, "Workers that go by another configuration than this one."),
     Family("state_losses", _C, _INFRA, None, {}, "How often the common server of limits was lost."),
-    Family("metrics_errors", _C, _SYSTEM, None, _same("component"), "What could not be counted, logged or noted."),
     Family("process_cpu_seconds", _C, _SYSTEM, None, _same("worker"), "CPU time of a process."),
     Family("process_resident_memory_bytes", _G, _SYSTEM, None, _same("worker"), "Memory of a process."),
     Family("process_virtual_memory_bytes", _G, _SYSTEM, None, _same("worker"), "Address space of a process."),

@@ -12,12 +12,14 @@ from typing import Final
 from jairouter_cli.config.monitoring import Metrics as MetricSettings
 from jairouter_cli.observe import families
 from jairouter_cli.observe.board import Board
-from jairouter_cli.observe.events import LEFT, Attempt, Completed
+from jairouter_cli.observe.events import LEFT, Attempt, Completed, Handled
 from jairouter_cli.observe.families import Record
 from jairouter_cli.routing.admission import Unit
 from jairouter_cli.routing.call import Source, Target, Turn
 
 OTHER: Final = "other"
+NOT_FOUND: Final = "/**"  # Spring's template for what has none
+_UNCOUNTED: Final = ("/actuator", "/swagger-ui", NOT_FOUND)  # in upstream's own metrics (contract 8.2)
 _EXTRA_CELLS: Final = 4  # of a histogram, behind its buckets: see there
 _SERVER_ERROR: Final = 500
 _TOO_MANY_REQUESTS: Final = 429
@@ -116,7 +118,7 @@ class Metrics:
         self._cells[self.cell(record, labels)] = value
 
     def grow(self, record: Record, labels: tuple[str, ...], total: float) -> None:
-        """Add to a counter what a total of this worker's own has grown by."""
+        """Add to a counter what a total has grown by that this worker keeps elsewhere."""
         before = self._totals.get((record.name, labels), 0.0)
         self._totals[record.name, labels] = total
         self.add(record, labels, max(0.0, total - before))
@@ -214,7 +216,7 @@ class Metrics:
             if event.events > 1:
                 stream.gap.observe((event.duration_s - first_token_s) / (event.events - 1))
 
-    def turned(self, target: Target, turn: Turn, _: str) -> None:
+    def turned(self, target: Target, turn: Turn) -> None:
         """Count what became of an instance."""
         self.add(families.BREAKER_TURNS, (target.key[0].value, target.id, turn.value))
 
@@ -223,10 +225,13 @@ class Metrics:
         labels = (target.key[0].value, target.dialect.value, target.id)
         self.histogram(families.PROBES, labels).observe(duration_s)
 
-    def managed(self, service: str, method: str, template: str, status: int, duration_s: float) -> None:
-        """Count a request that is no work of a model's, by the template of its path."""
-        labels = (service, _method(method), template, str(status))
-        self.histogram(families.EXCHANGES, labels).observe(duration_s)
+    def handled(self, event: Handled) -> None:
+        """Count a request to the gateway itself, by the template of its path."""
+        if self.is_enabled:
+            template = event.template or NOT_FOUND
+            service = "" if template.startswith(_UNCOUNTED) else template.split("/")[1]
+            labels = (service, _method(event.method), template, str(event.status))
+            self.histogram(families.EXCHANGES, labels).observe(event.duration_s)
 
 
 def _result(attempt: Attempt) -> str:

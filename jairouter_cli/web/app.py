@@ -23,11 +23,6 @@ from jairouter_cli.gateway.pulse import keep_pulse
 from jairouter_cli.gateway.together import stay_in_touch
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
 from jairouter_cli.gateway.watcher import watch
-from jairouter_cli.observe.levels import Levels
-from jairouter_cli.observe.log import log_instance, log_trouble
-from jairouter_cli.observe.logs import Logs
-from jairouter_cli.observe.metrics import Metrics
-from jairouter_cli.routing.call import Target, Turn
 from jairouter_cli.routing.ledger import Ledger
 from jairouter_cli.routing.table import compile_table
 from jairouter_cli.state.crew import Alone
@@ -48,7 +43,8 @@ from jairouter_cli.web.manage.monitoring import monitoring_routes
 from jairouter_cli.web.manage.services import service_routes
 from jairouter_cli.web.manage.versions import version_routes
 from jairouter_cli.web.models import model_routes
-from jairouter_cli.web.observatory import Boards, Observatory
+from jairouter_cli.web.observation import Observation
+from jairouter_cli.web.observatory import Observatory
 from jairouter_cli.web.observed import Observed
 from jairouter_cli.web.openai import OpenAI
 from jairouter_cli.web.openapi import openapi_config, page_routes
@@ -59,8 +55,6 @@ if TYPE_CHECKING:
     from jairouter_cli.state.shared_levels import SharedLevels
 
 logger: Final = logging.getLogger("jairouter")
-
-_FLUSH_S: Final = 2.0  # how long an end waits for lines that nobody takes
 
 
 def create_rsgi(file: Path, folder: Path | None = None, workers: int = 1) -> RsgiApplication:
@@ -76,8 +70,8 @@ def create_asgi(file: Path, folder: Path | None = None, workers: int = 1) -> Obs
 
 
 def _observed(litestar: Litestar) -> Observed:
-    logs: Logs = litestar.state.logs
-    return Observed(litestar, litestar.state.gateway, logs.take_other)
+    watching: Observation = litestar.state.watching
+    return Observed(litestar, litestar.state.gateway, watching.handled)
 
 
 def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar:
@@ -95,30 +89,21 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
         shared,
         None if state.url is None else RedisLevels(state, logger.warning),
     )
-    boards = Boards(folder, shared)
-    metrics = Metrics(boards.own, loaded.config.monitoring.metrics.max_series)
-
-    def tell(target: Target, turn: Turn, what: str) -> None:
-        log_instance(target, turn, what)
-        metrics.turned(target, turn, what)
-
-    crew, logs = shared or Alone(), Logs(loaded.config.logging)
+    crew = shared or Alone()
+    watching = Observation(loaded.config, crew, folder, shared)
     gateway = Gateway(
         table=compile_table(loaded.config),
         upstream=Http1Upstream(loaded.config.webclient.connection_pool, loaded.config.webclient.ssl),
-        sinks=(log_trouble, logs.take, metrics),
-        ledger=Ledger(shared, tell),
-        probed=metrics.probed,
+        sinks=watching.sinks,
+        ledger=Ledger(shared, watching.turned),
+        probed=watching.metrics.probed,
         worker=0 if shared is None else shared.worker,
         limits=limits,
         crew=crew,
     )
-    levels = Levels(crew, loaded.config.logging.level)
-    gateway.followers += [lambda config: logs.use(config.logging), lambda config: levels.use(config.logging.level)]
+    gateway.followers.append(watching.follow)
     gateway.use(loaded.digest, loaded.written_at)
-    gateway.followers.append(lambda config: metrics.follow(config.monitoring.metrics))
-    metrics.follow(loaded.config.monitoring.metrics)
-    return application(gateway, store, Observatory(gateway, store, boards, metrics), logs, levels, shared)
+    return application(gateway, store, watching, shared)
 
 
 def _share(folder: Path, workers: int) -> "SharedMemory":
@@ -134,27 +119,22 @@ def _share_levels(folder: Path) -> "SharedLevels":
 
 
 def application(
-    gateway: Gateway,
-    store: Store,
-    observatory: Observatory,
-    logs: Logs,
-    levels: Levels,
-    shared: "SharedMemory | None" = None,
+    gateway: Gateway, store: Store, watching: Observation, shared: "SharedMemory | None" = None
 ) -> Litestar:
     """Build the application over a gateway that follows a store."""
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        logs.start()
+        watching.start()
         edited = asyncio.Event()
         leads = _alone if shared is None else shared.leads
         work: list[Coroutine[Any, Any, None]] = [
             watch(gateway, store, leads, edited),
             probe_all(gateway, Random(), leads),
-            keep_pulse(gateway, observatory.metrics),
+            keep_pulse(gateway, watching.metrics, watching.losses),
         ]
         if shared is not None:
-            work.append(stay_in_touch(shared, gateway, edited, levels.follow))
+            work.append(stay_in_touch(shared, gateway, edited, watching.levels.follow))
         if (far := gateway.limits.far) is not None:
             work.append(far.run())
         tasks = [asyncio.create_task(one) for one in work]
@@ -171,9 +151,9 @@ def application(
         gateway.limits.close()
         if shared is not None:
             shared.close()
-        await asyncio.to_thread(logs.close, _FLUSH_S)
+        await asyncio.to_thread(watching.close)
 
-    openai, door = OpenAI(gateway), Door(gateway, store)
+    openai, door, observatory = OpenAI(gateway), Door(gateway, store), Observatory(gateway, store, watching)
     return Litestar(
         route_handlers=[
             *endpoint_routes(openai),
@@ -183,7 +163,7 @@ def application(
                 route_handlers=model_routes(gateway),
                 guards=[not_too_often],
             ),
-            actuator_router(gateway, store, observatory, levels),
+            actuator_router(gateway, store, observatory, watching.levels),
             Router(
                 "/",
                 route_handlers=[
@@ -201,7 +181,7 @@ def application(
             ),
         ],
         lifespan=[lifespan],
-        state=State({"gateway": gateway, "openai": openai, "logs": logs, "levels": levels}),
+        state=State({"gateway": gateway, "openai": openai, "watching": watching}),
         exception_handlers={
             Refused: answer_refusal,
             HTTPException: answer_http_exception,

@@ -3,59 +3,28 @@
 import asyncio
 import os
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from jairouter_cli.config.store import Store
 from jairouter_cli.errors import JAIRouterError
 from jairouter_cli.gateway import gauges
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.gateway.pulse import note_garbage, note_pools
+from jairouter_cli.gateway.pulse import take_pulse
 from jairouter_cli.observe import host
-from jairouter_cli.observe.board import BOARD_BYTES, Board, own_board
 from jairouter_cli.observe.collection import Metric, Reading, add_up, collect
 from jairouter_cli.observe.exposition import exposition, labels_of
 from jairouter_cli.observe.families import ALIASES, FAMILIES, Family
-from jairouter_cli.observe.metrics import Metrics
-from jairouter_cli.state.boards import BoardFiles
-
-if TYPE_CHECKING:
-    from jairouter_cli.state.shared import SharedMemory
-
-
-class Boards:
-    """The boards of all workers; that of this one is `own`."""
-
-    def __init__(self, folder: Path | None, shared: "SharedMemory | None") -> None:
-        self._shared: Final = shared
-        self._files = (
-            None if folder is None else BoardFiles(folder, 0 if shared is None else shared.worker, BOARD_BYTES)
-        )
-        self.own: Final = own_board() if self._files is None else Board(self._files.own)
-        self._others: dict[int, Board] = {}
-
-    def __iter__(self) -> Iterator[tuple[Board, bool]]:
-        """Yield every board, and whether its worker lives."""
-        yield self.own, True
-        if self._files is None or self._shared is None:
-            return
-        living = set(self._shared.living())
-        for place, memory in self._files.others().items():
-            board = self._others.get(place)
-            if board is None:
-                board = self._others[place] = Board(memory)
-            yield board, place in living
+from jairouter_cli.web.observation import Observation
 
 
 class Observatory:
     """What can be asked for metrics."""
 
-    def __init__(self, gateway: Gateway, store: Store, boards: Boards, metrics: Metrics) -> None:
+    def __init__(self, gateway: Gateway, store: Store, watching: Observation) -> None:
         self._gateway: Final = gateway
         self._store: Final = store
-        self._boards: Final = boards
+        self._watching: Final = watching
         self._loads: Final = host.Loads()
-        self.metrics: Final = metrics
 
     @property
     def families(self) -> Iterator[Family]:
@@ -94,20 +63,16 @@ class Observatory:
     async def _collect(self, families: list[Family]) -> list[Metric]:
         if not self._gateway.table.config.monitoring.metrics.enabled:
             return []
-        note_pools(self._gateway, self.metrics)
-        note_garbage(self.metrics)
+        take_pulse(self._gateway, self._watching.metrics, self._watching.losses())
         readings = await gauges.readings(self._gateway)
         return await asyncio.to_thread(self._added_up, families, readings)
 
     def _added_up(self, families: list[Family], readings: list[Reading]) -> list[Metric]:
         workers = host.names(worker.pid for worker in self._gateway.crew.workers())
-        own = [
-            Reading("config_revision", (), self.revision()),
-            Reading("metrics_errors", ("rows",), self.metrics.errors),
-        ]
         pids = {**workers, "parent": os.getppid()}
         processes = [*host.readings(pids, self._store.file.resolve().parent)]
-        return collect(families, add_up(self._boards), [*readings, *own, *processes, *self._loads.readings(processes)])
+        own = [Reading("config_revision", (), self.revision()), *processes, *self._loads.readings(processes)]
+        return collect(families, add_up(self._watching.boards), [*readings, *own])
 
     def revision(self) -> int:
         """Return the number of the revision in force; 0 if it was not noted, or cannot be looked up."""

@@ -51,7 +51,8 @@ class Observed:
             raise
         finally:
             client, method, path = self._client(scope), scope["method"], scope["path"]
-            self._tell(Handled(client, method, path, status, ended, self._gateway.clock() - began, sent_bytes))
+            lasted_s, template = self._gateway.clock() - began, scope.get("path_template", "")
+            self._tell(Handled(client, method, path, status, ended, lasted_s, sent_bytes, template))
 
     def _client(self, scope: Any) -> str:
         peer = scope["client"][0] if scope["client"] else ""

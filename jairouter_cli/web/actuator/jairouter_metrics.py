@@ -50,15 +50,17 @@ def jairouter_metrics_routes(gateway: Gateway, observatory: Observatory) -> list
 def _reading(gateway: Gateway, observatory: Observatory) -> list[Any]:
     of, guards = Views(gateway), [counting_only]
 
-    async def values(name: str) -> list[Value]:
+    async def values(name: str, *labels: str) -> list[Value]:
+        """Return all that a metric has, or what it has under some labels."""
         _, metrics = await observatory.everything()
-        return [value for metric in metrics if metric.family.name == name for value in metric.series.values()]
+        series = [one for metric in metrics if metric.family.name == name for one in metric.series.items()]
+        return [value for its, value in series if not labels or its == labels]
 
     async def processing() -> Node:
-        counted = await values("http_server_requests_seconds")
+        counted, lost = await values("http_server_requests_seconds"), await values("metrics_errors", "metrics")
         return {
             "processedCount": int(sum(one.count for one in counted if isinstance(one, Distribution))),
-            "droppedCount": observatory.metrics.errors,
+            "droppedCount": int(sum(one for one in lost if not isinstance(one, Distribution))),
             "queueSize": 0,
             "circuitBreakerState": of.breaker_stats()["state"],
         }

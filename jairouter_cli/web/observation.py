@@ -1,0 +1,64 @@
+"""Everything that watches one worker, put together: its log, and what it counts."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from jairouter_cli.config.model import Config
+from jairouter_cli.observe.events import Completed, Handled
+from jairouter_cli.observe.levels import Levels
+from jairouter_cli.observe.log import log_instance, log_trouble
+from jairouter_cli.observe.logs import Logs
+from jairouter_cli.observe.metrics import Metrics
+from jairouter_cli.routing.call import Target, Turn
+from jairouter_cli.state.crew import Crew
+from jairouter_cli.web.boards import Boards
+
+if TYPE_CHECKING:
+    from jairouter_cli.state.shared import SharedMemory
+
+_FLUSH_S: Final = 2.0  # how long an end waits for lines that nobody takes
+
+
+class Observation:
+    """What watches a worker. Raises `OSError` if the file of the access log cannot be opened."""
+
+    def __init__(self, config: Config, crew: Crew, folder: Path | None, shared: "SharedMemory | None") -> None:
+        self.logs: Final = Logs(config.logging)
+        self.levels: Final = Levels(crew, config.logging.level)
+        self.boards: Final = Boards(folder, shared)
+        self.metrics: Final = Metrics(self.boards.own)
+        self.metrics.follow(config.monitoring.metrics)
+
+    @property
+    def sinks(self) -> tuple[Callable[[Completed], None], ...]:
+        """Those that are told of every call."""
+        return log_trouble, self.logs.take, self.metrics
+
+    def handled(self, event: Handled) -> None:
+        """Take in that the gateway itself has answered a request."""
+        self.logs.take_other(event)
+        self.metrics.handled(event)
+
+    def turned(self, target: Target, turn: Turn, what: str) -> None:
+        """Take in what became of an instance."""
+        log_instance(target, turn, what)
+        self.metrics.turned(target, turn)
+
+    def losses(self) -> Mapping[str, int]:
+        """Return what this worker could not keep, by what it should have been kept in."""
+        return {"metrics": self.metrics.errors, "log": self.logs.dropped}
+
+    def follow(self, config: Config) -> None:
+        """Go by a configuration."""
+        self.logs.use(config.logging)
+        self.levels.use(config.logging.level)
+        self.metrics.follow(config.monitoring.metrics)
+
+    def start(self) -> None:
+        """Begin, once the worker's loop runs."""
+        self.logs.start()
+
+    def close(self) -> None:
+        """Write what waits to be written. It takes a while: not for the event loop."""
+        self.logs.close(_FLUSH_S)
