@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 
+from jairouter_cli.config.document import Document
+from jairouter_cli.config.management import Management
+from jairouter_cli.config.parse import parse
 from jairouter_cli.web.actuator.meters import DOCUMENTED
 from tests.backend import Backend, answer, backend
 from tests.process import Served, config, eventually, serving
 
+ROOT = Path(__file__).parent.parent
 V3 = "application/vnd.spring-boot.actuator.v3+json"
 V2 = "application/vnd.spring-boot.actuator.v2+json"
 TOKEN = "marker-of-the-admin"
@@ -66,6 +71,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, behind: Backend) -> Iterato
     with serving("--config", str(file), env=environ) as one:
         for _ in range(3):
             assert one.post("/v1/chat/completions", json=CHAT).status_code == 200
+        eventually(lambda: one.get("/actuator/info").json()["config"], 20)  # the revision has been noted
         yield one
 
 
@@ -297,22 +303,23 @@ def numbers(served: Served, name: str, *tags: str) -> dict[str, float]:
 
 def test_a_metric(served: Served, behind: Backend) -> None:
     """Counters, histograms of times and sizes, gauges; tags narrow down, and are left out then."""
-    node = actuator(served, "/metrics/jairouter.requests.total")
+    chat = {"tag": "service:chat"}
+    node = actuator(served, "/metrics/jairouter.requests.total", params=chat)
     assert node["measurements"] == [{"statistic": "COUNT", "value": 3.0}]
-    common = [{"tag": "a_b", "values": ["c"]}, {"tag": "application", "values": ["jairouter"]}]
     assert node["availableTags"] == [
-        *common,
+        {"tag": "a_b", "values": ["c"]},
+        {"tag": "application", "values": ["jairouter"]},
         {"tag": "method", "values": ["POST"]},
-        {"tag": "service", "values": ["chat"]},
         {"tag": "status", "values": ["200"]},
         {"tag": "version", "values": ["1"]},
     ]
-    narrow = actuator(
-        served, "/metrics/jairouter_requests_total", params={"tag": ["service:chat", "application:jairouter"]}
-    )
+    two = {"tag": ["service:chat", "application:jairouter"]}
+    narrow = actuator(served, "/metrics/jairouter_requests_total", params=two)
     assert narrow["measurements"] == node["measurements"]
     assert [one["tag"] for one in narrow["availableTags"]] == ["a_b", "method", "status", "version"]
-    duration = actuator(served, "/metrics/jairouter.request.duration")
+    every = actuator(served, "/metrics/jairouter.requests.total")
+    assert {"tag": "service", "values": ["chat", "v1"]} in every["availableTags"], "the list of models was asked for"
+    duration = actuator(served, "/metrics/jairouter.request.duration", params=chat)
     assert (duration["baseUnit"], [one["statistic"] for one in duration["measurements"]]) == (
         "seconds",
         ["COUNT", "TOTAL_TIME", "MAX"],
@@ -438,6 +445,20 @@ def test_no_secret_is_told(served: Served) -> None:
     assert actuator(served, "/env/MARKED")["property"]["value"] == "******"
 
 
+def test_a_bad_edit_tells_no_secret_either(tmp_path: Path, behind: Backend) -> None:
+    """While the file cannot be used, what is in force is shown, as that; what stands in the file is not."""
+    file = config(tmp_path, text(behind.url, SHOWN))
+    with serving("--config", str(file), env={"MARKED": "marker-of-the-environment"}) as one:
+        file.write_text(text(behind.url, SHOWN).replace("locale: en", "locale: marker") + "  [")
+        eventually(lambda: "error" in one.get("/actuator/health/config").json().get("details", {}))
+        env = actuator(one, "/env")
+        assert env["propertySources"][2]["name"].endswith("it was edited since")
+        assert actuator(one, "/env/server.locale")["property"]["value"] == "en"
+        assert actuator(one, "/configprops/server")["contexts"]["application"]["beans"]["server"]["inputs"] == {}
+        for path in ("/env", "/configprops"):
+            assert "marker" not in one.get(f"/actuator{path}", headers=OPERATOR).text
+
+
 def test_values_are_masked_by_default(tmp_path: Path, behind: Backend) -> None:
     """All of them, as in Spring; the keys are not."""
     with serving("--config", str(config(tmp_path, text(behind.url))), env={"MARKED": "k"}) as one:
@@ -454,6 +475,18 @@ def test_the_configuration_is_for_operators(served: Served, path: str) -> None:
     """As the management API is."""
     assert served.get(f"/actuator{path}").status_code == 401
     assert served.get(f"/actuator{path}", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
+
+
+def test_the_defaults_in_the_documents_are_the_programs() -> None:
+    """The settings on the page are what holds without them."""
+    section = (ROOT / "docs" / "observability.md").read_text("utf-8").split("## Actuator")[1].split("\n## ")[0]
+    (shown,) = re.findall(r"^```yaml\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    parsed = parse(Document.load(shown, "the page"))
+    assert parsed.notices == ()
+    read = parsed.config.management
+    loggers = msgspec.structs.replace(read.endpoint.loggers, access=None)
+    endpoint = msgspec.structs.replace(read.endpoint, loggers=loggers)
+    assert msgspec.structs.replace(read, endpoint=endpoint) == Management()
 
 
 # --- what Spring Boot Admin asks ---

@@ -3,7 +3,6 @@
 import os
 import platform
 import shutil
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -65,11 +64,10 @@ class Loads:
         self._before: dict[str, tuple[float, float]] = {}
         self._last: dict[str, float] = {}
 
-    def readings(self, of_processes: Iterable[Reading], now: float | None = None) -> Iterator[Reading]:
+    def readings(self, of_processes: Iterable[Reading], now: float, processors: int | None = None) -> Iterator[Reading]:
         """Yield them, and how long each process has run; `now` is Unix time."""
-        now = time.time() if now is None else now
         known = {(reading.name, reading.labels): reading.value for reading in of_processes}
-        processors = os.cpu_count() or 1
+        processors = processors or os.cpu_count() or 1
         for (name, labels), began in known.items():
             used_s = known.get(("process_cpu_seconds", labels))
             if name != "process_start_time_seconds" or used_s is None:

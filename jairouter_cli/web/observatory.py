@@ -71,7 +71,11 @@ class Observatory:
         workers = host.names(worker.pid for worker in self._gateway.crew.workers())
         pids = {**workers, "parent": os.getppid()}
         processes = [*host.readings(pids, self._store.file.resolve().parent)]
-        own = [Reading("config_revision", (), self.revision()), *processes, *self._loads.readings(processes)]
+        own = [
+            Reading("config_revision", (), self.revision()),
+            *processes,
+            *self._loads.readings(processes, self._gateway.wall_clock()),
+        ]
         return collect(families, add_up(self._watching.boards), [*readings, *own])
 
     def revision(self) -> int:

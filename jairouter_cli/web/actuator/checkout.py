@@ -16,7 +16,7 @@ Node = dict[str, Any]
 
 def git_node() -> Node | None:
     """Return branch and commit, as far as they are known; None where nothing is."""
-    return _noted_by_pip() or _of_checkout(Path(jairouter_cli.__file__).parent.parent)
+    return _noted_by_pip() or of_checkout(Path(jairouter_cli.__file__).parent.parent)
 
 
 def _noted_by_pip() -> Node | None:
@@ -29,7 +29,7 @@ def _noted_by_pip() -> Node | None:
     return {**branch, "commit": {"id": found["commit_id"]}}
 
 
-def _of_checkout(folder: Path) -> Node | None:
+def of_checkout(folder: Path) -> Node | None:
     """Return what a folder's `.git` says, which in a worktree names another folder."""
     try:
         git = folder / ".git"

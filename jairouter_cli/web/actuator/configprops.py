@@ -16,8 +16,9 @@ from jairouter_cli.config.spelling import camel, find_key
 from jairouter_cli.config.store import Store
 from jairouter_cli.config.view import plain
 from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.web.actuator.command_line import command_line
 from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answer, nothing, shows
-from jairouter_cli.web.actuator.env import Mask, Origins, command_line
+from jairouter_cli.web.actuator.env import Mask, Origins
 from jairouter_cli.web.guard import operators_only
 
 SECTIONS: Final = (

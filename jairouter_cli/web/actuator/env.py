@@ -7,7 +7,7 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, NamedTuple
 
 from litestar import Response, get
@@ -31,13 +31,12 @@ from jairouter_cli.config.token import admin_token
 from jairouter_cli.config.view import as_yaml
 from jairouter_cli.errors import JAIRouterError
 from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.web.actuator.command_line import command_line
 from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answer, bad_parameter, nothing, shows
 from jairouter_cli.web.guard import operators_only
 
 Pattern = Annotated[str, Parameter(query="pattern", description="Only keys in which this regular expression is found.")]
 
-_OVERRIDES: Final[Mapping[str, str]] = {"host": "server.host", "port": "server.port", "workers": "server.workers"}
-_FLAGS: Final = frozenset({"json", "demo"})
 _OURS: Final = "JAIROUTER_"
 _PLACEHOLDER: Final = re.compile(r"\$\{\s*([^}:\s]+)")
 _PROFILES: Final[Mapping[str, list[str]]] = {"activeProfiles": [], "defaultProfiles": ["default"]}
@@ -160,23 +159,6 @@ def env_routes(gateway: Gateway, store: Store) -> list[Any]:
 def _shown(source: Source, one: Property, mask: Mask) -> Node:
     origin = {"origin": f"{source.file}:{one.line}"} if source.file and one.line else {}
     return {"value": mask(one), **origin}
-
-
-def command_line(arguments: Iterable[str]) -> dict[str, str]:
-    """Return what the options of `serve` say, by the keys that they stand over, or by their own names."""
-    found: dict[str, str] = {}
-    pending = ""
-    for argument in arguments:
-        if argument.startswith("-") and argument.strip("-"):
-            name, equals, value = argument.lstrip("-").partition("=")
-            name = "config" if name == "c" else name
-            pending = "" if equals or name in _FLAGS else name
-            if equals or name in _FLAGS:
-                found[_OVERRIDES.get(name, name)] = value or "true"
-        elif pending:
-            found[_OVERRIDES.get(pending, pending)] = argument
-            pending = ""
-    return found
 
 
 def _find(properties: Sequence[Property], key: str) -> Property | None:

@@ -22,9 +22,7 @@ def info_routes(gateway: Gateway, observatory: Observatory) -> list[Any]:
         """The program, what it was built from if that is known, its workers, and the revision in force."""
         pids = [worker.pid for worker in gateway.crew.workers()]
         revision = await asyncio.to_thread(observatory.revision)
-        config: Node = {"digest": gateway.digest}
-        if revision:
-            config["revision"] = revision
+        config = {"revision": revision} if revision else {}
         return answer(request, {**fixed, "workers": {"count": len(pids), "pids": pids}, "config": config})
 
     return [info]
