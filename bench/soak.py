@@ -1,10 +1,13 @@
 """Runs ten thousand streams, many cut by the backend or left by the client, and looks for anything left over.
 
-Connections, leases and memory must be back where they were. Exits with 1 if they are not.
+Connections, leases and memory must be back where they were. Exits with 1 if they are not. With `--reloads N` it edits
+the configuration of a gateway with two workers every second, N times, while clients ask as fast as they can: none of
+their requests may fail, and every edit must be in force in both workers when it is answered.
 """
 
 import argparse
 import asyncio
+import contextlib
 import json
 import random
 import socket
@@ -109,20 +112,40 @@ async def client(port: int, rng: random.Random, outcomes: Counter[str]) -> None:
 class Gateway:
     """The gateway's process, seen from outside."""
 
-    def __init__(self, folder: Path, backend: int) -> None:
+    def __init__(self, folder: Path, backend: int, *options: str) -> None:
         config = folder / "jairouter.yaml"
         config.write_text(
             f"model: {{services: {{chat: {{instances: [{{name: m, base-url: 'http://127.0.0.1:{backend}'}}]}}}}}}\n"
         )
-        command = [sys.executable, "-m", "jairouter_cli", "serve", "--config", str(config), "--port", "0", "--json"]
+        command = [
+            sys.executable,
+            "-m",
+            "jairouter_cli",
+            "serve",
+            "--config",
+            str(config),
+            "--port",
+            "0",
+            "--json",
+            *options,
+        ]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         text = ""
         while not text.endswith("\n}\n"):
             text += self.process.stdout.readline() if self.process.stdout else ""
         self.url: str = json.loads(text)["url"]
-        time.sleep(2)
+        while not self.is_up(options.count("2") + 1):
+            time.sleep(0.1)
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         self.worker = int(children[-1])
+
+    def is_up(self, workers: int) -> bool:
+        """Whether so many workers answer."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/config/store/status") as answer:
+                return len(json.load(answer)["data"]["workers"]) == workers
+        except OSError:
+            return False
 
     def look(self) -> dict[str, float]:
         """Return what could be left over."""
@@ -176,13 +199,81 @@ async def soak(count: int, seed: int) -> int:
     return 0 if is_clean and is_true and gateway.process.returncode == 0 else 1
 
 
+CHAT = b'{"model":"m","messages":[]}'
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+ASKING = 16
+
+
+async def answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Be a backend that answers `{}`."""
+    with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next((line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), b":0")
+            await reader.readexactly(int(length.split(b":")[1]))
+            writer.write(ANSWER)
+    writer.close()
+
+
+async def ask_until(over: asyncio.Event, port: int, statuses: Counter[str]) -> None:
+    """Send one request after the other over a connection that is kept."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    while not over.is_set():
+        try:
+            writer.write(REQUEST % (len(CHAT), CHAT))
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+            await reader.readexactly(int(length.split(b":")[1]))
+            statuses[head.split()[1].decode()] += 1
+        except (asyncio.IncompleteReadError, OSError) as error:
+            statuses[type(error).__name__] += 1
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.close()
+
+
+def edit(url: str, number: int) -> tuple[bool, float]:
+    """Change the service; return whether the answer says that it is in force everywhere, and how long it took."""
+    body = json.dumps({"maxRetries": number % 5, "loadBalance": {"type": ("random", "round-robin")[number % 2]}})
+    request = urllib.request.Request(f"{url}/api/config/type/services/chat", body.encode(), method="PUT")
+    begin = time.monotonic()
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)["data"]["inForce"], time.monotonic() - begin
+
+
+async def reload(times: int) -> int:
+    """Edit the configuration every second under load; return the exit code."""
+    server = await asyncio.start_server(answer_all, "127.0.0.1", 0)
+    with tempfile.TemporaryDirectory(prefix="jairouter-soak-") as folder:
+        port = server.sockets[0].getsockname()[1]
+        gateway = await asyncio.to_thread(Gateway, Path(folder), port, "--workers", "2")
+        over, statuses, edits = asyncio.Event(), Counter[str](), list[tuple[bool, float]]()
+        try:
+            place = int(gateway.url.rpartition(":")[2])
+            clients = [asyncio.create_task(ask_until(over, place, statuses)) for _ in range(ASKING)]
+            for number in range(times):
+                edits.append(await asyncio.to_thread(edit, gateway.url, number))
+                await asyncio.sleep(max(0.0, 1 - edits[-1][1]))
+            over.set()
+            await asyncio.gather(*clients)
+        finally:
+            gateway.process.terminate()
+            await asyncio.to_thread(gateway.process.wait)
+    server.close()
+    slowest = max(took for _, took in edits)
+    in_force = sum(is_in_force for is_in_force, _ in edits)
+    print(f"{times} edits, {in_force} in force everywhere when answered, the slowest after {slowest * 1000:.0f} ms")
+    print(f"requests meanwhile, by status: {dict(statuses)}")
+    return 0 if set(statuses) == {"200"} and in_force == times and gateway.process.returncode == 0 else 1
+
+
 def main() -> None:
     """Read the options and run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--reloads", type=int, help="edit the configuration so often, once a second, under load")
     options = parser.parse_args()
-    sys.exit(uvloop.run(soak(options.streams, options.seed)))
+    sys.exit(uvloop.run(reload(options.reloads) if options.reloads else soak(options.streams, options.seed)))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   ├── ConfigLocked
     │   ├── ConfigExists
     │   ├── ForeignUnreadable
-    │   └── RevisionsUnreadable
+    │   ├── RevisionsUnreadable
+    │   └── RevisionsUnwritable
     ├── EditError                   an edit does not fit the configuration it was made for
     │   ├── EditImpossible
     │   ├── EditRefused
@@ -193,6 +194,13 @@ class RevisionsUnreadable(StoreError):
 
     texts: ClassVar[Mapping[str, str]] = {"en": "cannot read the revision {file}: {reason}"}
     default_hint = "remove that file if it was spoilt"
+
+
+class RevisionsUnwritable(StoreError):
+    """The revision that an edit begins from cannot be kept, so the edit was not made."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "cannot keep revisions in {file}: {reason}; nothing was changed"}
+    default_hint = "it has to be a folder in which whoever edits the configuration may write, with space left"
 
 
 class EditError(JAIRouterError):

@@ -23,7 +23,7 @@ ALLOWED = {
     "config": {"errors"},
     "routing": {"errors", "config.kinds", "config.model"},
     "adapters": {"errors", "config.kinds", "config.model", "routing.call"},
-    "observe": {"config.kinds", "config.monitoring", "routing.admission", "routing.call"},
+    "observe": {"errors", "config.kinds", "config.model", "config.monitoring", "routing.admission", "routing.call"},
     "state": {"errors", "config.kinds", "config.model", "routing"},
     "gateway": {"errors", "config", "routing", "adapters", "state", "observe"},
     "web": {"errors", "config", "routing", "adapters", "state", "observe", "gateway"},

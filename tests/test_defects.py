@@ -57,12 +57,10 @@ ELSEWHERE = {
     "D-14": "tests.test_fallback:test_what_clients_did_wrong_is_no_reason",
     "D-17": "tests.test_routing:test_a_header_of_a_stranger_is_not_believed",
     "D-19": "tests.test_management:test_what_is_shown",
-    "D-20": "tests.test_management:test_what_is_shown",
     "D-22": "tests.test_management:test_reset_is_the_file_as_it_was_found",
     "D-23": "tests.test_resilience:test_more_slots_at_run_time_let_more_through",
     "D-24": "tests.test_exchange:test_merging_over_the_api",
     "D-25": "tests.test_exchange:test_merging_over_the_api",
-    "D-26": "tests.config.test_parse:test_services_in_any_spelling",
     "D-27": "tests.test_management:test_a_partial_update_keeps_the_rest",
     "D-28": "tests.config.test_store:test_a_full_disk_leaves_the_old_file",
     "D-29": "tests.test_management:test_a_start_is_no_change",
@@ -215,6 +213,40 @@ def test_d21_a_service_needs_no_load_balance_of_its_own(front: Front) -> None:
     """All of them are served."""
     listed = front.served.get("/v1/models").json()["data"]
     assert {model["id"] for model in listed} == {"m", "two", "many", "gpustack", "ollama", "bad", "good"}
+
+
+ADDRESSES = [
+    "http://localhost:8000",
+    "http://gpu-server:8080",
+    "http://gpu-1.rack.example.internal:8080/v1/",
+    "https://api.openai.com",
+    "http://[::1]:9000/x",
+    "http://10.0.0.7",
+]
+
+
+def test_d11_d20_d26_the_first_edit_keeps_the_rest(tmp_path: Path) -> None:
+    """Of all services, also image services over the API; and whatever has a host is an address."""
+    text = CONFIG.replace("URL", "'http://10.0.0.1'").replace("OTHER", "'http://10.0.0.2'")
+    with serving("--config", str(config(tmp_path, text))) as served:
+
+        def shown() -> dict[str, Any]:
+            found: dict[str, Any] = served.get("/api/config/type").json()["data"]["services"]
+            return found
+
+        before = shown()
+        for number, address in enumerate(ADDRESSES):
+            added = served.post("/api/config/instance/add/imgGen", json={"name": f"n{number}", "baseUrl": address})
+            assert added.status_code == 201, added.text
+        changed = httpx.put(
+            f"{served.url}/api/config/type/services/img-edit", json={"adapter": "localai"}, trust_env=False
+        )
+        assert changed.status_code == 200, changed.text
+        after = shown()
+        assert [one["baseUrl"] for one in after["imgGen"]["instances"][1:]] == [one.rstrip("/") for one in ADDRESSES]
+        assert after["imgEdit"] == {**before["imgEdit"], "adapter": "localai"}
+        untouched = set(before) - {"imgGen", "imgEdit"}
+        assert {kind: after[kind] for kind in untouched} == {kind: before[kind] for kind in untouched}
 
 
 def test_d40_a_bad_model_does_not_block_its_host(front: Front) -> None:

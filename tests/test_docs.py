@@ -127,7 +127,7 @@ def help_of(*command: str) -> str:
 def test_the_commands_in_the_table_exist() -> None:
     """With every option that is named."""
     rows = re.findall(r"^\| `jairouter (.*?)` \|", README, re.MULTILINE)
-    assert len(rows) == 23
+    assert len(rows) == 24
     for row in rows:
         words = row.replace("path\\|show\\|validate", "show").split()
         command = [word for word in words if re.fullmatch("[a-z]+", word)]
@@ -149,6 +149,7 @@ def test_every_command_has_the_shared_options() -> None:
         "instances remove",
         "services list",
         "services add",
+        "services update",
         "services remove",
         "config history",
         "config diff",

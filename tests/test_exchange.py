@@ -191,6 +191,13 @@ def test_merging_over_the_api(tmp_path: Path) -> None:
         assert (status, message) == (200, "验证完成，共 4 个文件")
         assert (judged["totalFiles"], judged["validFiles"], judged["invalidFiles"]) == (4, 1, 3)
         assert judged["details"]["4"]["errors"] == ["services.chat.instances: expected a list, found 5"]
+        expected = "model.services.chat.instances: expected a list, found 5"
+        assert ask("POST", "execute")[:2] == (400, f"自动合并过程中发生错误: {expected}")
+        assert ask("POST", "batch")[:2] == (
+            400,
+            f"批量操作失败：合并阶段失败 - 自动合并过程中发生错误: {expected}",
+        )
+        shutil.rmtree(next(path for path in folder.iterdir() if path.is_dir()))
         (folder / "model-router-config@4.json").unlink()
         assert ask("GET", "status")[2]["availableVersionFiles"] == 3
         assert ask("GET", "statistics")[2]["newestVersion"] == 3

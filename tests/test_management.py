@@ -68,6 +68,8 @@ WRONG = "参数验证失败: "
 TTS = "model.services.tts"
 MASKED = "a value is masked (******), and there is none to keep: send the value itself"
 NO_URL = "model.services.chat.instances[0]: expected a value for base-url"
+OF_N = {"instanceId": "n@http://10.0.0.2:8000"}
+NO_WEIGHT = WRONG + "model.services.chat.instances[1].weight: expected a whole number, found 'x'"
 NO_SERVICE = WRONG + "服务类型不存在: "
 OF_M = "modelName=m&baseUrl=http%3A%2F%2F10.0.0.1%3A8000"
 
@@ -86,6 +88,7 @@ TABLE: list[tuple[str, str, Any, int, str]] = [
     ("GET", "/config/type/services/nope", None, 400, WRONG + "无效的服务类型: nope"),
     ("GET", "/config/type/chat/models", None, 200, "获取模型列表成功"),
     ("GET", "/config/type/tts/models", None, 404, "服务类型不存在: tts"),
+    ("GET", "/config/type/nope/models", None, 400, WRONG + "无效的服务类型: nope"),
     ("POST", "/config/type/services/img-gen", {"adapter": "localai"}, 201, "服务创建成功"),
     ("POST", "/config/type/services/imgGen", {}, 400, WRONG + "服务类型已存在: imgGen"),
     ("POST", "/config/type/services/nope", {}, 400, WRONG + "无效的服务类型: nope"),
@@ -108,6 +111,8 @@ TABLE: list[tuple[str, str, Any, int, str]] = [
     ),
     ("PUT", CHAT, {"loadBalance": {"type": "ip-hash"}}, 200, "服务配置更新成功"),
     ("PUT", "/config/type/services/tts", {}, 400, NO_SERVICE + "tts"),
+    ("PUT", "/config/type/services/nope", {}, 400, WRONG + "无效的服务类型: nope"),
+    ("PUT", CHAT, [], 400, WRONG + "请求体必须是 JSON 对象"),
     (
         "PUT",
         CHAT,
@@ -129,6 +134,13 @@ TABLE: list[tuple[str, str, Any, int, str]] = [
     ("PUT", UPDATE, {"instanceId": "q@http://gpu-server:8000/v1", "instance": {"weight": 4}}, 200, "实例更新成功"),
     ("PUT", UPDATE, {"instanceId": "z@http://z", "instance": {"weight": 4}}, 400, "实例不存在: z@http://z"),
     ("PUT", UPDATE, {"instance": {"weight": 4}}, 400, WRONG + "缺少 instanceId"),
+    ("PUT", UPDATE, {**OF_N, "instance": {"baseUrl": "n:8000"}}, 400, "实例baseUrl格式不正确"),
+    ("PUT", UPDATE, {**OF_N, "instance": {"name": ""}}, 400, "实例名称不能为空"),
+    ("PUT", UPDATE, {**OF_N, "instance": {"weight": "x"}}, 400, NO_WEIGHT),
+    ("PUT", "/config/instance/update/nope", {**OF_N, "instance": {}}, 400, WRONG + "无效的服务类型: nope"),
+    ("POST", "/config/instance/add/nope", NEW, 400, WRONG + "无效的服务类型: nope"),
+    ("GET", "/config/instance/type/nope", None, 400, WRONG + "无效的服务类型: nope"),
+    ("DELETE", f"/config/instance/del/nope?{OF_M}", None, 400, WRONG + "无效的服务类型: nope"),
     ("PUT", UPDATE, {"instanceId": "n@http://10.0.0.2:8000"}, 400, WRONG + "缺少 instance"),
     (
         "PUT",
@@ -143,6 +155,7 @@ TABLE: list[tuple[str, str, Any, int, str]] = [
     ("DELETE", "/config/instance/del/tts?modelName=q&baseUrl=http://gone", None, 400, "服务类型不存在: tts"),
     ("DELETE", "/config/type/services/imgGen", None, 200, "服务删除成功"),
     ("DELETE", "/config/type/services/imgGen", None, 400, NO_SERVICE + "imgGen"),
+    ("DELETE", "/config/type/services/nope", None, 400, WRONG + "无效的服务类型: nope"),
     ("GET", "/config/version", None, 200, "获取配置版本列表成功"),
     ("GET", "/config/version/current", None, 200, "获取当前配置版本成功"),
     ("GET", "/config/version/info", None, 200, "获取配置版本列表成功"),
@@ -151,6 +164,9 @@ TABLE: list[tuple[str, str, Any, int, str]] = [
     ("GET", "/config/version/99", None, 404, "指定版本的配置不存在: 99"),
     ("GET", "/config/version/compare/1/2", None, 200, "比较配置版本成功"),
     ("GET", "/config/version/compare/1/99", None, 404, "指定版本的配置不存在: 99"),
+    ("GET", "/config/version/compare/1/1", None, 400, "源版本和目标版本不能相同"),
+    ("GET", "/config/version/compare/1", None, 200, "比较配置版本成功"),
+    ("GET", "/config/version/compare/99", None, 404, "指定版本的配置不存在: 99"),
     ("POST", "/config/version/rollback/2", None, 200, "配置已成功回滚到版本: 2"),
     ("POST", "/config/version/rollback/99", None, 400, "回滚配置失败: 版本不存在: 99"),
     ("POST", "/config/version/apply/1", None, 200, "配置应用成功"),
@@ -161,9 +177,6 @@ TABLE: list[tuple[str, str, Any, int, str]] = [
     ("GET", "/config/store/status", None, 200, "获取配置存储状态成功"),
     ("GET", "/models", None, 200, "获取模型列表成功"),
     ("GET", "/models/stats", None, 200, "获取配置统计成功"),
-    ("GET", "/services", None, 200, "获取服务类型成功"),
-    ("GET", "/services/chat", None, 200, "获取服务配置成功"),
-    ("GET", "/instances", None, 200, "获取实例列表成功"),
     ("POST", "/config/type/reset", None, 200, "配置已重置为默认值"),
     ("GET", "/config/nowhere", None, 404, "No such path: GET /api/config/nowhere"),
     ("GET", "/config/version/nan", None, 404, "No such path: GET /api/config/version/nan"),
@@ -251,6 +264,36 @@ def test_reset_is_the_file_as_it_was_found(served: Served, file: Path) -> None:
     done = ask(served, "POST", "/config/type/reset").json()["data"]
     assert (done["restored"], done["inForce"]) == (1, True)
     assert file.read_text() == CONFIG
+
+
+def test_reset_finds_the_first_revision_after_many_edits(tmp_path: Path) -> None:
+    """It is kept beside the newest, however few of those; and what a revision did is told value by value."""
+    text = CONFIG + "store: {max-revisions: 3}\n"
+    file = config(tmp_path, text)
+    with serving("--config", str(file)) as served:
+        for weight in range(2, 9):
+            ask(served, "PUT", UPDATE, {"instanceId": "m@http://10.0.0.1:8000", "instance": {"weight": weight}})
+        assert ask(served, "GET", "/config/version").json()["data"] == [1, 6, 7, 8]
+        compared = ask(served, "GET", "/config/version/compare/7").json()["data"]
+        assert {key: compared[key] for key in ("sourceVersion", "targetVersion", "totalChanges", "modified")} == {
+            "sourceVersion": 6,
+            "targetVersion": 7,
+            "totalChanges": 1,
+            "modified": [
+                {
+                    "path": "services.chat.instances.m@http://10.0.0.1:8000.weight",
+                    "oldValue": 6,
+                    "newValue": 7,
+                    "changeType": "MODIFIED",
+                }
+            ],
+        }
+        assert ask(served, "GET", "/config/version/3").json()["message"] == "指定版本的配置不存在: 3"
+        assert ask(served, "POST", "/config/type/reset").json()["data"]["restored"] == 1
+        assert file.read_text() == text
+        assert ask(served, "GET", "/config/version").json()["data"] == [1, 7, 8, 9]
+    done = run("config", "rollback", "3", "--config", str(file))
+    assert done.stderr.startswith("error: there is no revision 3; there are 1, 7 to 9\n")
 
 
 def test_a_partial_update_keeps_the_rest(served: Served, file: Path) -> None:
@@ -342,8 +385,9 @@ def test_edits_from_both_doors_lose_none(file: Path) -> None:
         weights = {one["name"]: one["weight"] for one in found}
         assert weights == {"m": 1, "n": 1, **{f"x{number}": 7 for number in range(0, 100, 2)}}
         history = ask(served, "GET", "/config/version/info").json()["data"]
-        assert [one["version"] for one in history] == list(range(102, 202)), "the hundred newest are kept"
-        assert {one["author"] for one in history} == {"api", "cli"}
+        kept = [1, *range(102, 202)]
+        assert [one["version"] for one in history] == kept, "the hundred newest are kept, and the first"
+        assert {one["author"] for one in history[1:]} == {"api", "cli"}
 
 
 def test_an_edit_is_in_force_everywhere_when_it_is_answered(file: Path) -> None:
@@ -398,13 +442,56 @@ def test_a_start_is_no_change(file: Path) -> None:
     assert json.loads(run("config", "history", "--json", "--config", str(file)).stdout)[0]["revision"] == 1
 
 
+# Method, path, body, and how upstream begins to say that it could not be done.
+FAILING: list[tuple[str, str, Any, str]] = [
+    ("POST", "/config/type/services/tts", {}, "创建服务失败"),
+    ("PUT", CHAT, {"adapter": "vllm"}, "更新服务配置失败"),
+    ("DELETE", CHAT, None, "删除服务失败"),
+    ("POST", "/config/type/reset", None, "重置配置失败"),
+    ("POST", ADD, NEW, "添加实例失败"),
+    ("PUT", UPDATE, {"instanceId": "m@http://10.0.0.1:8000", "instance": {"weight": 2}}, "更新实例失败"),
+    ("DELETE", f"/config/instance/del/chat?{OF_M}", None, "删除实例失败"),
+    ("POST", "/config/version/rollback/1", None, "回滚配置失败"),
+    ("POST", "/config/version/apply/1", None, "应用配置失败"),
+    ("PUT", "/loadbalancer/config/chat", {"type": "random"}, "更新负载均衡配置失败"),
+    ("PUT", "/services/chat/ratelimit", {"capacity": 3}, "更新限流配置失败"),
+    ("PUT", "/services/chat/circuitbreaker", {"failureThreshold": 3}, "更新熔断器配置失败"),
+]
+READING = [
+    ("", "获取配置版本列表失败"),
+    ("/current", "获取当前配置版本失败"),
+    ("/info", "获取配置版本列表失败"),
+    ("/1", "获取配置版本详情失败"),
+    ("/compare/1/2", "比较配置版本失败"),
+]
+
+
 def test_a_file_that_may_only_be_read(served: Served, file: Path) -> None:
-    """A change is refused and says why; what is served goes on."""
+    """Every change is refused with 500 in upstream's words, and says why; what is served goes on."""
+    eventually(lambda: ask(served, "GET", "/config/version/current").json()["data"] == 1)
     file.chmod(0o400)
-    refused = ask(served, "POST", ADD, NEW)
-    assert told(refused)[:2] == (500, False)
-    assert "it is read-only; the file was left as it was" in refused.json()["message"]
-    file.chmod(0o600)
+    for method, path, body, words in FAILING:
+        why = f"{words}: cannot write {file}: it is read-only; the file was left as it was"
+        assert told(ask(served, method, path, body)) == (500, False, why), path
+    assert file.read_text() == CONFIG
+    assert ask(served, "GET", "/config/version").json()["data"] == [1]
+
+
+def test_revisions_that_cannot_be_kept(served: Served, file: Path) -> None:
+    """A file stands where their folder should: nothing can be changed or read of them, and each answer says why."""
+    eventually(lambda: ask(served, "GET", "/config/version/current").json()["data"] == 1)
+    folder = file.with_name(".jairouter.yaml.revisions")
+    folder.rename(folder.with_name("aside"))
+    folder.write_text("")
+    for path, words in READING:
+        why = f"{words}: cannot read the revision {folder}" + ("/1.json" if "1" in path else "") + ": Not a directory"
+        assert told(ask(served, "GET", f"/config/version{path}")) == (500, False, why)
+    status, _, message = told(ask(served, "POST", ADD, NEW))
+    assert (status, message) == (500, f"添加实例失败: cannot read the revision {folder}: Not a directory")
+    assert file.read_text() == CONFIG
+    folder.unlink()
+    folder.with_name("aside").rename(folder)
+    assert ask(served, "POST", ADD, NEW).json()["data"]["revision"] == 2
 
 
 def test_a_reload_every_moment_fails_no_request(tmp_path: Path) -> None:

@@ -77,6 +77,26 @@ OPERATIONS: dict[str, tuple[list[str], tuple[str, str, Any]]] = {
         ["config", "set", "model.services.chat.adapter", "gpustack"],
         ("PUT", f"{SERVICES}/chat", {"adapter": "gpustack"}),
     ),
+    "choose how a service spreads its requests": (
+        ["services", "update", "chat", "--load-balance", "ip-hash", "--hash-algorithm", "sha256"],
+        ("PUT", "/api/loadbalancer/config/chat", {"type": "ip-hash", "hashAlgorithm": "sha256"}),
+    ),
+    "change a service by upstream's later path": (
+        ["services", "update", "chat", "--adapter", "gpustack", "--max-retries", "1"],
+        ("POST", "/api/services/chat", {"adapter": "gpustack", "maxRetries": 1}),
+    ),
+    "add an instance by upstream's later path": (
+        ["instances", "add", "stt", "q", "http://h:1/v1", "--weight", "2"],
+        ("POST", "/api/instances/service/stt", {"name": "q", "baseUrl": "http://h:1/v1", "weight": 2}),
+    ),
+    "change an instance by its id alone": (
+        ["instances", "update", "chat", "n", "--weight", "4"],
+        ("PUT", "/api/instances/n@http://10.0.0.2:8000", {"weight": 4}),
+    ),
+    "remove an instance by its id alone": (
+        ["instances", "remove", "chat", "m@http://10.0.0.1:8000"],
+        ("DELETE", "/api/instances/m%40http%3A%2F%2F10.0.0.1%3A8000", None),
+    ),
     "limit a service": (
         ["limits", "set", "chat", "--algorithm", "token-bucket", "--capacity", "5", "--rate", "2"],
         ("PUT", "/api/services/chat/ratelimit", {"algorithm": "token-bucket", "capacity": 5, "rate": 2}),
@@ -144,6 +164,6 @@ def test_rolling_back_and_forgetting(tmp_path: Path, served: tuple[Served, Path]
     ]
     assert run("config", "forget", "2", *where).returncode == 0
     assert send(one, "DELETE", f"/api/config/version/{before}", None).is_success
-    for number, said in (("2", "there is no revision 2; there are 1 to 3"), ("3", "revision 3 is the current one")):
+    for number, said in (("2", "there is no revision 2; there are 1, 3"), ("3", "revision 3 is the current one")):
         refused = run("config", "forget", number, *where)
         assert (refused.returncode, refused.stderr.splitlines()[0]) == (2, f"error: {said}")

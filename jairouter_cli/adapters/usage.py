@@ -14,6 +14,7 @@ PICTURE_TOKENS: Final = 1000  # about what vision models count for one, whatever
 _TAIL_BYTES: Final = 8192  # the last frame of a stream, or the end of an answer: where `usage` stands
 _KEPT_BYTES: Final = 2 * _TAIL_BYTES
 _INLINE_FILE: Final = re.compile(rb'base64,[^"]*|"data"\s*:\s*"[^"]{256,}"')
+_MODEL: Final = re.compile(rb'"model"\s*:\s*"([^"\\]{1,256})"')
 _USAGE: Final = re.compile(r'"usage"\s*:\s*(?=\{)')
 
 
@@ -144,6 +145,11 @@ class Meter:
             return None
         prompt, _ = expected_tokens(request)
         return Spent(round(prompt), said, Source.PARTIAL if cut else Source.ESTIMATED)
+
+    def model(self) -> str:
+        """Return the model that the answer says it is of, empty where what was kept of it does not."""
+        found = _MODEL.search(b"".join(self._tail))
+        return found[1].decode("utf-8", "replace") if found else ""
 
     def _usage(self) -> _Usage | None:
         """Return the last `usage` that there is."""

@@ -16,7 +16,9 @@ from jairouter_cli.config.token import admin_token
 from jairouter_cli.errors import Answered, JAIRouterError, NotTakenOver, Unreachable, UsageError
 
 _PATIENCE_S: Final = 10.0  # an edit is in force within a second
-_ASKING_S: Final = 5.0
+_PATIENCE: Final = "JAIROUTER_WAIT_TIMEOUT"
+_ASKING_S: Final = 0.5  # a worker that hangs must not use up the patience: the next question may reach another
+_SILENT: Final = "none has answered"
 _PAUSE_S: Final = 0.05
 
 UrlOption = Annotated[
@@ -53,17 +55,42 @@ def _server(ctx: typer.Context, config: Path | None) -> Server:
 
 
 def await_config(applied: Applied) -> None:
-    """Wait until every worker of the running gateway uses a configuration. Raises `Unreachable`, `NotTakenOver`."""
-    server, end = applied.config.server, time.monotonic() + _PATIENCE_S
-    base = base_url(server)
+    """Wait until every worker of the running gateway uses a configuration.
+
+    For ten seconds, or as many as `JAIROUTER_WAIT_TIMEOUT` says. Raises `Unreachable`, `NotTakenOver`, `UsageError`.
+    """
+    patience_s = _patience_s(os.environ)
+    end = time.monotonic() + patience_s
+    behind: list[int] = []
     while True:
-        found = get(base, "/api/config/store/status", _ASKING_S, token=admin_token(server, os.environ))["data"]
-        behind = [worker["pid"] for worker in found["workers"] if worker["writtenAt"] < applied.written_at]
-        if not behind:
-            return
+        try:
+            behind = _behind(applied)
+        except Unreachable as error:
+            if not error.params.get("hangs"):
+                raise
+        else:
+            if not behind:
+                return
         if time.monotonic() > end:
-            raise NotTakenOver(waited_s=_PATIENCE_S, workers=", ".join(map(str, behind)))
+            raise NotTakenOver(waited_s=patience_s, workers=", ".join(map(str, behind)) or _SILENT)
         time.sleep(_PAUSE_S)
+
+
+def _behind(applied: Applied) -> list[int]:
+    """Ask which workers do not use a configuration, or a newer one. Raises `Unreachable`, `Answered`."""
+    server = applied.config.server
+    token = admin_token(server, os.environ)
+    found = get(base_url(server), "/api/config/store/status", _ASKING_S, token=token)["data"]
+    return [worker["pid"] for worker in found["workers"] if worker["writtenAt"] < applied.written_at]
+
+
+def _patience_s(environ: Mapping[str, str]) -> float:
+    """Return how long to wait for the workers. Raises `UsageError`."""
+    text = environ.get(_PATIENCE)
+    try:
+        return _PATIENCE_S if text is None else float(text)
+    except ValueError:
+        raise UsageError(message=f"{_PATIENCE} is no number of seconds: '{text}'") from None
 
 
 def get(
@@ -89,7 +116,8 @@ def get(
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         raise UsageError(message=f"'{base}' is not an http:// or https:// address") from None
     except httpx.HTTPError as error:
-        raise Unreachable(url=base, reason=str(error) or type(error).__name__) from None
+        hangs = isinstance(error, httpx.TimeoutException)
+        raise Unreachable(url=base, reason=str(error) or type(error).__name__, hangs=hangs) from None
     try:
         found = answer.json()
     except ValueError:

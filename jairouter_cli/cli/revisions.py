@@ -26,7 +26,7 @@ def history(
 ) -> None:
     """List the revisions of the configuration file, the newest first."""
     store = options.store(ctx, config)
-    found = [store.history.read(number) for number in reversed(store.history.numbers[-most:])]
+    found = list(store.history.newest(most))
     data = [_view(one) for one in found]
     output.show(data, as_json=as_json, text=lambda: _table(found))
 

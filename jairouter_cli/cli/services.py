@@ -1,4 +1,4 @@
-"""`jairouter services`: list, add and remove the services that the gateway offers."""
+"""`jairouter services`: list, add, change and remove the services that the gateway offers."""
 
 from typing import Annotated, Any
 
@@ -7,10 +7,11 @@ from rich.console import RenderableType
 
 from jairouter_cli.cli import options, output
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, ServiceArgument, WaitOption
-from jairouter_cli.config.model import Config, Dialect
+from jairouter_cli.config.model import Balancing, Config, Dialect, HashAlgorithm
 from jairouter_cli.config.ops import services as ops
+from jairouter_cli.errors import UsageError
 
-app = typer.Typer(help="List, add and remove services.", no_args_is_help=True)
+app = typer.Typer(help="List, add, change and remove services.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -56,6 +57,37 @@ def add_service(
     members = {"adapter": adapter.value} if adapter else {}
     options.edit(
         ctx, config, lambda document: ops.add(document, kind, members), expect=expect, wait=wait, as_json=as_json
+    )
+
+
+@app.command("update")
+def update_service(  # noqa: PLR0913 - one option a field
+    ctx: typer.Context,
+    service: ServiceArgument,
+    *,
+    adapter: Annotated[Dialect | None, typer.Option(help="What its backends speak.", case_sensitive=False)] = None,
+    load_balance: Annotated[
+        Balancing | None, typer.Option(help="How an instance is chosen.", case_sensitive=False)
+    ] = None,
+    hash_algorithm: Annotated[
+        HashAlgorithm | None, typer.Option(help="What ip-hash and consistent-hash use.", case_sensitive=False)
+    ] = None,
+    max_retries: Annotated[int | None, typer.Option(help="On how many other instances a request is tried.")] = None,
+    expect: ExpectOption = None,
+    wait: WaitOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change a service; what is not named stays as it is."""
+    kind = options.parse_service(service)
+    balance = {"type": load_balance, "hash-algorithm": hash_algorithm}
+    chosen = {key: value.value for key, value in balance.items() if value is not None}
+    values = {"adapter": adapter and adapter.value, "load-balance": chosen or None, "max-retries": max_retries}
+    given = {key: value for key, value in values.items() if value is not None}
+    if not given:
+        raise UsageError(message="nothing to change", hint="name what to change, like --load-balance least-connections")
+    options.edit(
+        ctx, config, lambda document: ops.update(document, kind, given), expect=expect, wait=wait, as_json=as_json
     )
 
 

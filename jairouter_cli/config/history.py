@@ -7,6 +7,7 @@ process that was killed before it could tell) is noted when it is seen: the file
 
 import difflib
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -22,6 +23,7 @@ from jairouter_cli.errors import RevisionNotFound, RevisionsUnreadable
 
 FOUND: Final = "as it was found"
 _FOLDER_MODE: Final = 0o700
+_NO_FOLDER: Final = "it has to be a folder that whoever edits the configuration may read and write"
 _NAME: Final = re.compile(r"(\d+)\.json")
 
 
@@ -48,15 +50,19 @@ class History:
     """The revisions of one file."""
 
     def __init__(self, file: Path) -> None:
-        self._folder: Final = file.with_name(f".{file.name}.revisions")
+        self.folder: Final = file.with_name(f".{file.name}.revisions")
 
     @property
     def numbers(self) -> list[int]:
-        """The numbers that there are, ascending."""
-        with suppress(FileNotFoundError):
-            found = (_NAME.fullmatch(path.name) for path in self._folder.iterdir())
-            return sorted(int(match[1]) for match in found if match)
-        return []
+        """The numbers that there are, ascending. Raises `RevisionsUnreadable`."""
+        try:
+            found = [_NAME.fullmatch(path.name) for path in self.folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise RevisionsUnreadable(file=str(self.folder), reason=reason, hint=_NO_FOLDER) from None
+        return sorted(int(match[1]) for match in found if match)
 
     def read(self, number: int) -> Revision:
         """Return a revision. Raises `RevisionNotFound`, `RevisionsUnreadable`."""
@@ -64,8 +70,17 @@ class History:
             return msgspec.json.decode(self._path(number).read_bytes(), type=Revision)
         except FileNotFoundError:
             raise RevisionNotFound(number=number, present=_listed(self.numbers)) from None
-        except (OSError, msgspec.MsgspecError) as error:
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise RevisionsUnreadable(file=str(self._path(number)), reason=reason, hint=_NO_FOLDER) from None
+        except msgspec.MsgspecError as error:
             raise RevisionsUnreadable(file=str(self._path(number)), reason=str(error)) from None
+
+    def newest(self, most: int | None = None) -> Iterator[Revision]:
+        """Yield the newest ones, the newest first; one that another process has just forgotten is passed over."""
+        for number in reversed(self.numbers[-most:] if most else self.numbers):
+            with suppress(RevisionNotFound):
+                yield self.read(number)
 
     @property
     def last(self) -> Revision | None:
@@ -74,7 +89,10 @@ class History:
         return self.read(numbers[-1]) if numbers else None
 
     def note(self, author: Author, summary: str, text: str, digest: str, most: int) -> Revision:
-        """Add a revision unless the newest one is the same text, keep `most`; return the newest. Raises `OSError`."""
+        """Add a revision unless the newest one is the same text; return the newest. Raises `OSError`.
+
+        The newest `most` are kept, and beside them the first: one can always go back to where it began.
+        """
         last = self.last
         if last is not None and last.digest == digest:
             return last
@@ -82,9 +100,9 @@ class History:
         summary = FOUND if last is None and author is Author.FILE else summary
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         made = Revision(number=number, at=at, author=author, summary=summary, digest=digest, text=text)
-        self._folder.mkdir(_FOLDER_MODE, exist_ok=True)
+        self.folder.mkdir(_FOLDER_MODE, exist_ok=True)
         files.replace(self._path(number), msgspec.json.format(msgspec.json.encode(made), indent=1))
-        for old in self.numbers[:-most]:
+        for old in self.numbers[1:-most]:
             self._path(old).unlink(missing_ok=True)
         return made
 
@@ -94,7 +112,7 @@ class History:
         self._path(number).unlink()
 
     def _path(self, number: int) -> Path:
-        return self._folder / f"{number}.json"
+        return self.folder / f"{number}.json"
 
 
 def diff(before: str, after: str, names: tuple[str, str]) -> str:
@@ -111,4 +129,11 @@ def masked_diff(before: str, after: str, names: tuple[str, str]) -> str:
 def _listed(numbers: list[int]) -> str:
     if not numbers:
         return "there are none yet"
-    return f"there is {numbers[0]}" if len(numbers) == 1 else f"there are {numbers[0]} to {numbers[-1]}"
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    said = ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
+    return f"there is {said}" if len(numbers) == 1 else f"there are {said}"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from jairouter_cli.config.kinds import Alias, Count, MetricPrefix, Millis, Positive, Seconds, Secret, Text
+from jairouter_cli.config.kinds import Alias, Count, MetricPrefix, Millis, Positive, Seconds, Secret, Text, Url
 
 
 class Category(StrEnum):
@@ -108,7 +108,7 @@ class Tracing(Struct, frozen=True, kw_only=True):
     """
 
     enabled: bool = False
-    endpoint: Text = "http://127.0.0.1:4318/v1/traces"
+    endpoint: Url = Url("http://127.0.0.1:4318/v1/traces")
     service_name: Text = "jairouter"
     sampling_ratio: Annotated[float, Meta(ge=0, le=1)] = 1.0
     headers: dict[str, Secret] = field(default_factory=dict)

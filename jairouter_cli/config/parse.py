@@ -29,6 +29,7 @@ Path = tuple[str | int, ...]
 FOREIGN_SECTIONS: Final = frozenset({"spring", "springdoc", "info", "debug", "jairouter"})
 STATE_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
+_HIDDEN: Final = "a value"  # what is said of one that may be a key
 _FOUND_LENGTH = 60  # characters of a wrong value that are shown
 
 
@@ -321,7 +322,8 @@ class _Walk:
 
     def _headers(self, node: Any, path: Path) -> Any:
         if not isinstance(node, Mapping):
-            return self._wrong(path, "a mapping of header names to values", node)
+            shown = _HIDDEN if isinstance(node, str | int | float) else node  # one header's value, it may be a key
+            return self._wrong(path, "a mapping of header names to values", shown)
         spec = _Field("header", "header", Secret)
         headers = {}
         for key, value in node.items():
@@ -334,7 +336,7 @@ class _Walk:
 
     def _scalar(self, spec: _Field, value: Any, path: Path) -> object:
         # an address may hold a password, which is one of the things that can be wrong with it
-        shown = "a value" if spec.kind is Secret or (spec.kind is Url and "@" in str(value)) else value
+        shown = _HIDDEN if spec.kind is Secret or (spec.kind is Url and "@" in str(value)) else value
         if not isinstance(value, str | int | float):
             return self._wrong(path, "a single value", value)
         try:
@@ -432,6 +434,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        text = f"'{value}'" if value != "a value" else value
+        text = f"'{value}'" if value != _HIDDEN else value
         return text if len(text) <= _FOUND_LENGTH else text[:_FOUND_LENGTH] + "…'"
     return "a list" if isinstance(value, Sequence) else str(value)

@@ -29,9 +29,11 @@ from jairouter_cli.errors import (
     ConfigUnwritable,
     EditRefused,
     RevisionCurrent,
+    RevisionsUnwritable,
     StoreError,
 )
 
+_LOOK_S: Final = 0.01  # seldom enough to cost nothing, often enough that nobody among many waits for long
 LOCK_WAIT_S: Final = 10.0  # an edit takes milliseconds; whoever holds the lock for longer is stuck
 
 _ANY_WRITE: Final = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
@@ -115,8 +117,9 @@ class Store:
             # judged as it will be read, not as it was built
             parsed = _judged(Document.load(text, str(self.file)), document)
             new, most = text.encode("utf-8"), parsed.config.store.max_revisions
-            with _translated(self.file):
+            with _translated(history.folder, RevisionsUnwritable):
                 revision: Revision | None = history.note(Author.FILE, _EDITED, self._text(data), before, most)
+            with _translated(self.file):
                 if new != data:
                     files.replace(target, new)
                 written_at = target.stat().st_mtime_ns
@@ -133,7 +136,7 @@ class Store:
             data = self._bytes(target)
             text = self._text(data)
             most = parse(Document.load(text, str(self.file))).config.store.max_revisions
-            with _translated(self.file):
+            with _translated(History(target).folder, RevisionsUnwritable):
                 return History(target).note(Author.FILE, _EDITED, text, _digest(data), most)
 
     def text(self) -> str:
@@ -148,7 +151,7 @@ class Store:
     def forget(self, number: int) -> None:
         """Forget a revision that is not the newest. Raises `RevisionNotFound`, `RevisionCurrent`, `ConfigLocked`."""
         target = self._target()
-        with self._locked(target), _translated(self.file):
+        with self._locked(target), _translated(History(target).folder, RevisionsUnwritable):
             history = History(target)
             if history.numbers[-1:] == [number]:
                 raise RevisionCurrent(number=number)
@@ -195,13 +198,21 @@ class Store:
 
     @contextmanager
     def _locked(self, target: Path) -> Iterator[None]:
-        """Keep other processes from editing. The lock ends with its process, however that ends."""
+        """Keep other processes from editing. The lock ends with its process, however that ends.
+
+        Only who holds the second lock waits for the first: else whoever edits again and again would mostly get it back
+        before anybody who looks now and then, and some would wait until they gave up.
+        """
         from filelock import FileLock, Timeout  # noqa: PLC0415 - only edits need it
 
-        lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=self._lock_wait_s)
+        lock, following = (
+            FileLock(target.with_name(f".{target.name}.{name}"), timeout=self._lock_wait_s)
+            for name in ("lock", "next.lock")
+        )
         with _translated(self.file):
             try:
-                lock.acquire()
+                with following.acquire(poll_interval=_LOOK_S):
+                    lock.acquire(poll_interval=_LOOK_S)
             except Timeout:  # an OSError, too
                 raise ConfigLocked(file=str(self.file), waited_s=self._lock_wait_s) from None
         try:

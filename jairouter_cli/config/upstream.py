@@ -4,7 +4,7 @@ The store is a folder of whole documents, `model-router-config@N.json`; each is 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,11 +59,19 @@ def united(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             kind = service_type(key)
             service = services.setdefault(kind.value if kind else key, {})
             members = value if isinstance(value, Mapping) else {}
-            known = {_id(one): one for one in service.get("instances") or ()}
-            known |= {_id(one): one for one in members.get("instances") or () if isinstance(one, Mapping) and _id(one)}
             service |= {key: value for key, value in members.items() if key != "instances"}
-            service["instances"] = list(known.values())
+            service["instances"] = _united_instances(service.get("instances") or [], members.get("instances") or [])
     return {**whole, "services": services}
+
+
+def _united_instances(earlier: Any, later: Any) -> Any:
+    """Return both as one list; what is none is returned as it is, for the file to be judged by it."""
+    for one in (earlier, later):
+        if not isinstance(one, list):
+            return one
+    known = {_id(one): one for one in earlier}
+    known |= {_id(one): one for one in later if isinstance(one, Mapping) and _id(one)}
+    return list(known.values())
 
 
 def _id(instance: Mapping[str, Any]) -> str:
@@ -113,6 +121,41 @@ def section_view(section: msgspec.Struct, *, reveal: bool = False) -> dict[str, 
         else:
             shown[camel(name)] = _number(value) if isinstance(value, float) else plain(value, reveal=reveal)
     return shown
+
+
+def changes(before: ModelSection, after: ModelSection) -> dict[str, Any]:
+    """Return what differs, value by value, as upstream tells it; keys are compared, and masked.
+
+    A path is the keys on the way, an instance's id among them: `services.chat.instances.m@http://h.weight`.
+    """
+    old, new = (dict(_values(model_view(one, reveal=True))) for one in (before, after))
+    was, now = (dict(_values(model_view(one))) for one in (before, after))
+    items = {
+        "added": [_item(path, None, now[path], "ADDED") for path in new if path not in old],
+        "removed": [_item(path, was[path], None, "REMOVED") for path in old if path not in new],
+        "modified": [
+            _item(path, was[path], now[path], "MODIFIED") for path in new if path in old and old[path] != new[path]
+        ],
+    }
+    same = sum(path in old and old[path] == value for path, value in new.items())
+    return {**items, "unchangedCount": same, "totalChanges": sum(map(len, items.values()))}
+
+
+def _item(path: str, old: Any, new: Any, kind: str) -> dict[str, Any]:
+    shown = {"path": path, "oldValue": old, "newValue": new, "changeType": kind}
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _values(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every value with its path; an instance goes by its id, so that its neighbours do not matter."""
+    if isinstance(node, Mapping) and node:
+        for key, value in node.items():
+            yield from _values(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list) and node and isinstance(node[0], Mapping):
+        for value in node:
+            yield from _values(value, f"{path}.{value.get('instanceId')}")
+    else:
+        yield path, node
 
 
 def _number(value: float) -> float:

@@ -268,6 +268,7 @@ class Journey:
         "route",
         "started",
         "strategy",
+        "trail",
     )
 
     def __init__(self, gateway: Gateway, inbound: Inbound) -> None:
@@ -285,6 +286,7 @@ class Journey:
         self.is_known = False
         self.strategy = ""
         self.head_s: float | None = None
+        self.trail = None if gateway.tracer is None else gateway.tracer.begin(inbound.headers)
 
     async def travel(self, pool: Pool) -> Reply:
         """Try instance after instance. Raises a `RequestError`."""
@@ -350,8 +352,12 @@ class Journey:
         total_s = target.timeouts.total_s
         expires_at = float("inf") if total_s is None else self.started + total_s
         patience_s = max(0.0, self.started + pool.failover.deadline_s - began)
+        request = outbound(self.inbound, target, expires_at, patience_s)
+        if self.trail is not None:
+            model = target.upstream_model or self.inbound.call.model
+            request = request._replace(headers=self.trail.attempt(target, model, request.headers))
         try:
-            exchange = await gateway.upstream.send(outbound(self.inbound, target, expires_at, patience_s))
+            exchange = await gateway.upstream.send(request)
         except UpstreamFailure as failure:
             now = gateway.clock()
             self.attempts.append(Attempt(target, None, str(failure), now - began))
@@ -474,6 +480,8 @@ class Journey:
             inbound.credential,
         )
         gateway.report(event)
+        if self.trail is not None:
+            self.trail.end(event, "" if meter is None else meter.model())
 
 
 def _advance(steps: Plan, sent: Sent) -> Step | Exhausted:

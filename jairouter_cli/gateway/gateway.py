@@ -16,6 +16,7 @@ from jairouter_cli.gateway.limits import Limits
 from jairouter_cli.gateway.queue import WaitingRoom
 from jairouter_cli.gateway.upstream.exchange import Upstream
 from jairouter_cli.observe.events import Completed, Sink
+from jairouter_cli.observe.tracing import Tracer
 from jairouter_cli.routing.attempts import Circumstances
 from jairouter_cli.routing.budget import RetryBudget
 from jairouter_cli.routing.call import Target
@@ -57,6 +58,7 @@ class Gateway:
     taking_over: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held from reading the file until it is in force, so that an older one never follows a newer one."""
     limits: Limits = field(default_factory=lambda: Limits(time.monotonic))
+    tracer: Tracer | None = None
     followers: list[Callable[[Config], None]] = field(default_factory=list)
     """Told of every configuration that comes into force."""
     probed: Callable[[Target, float], None] = _nothing

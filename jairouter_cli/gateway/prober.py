@@ -58,6 +58,12 @@ async def probe_all(gateway: Gateway, rng: Random, leads: Callable[[], bool]) ->
             await asyncio.sleep(min(_LOOK_S, check.interval_s))
 
 
+async def probe_now(gateway: Gateway, target: Target) -> None:
+    """Ask about one target, and whatever else the answer tells of, out of turn."""
+    question, targets = next((one, told) for one, told in _questions(gateway).items() if target in told)
+    await _ask(gateway, question, targets, asyncio.Semaphore())
+
+
 def _close(open_questions: set[Question], question: Question, _: asyncio.Task[None]) -> None:
     open_questions.discard(question)
 

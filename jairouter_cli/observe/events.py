@@ -7,6 +7,7 @@ from jairouter_cli.routing.admission import Limit
 from jairouter_cli.routing.call import Call, Spent, Target
 
 LEFT: Final = "left"  # the failure of an attempt whose client did not wait for its end
+_CANNED: Final = frozenset({"default", "cache"})  # fallbacks that ask nobody
 
 
 class Attempt(NamedTuple):
@@ -60,6 +61,15 @@ class Completed(NamedTuple):
     """Every limit that was asked, and whether it let the call pass."""
     credential: str = ""
     method: str = "POST"
+
+    @property
+    def answered(self) -> Attempt | None:
+        """The attempt whose answer the client got, None if it got none, or one that no backend gave."""
+        if self.fallback in _CANNED:
+            return None
+        found = next((one for one in reversed(self.attempts) if one.status is not None), None)
+        # with a later failure behind it, it is the answer only if nothing took its place
+        return found if found is not None and (found is self.attempts[-1] or found.status == self.status) else None
 
 
 class Handled(NamedTuple):

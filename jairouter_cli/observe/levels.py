@@ -32,6 +32,7 @@ DEFAULTS: Final[Mapping[str, Level]] = {
     "_granian": Level.WARN,
     "httpx": Level.WARN,
     "httpcore": Level.WARN,
+    "opentelemetry": Level.ERROR,
     "opentelemetry.exporter": Level.OFF,
 }
 # Those that are always shown; others are as soon as they exist.

@@ -59,7 +59,7 @@ class AccessLine(msgspec.Struct, kw_only=True):
 
 def _of_call(event: Completed, at: str, level: Level, pid: int) -> AccessLine:
     tries = event.attempts
-    answered = tries[-1] if tries and tries[-1].status is not None and not _is_canned(event) else None
+    answered = event.answered
     tried_s = sum(attempt.duration_s for attempt in tries)
     # an answer's body comes at the pace of its backend, and of its client
     body_s = event.duration_s - event.head_s if answered else 0.0
@@ -93,11 +93,6 @@ def _of_call(event: Completed, at: str, level: Level, pid: int) -> AccessLine:
         fallback=event.fallback or UNSET,
         key=fingerprint(event.credential) if event.credential else UNSET,
     )
-
-
-def _is_canned(event: Completed) -> bool:
-    """Whether what was answered came from no backend at all."""
-    return event.fallback in {"default", "cache"}
 
 
 def _of_other(event: Handled, at: str, level: Level, pid: int) -> AccessLine:

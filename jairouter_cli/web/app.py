@@ -35,8 +35,10 @@ from jairouter_cli.web.guard import not_too_often, operators_only
 from jairouter_cli.web.limits import limits_routes
 from jairouter_cli.web.manage.door import Door
 from jairouter_cli.web.manage.envelope import Refused, answer_refusal
+from jairouter_cli.web.manage.instance_ids import instance_id_routes
 from jairouter_cli.web.manage.instances import instance_routes
 from jairouter_cli.web.manage.limits import service_limit_routes
+from jairouter_cli.web.manage.loadbalancer import balancing_routes
 from jairouter_cli.web.manage.merge import merge_routes
 from jairouter_cli.web.manage.models import catalogue_routes
 from jairouter_cli.web.manage.monitoring import monitoring_routes
@@ -100,6 +102,7 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
         worker=0 if shared is None else shared.worker,
         limits=limits,
         crew=crew,
+        tracer=watching.tracer,
     )
     gateway.followers.append(watching.follow)
     gateway.use(loaded.digest, loaded.written_at)
@@ -171,7 +174,9 @@ def application(
                     *limits_routes(gateway),
                     *service_routes(door),
                     *service_limit_routes(door),
-                    *instance_routes(door),
+                    *balancing_routes(door),
+                    *instance_routes(door, gateway),
+                    *instance_id_routes(door, gateway),
                     *version_routes(door),
                     *merge_routes(door),
                     *catalogue_routes(gateway),

@@ -23,7 +23,7 @@ from jairouter_cli.web.actuator.conventions import access, endpoint_of
 from jairouter_cli.web.manage.envelope import envelope
 
 # Where upstream answers in its envelope, errors too (contract 2.1).
-ENVELOPED: Final = ("/api/config", "/api/models", "/api/services", "/api/instances")
+ENVELOPED: Final = ("/api/config", "/api/models", "/api/services", "/api/instances", "/api/loadbalancer")
 
 logger: Final = logging.getLogger("jairouter")
 

@@ -10,6 +10,7 @@ from jairouter_cli.observe.levels import Levels
 from jairouter_cli.observe.log import log_instance, log_trouble
 from jairouter_cli.observe.logs import Logs
 from jairouter_cli.observe.metrics import Metrics
+from jairouter_cli.observe.tracing import tracer
 from jairouter_cli.routing.call import Target, Turn
 from jairouter_cli.state.crew import Crew
 from jairouter_cli.web.boards import Boards
@@ -17,15 +18,16 @@ from jairouter_cli.web.boards import Boards
 if TYPE_CHECKING:
     from jairouter_cli.state.shared import SharedMemory
 
-_FLUSH_S: Final = 2.0  # how long an end waits for lines that nobody takes
+_FLUSH_S: Final = 2.0  # how long an end waits for lines, and for traces, that nobody takes
 
 
 class Observation:
-    """What watches a worker. Raises `OSError` if the file of the access log cannot be opened."""
+    """What watches a worker. Raises `OSError` if the access log's file cannot be opened, `TracingUnusable`."""
 
     def __init__(self, config: Config, crew: Crew, folder: Path | None, shared: "SharedMemory | None") -> None:
         self.logs: Final = Logs(config.logging)
         self.levels: Final = Levels(crew, config.logging.level)
+        self.tracer: Final = tracer(config.tracing)
         self.boards: Final = Boards(folder, shared)
         self.metrics: Final = Metrics(self.boards.own)
         self.metrics.follow(config.monitoring.metrics)
@@ -61,4 +63,6 @@ class Observation:
 
     def close(self) -> None:
         """Write what waits to be written. It takes a while: not for the event loop."""
+        if self.tracer is not None:
+            self.tracer.close(_FLUSH_S)
         self.logs.close(_FLUSH_S)

@@ -92,7 +92,10 @@ class OpenAI:
             call = Call(endpoint.service, "", self._client(door.client_ip, headers))
             lasted_s = self._gateway.clock() - began
             told = Completed(call, request_id, error.status, "failed", (), lasted_s, path=endpoint.path)
-            self._gateway.report(told._replace(head_s=lasted_s, method=door.method))
+            told = told._replace(head_s=lasted_s, method=door.method)
+            self._gateway.report(told)
+            if (tracer := self._gateway.tracer) is not None:
+                tracer.begin(door.headers, lasted_s).end(told, "")
             raise
 
     async def _read(self, endpoint: Endpoint, door: Door, headers: dict[str, str], request_id: str) -> Inbound:

@@ -23,7 +23,7 @@ from jairouter_cli.errors import NotFound
 from jairouter_cli.web import openapi_actuator
 from jairouter_cli.web.endpoints import ENDPOINTS, Endpoint
 from jairouter_cli.web.errors import ENVELOPED
-from jairouter_cli.web.openapi_examples import MANAGEMENT, OPENAI, ORDERS, READING
+from jairouter_cli.web.openapi_examples import MANAGEMENT, OPENAI, ORDERS, PARAMETERS, READING
 
 Schema = dict[str, Any]
 
@@ -57,6 +57,7 @@ _TAGS: Final = {
     "/api/services": "服务类型管理",
     "/api/config/instance": "服务实例管理",
     "/api/instances": "服务实例管理",
+    "/api/loadbalancer": "负载均衡管理",
     "/api/config/version": "配置版本管理",
     "/api/config/store": "配置版本管理",
     "/api/config/merge": "配置合并管理",
@@ -176,9 +177,9 @@ def _asset(name: str) -> bytes:
 def description(generated: Schema) -> Schema:
     """Return the whole document, from what Litestar makes of the handlers."""
     found = copy.deepcopy(generated)
-    paths: dict[str, Schema] = {
-        path.replace("service_type", "serviceType"): item for path, item in found["paths"].items()
-    }
+    paths: dict[str, Schema] = {_in_camel_case(path): item for path, item in found["paths"].items()}
+    # what follows a whole path is no route of its own
+    paths["/api/instances/{instanceId}/health"] = {"post": paths["/api/instances/{instanceId}"].pop("post")}
     for path, item in paths.items():
         for method, operation in item.items():
             _complete(method.upper(), path, operation)
@@ -200,9 +201,9 @@ def _complete(method: str, path: str, operation: Schema) -> None:
     """Put into an operation what its handler does not say."""
     operation["tags"] = [next(tag for prefix, tag in _TAGS.items() if path.startswith(prefix))]
     for parameter in operation.get("parameters", ()):
-        parameter["name"] = parameter["name"].replace("service_type", "serviceType")
-        if parameter["name"] == "serviceType":
-            parameter["example"] = "chat"
+        parameter["name"] = _in_camel_case(parameter["name"])
+        if parameter["name"] in PARAMETERS:
+            parameter["example"] = PARAMETERS[parameter["name"]]
     if path.startswith("/actuator"):
         openapi_actuator.complete(method, path, operation)
         return
@@ -222,12 +223,18 @@ def _complete(method: str, path: str, operation: Schema) -> None:
         if path in ORDERS:
             operation["requestBody"] = {"required": True, "content": _json({"type": "object"}, ORDERS[path])}
     operation["responses"] = {str(status): {"description": "OK", "content": answer}}
+    if (method, path) == ("POST", "/api/services/{serviceType}"):
+        operation["responses"]["200"] = {"description": "It was there, and is changed", "content": answer}
     operation["responses"] |= dict(_refusals(_statuses(method, path), enveloped=is_enveloped))
     if path.startswith("/api/monitoring") and method == "POST":  # a sentence, too
         operation["responses"]["400"]["content"] |= _plain("Missing 'level' parameter")
         operation["responses"]["501"] = {"description": "There is no such thing here", "content": _plain("…")}
     if path.startswith("/api/") and not path.startswith("/api/v1"):
         operation["security"] = [{}, {"bearer": []}, {"adminToken": []}]
+
+
+def _in_camel_case(text: str) -> str:
+    return text.replace("service_type", "serviceType").replace("instance_id", "instanceId")
 
 
 def _main(path: str) -> str:

@@ -109,6 +109,7 @@ ORDERS: Final[dict[str, dict[str, Any]]] = {
 _ID: Final = "qwen2.5:7b@http://10.0.0.7:8000"
 _NEW: Final = {"name": "qwen2.5:7b", "baseUrl": "http://10.0.0.7:8000", "weight": 2}
 _INSTANCE: Final = {**_NEW, "enabled": True, "apiKey": "******", "headers": {}, "priority": 0, "instanceId": _ID}
+_STANDING: Final = {"status": "HEALTHY", "healthStatus": "healthy", "requestCount": 12, "errorCount": 0}
 _SERVICE: Final = {"adapter": "vllm", "instances": [_INSTANCE]}
 _WHOLE: Final = {"adapter": "normal", "loadBalance": {"type": "round-robin"}, "services": {"chat": _SERVICE}}
 _DONE: Final = {"revision": 7, "inForce": True, "workersBehind": []}
@@ -124,9 +125,24 @@ _MERGED: Final = {
 _BREAKER: Final = {"enabled": True, "failureThreshold": 5, "timeout": 60000, "successThreshold": 2}
 _RATE: Final = {"enabled": True, "algorithm": "token-bucket", "capacity": 100, "rate": 10}
 
+_OF_CHAT: Final = {"serviceType": "chat", **_INSTANCE, **_STANDING}
+_SPREAD: Final = {"type": "random", "hashAlgorithm": "md5"}
+_BALANCED: Final = {
+    "serviceType": "chat",
+    "strategy": "random",
+    "configType": "random",
+    "hashAlgorithm": "md5",
+    "instances": 2,
+}
+_BALANCER: Final = "/api/loadbalancer"
+_BY_ID: Final = "/api/instances/{instanceId}"
+
 _TYPE, _OF_INSTANCE, _VERSION, _MERGE = (f"/api/config/{name}" for name in ("type", "instance", "version", "merge"))
 _SERVICES: Final = f"{_TYPE}/services"
 _ONE: Final = f"{_SERVICES}/{{serviceType}}"
+
+# What stands in a path.
+PARAMETERS: Final = {"serviceType": "chat", "instanceId": _ID}
 
 # By operation: the message, the data of the answer, the body of the request.
 MANAGEMENT: Final[dict[tuple[str, str], tuple[str, Any, Any]]] = {
@@ -142,9 +158,40 @@ MANAGEMENT: Final[dict[tuple[str, str], tuple[str, Any, Any]]] = {
     ("PUT", f"{_ONE}/ratelimit"): ("限流配置更新成功", _DONE, {"capacity": 100, "rate": 10}),
     ("GET", f"{_ONE}/circuitbreaker"): ("获取熔断器配置成功", _BREAKER, None),
     ("PUT", f"{_ONE}/circuitbreaker"): ("熔断器配置更新成功", _DONE, {"failureThreshold": 3}),
-    ("GET", f"{_OF_INSTANCE}/type/{{serviceType}}"): ("获取实例列表成功", [_INSTANCE], None),
-    ("GET", "/api/instances"): ("获取实例列表成功", [{"serviceType": "chat", **_INSTANCE}], None),
-    ("GET", f"{_OF_INSTANCE}/info/{{serviceType}}"): ("获取实例信息成功", _INSTANCE, None),
+    ("GET", f"{_OF_INSTANCE}/type/{{serviceType}}"): ("获取实例列表成功", [{**_INSTANCE, **_STANDING}], None),
+    ("GET", "/api/services"): ("获取服务配置成功", [{"serviceType": "chat", **_SERVICE}], None),
+    ("POST", "/api/services/{serviceType}"): ("服务创建成功", _DONE, {"loadBalancer": "round_robin"}),
+    ("GET", "/api/instances"): ("获取实例列表成功", [_OF_CHAT], None),
+    ("GET", "/api/instances/service/{serviceType}"): ("获取实例列表成功", [_OF_CHAT], None),
+    ("POST", "/api/instances/service/{serviceType}"): ("实例添加成功", {"instanceId": _ID, **_DONE}, _NEW),
+    ("GET", _BY_ID): ("获取实例信息成功", _OF_CHAT, None),
+    ("PUT", _BY_ID): ("实例更新成功", {"instanceId": _ID, **_DONE}, {"weight": 4}),
+    ("DELETE", _BY_ID): ("实例删除成功", {"instanceId": _ID, **_DONE}, None),
+    ("POST", f"{_BY_ID}/health"): ("健康检查完成", {"instanceId": _ID, "status": "UP"}, None),
+    ("GET", f"{_BALANCER}/status"): ("操作成功", [_BALANCED], None),
+    ("GET", f"{_BALANCER}/status/{{serviceType}}"): ("操作成功", _BALANCED, None),
+    ("GET", f"{_BALANCER}/config/global"): ("操作成功", {**_SPREAD, "isGlobal": True}, None),
+    ("GET", f"{_BALANCER}/config/{{serviceType}}"): (
+        "操作成功",
+        {"serviceType": "chat", **_SPREAD, "isGlobal": False},
+        None,
+    ),
+    ("PUT", f"{_BALANCER}/config/{{serviceType}}"): (
+        "负载均衡配置已更新",
+        _DONE,
+        {"type": "least-connections", "weights": {_ID: 2}},
+    ),
+    ("GET", f"{_BALANCER}/strategies"): (
+        "操作成功",
+        [{"name": "random", "displayName": "随机策略", "description": "随机选择实例, 按权重分配"}],
+        None,
+    ),
+    ("GET", f"{_BALANCER}/stats"): (
+        "操作成功",
+        {"totalLoadBalancers": 1, "validationStatus": True, "strategyDistribution": {"random": 1}},
+        None,
+    ),
+    ("GET", f"{_OF_INSTANCE}/info/{{serviceType}}"): ("获取实例信息成功", {**_INSTANCE, **_STANDING}, None),
     ("POST", f"{_OF_INSTANCE}/add/{{serviceType}}"): ("实例添加成功", {"instanceId": _ID, **_DONE}, _NEW),
     ("PUT", f"{_OF_INSTANCE}/update/{{serviceType}}"): (
         "实例更新成功",
@@ -162,6 +209,11 @@ MANAGEMENT: Final[dict[tuple[str, str], tuple[str, Any, Any]]] = {
     ("GET", f"{_VERSION}/{{version}}"): ("获取配置版本详情成功", _WHOLE, None),
     ("DELETE", f"{_VERSION}/{{version}}"): ("配置版本删除成功", None, None),
     ("GET", f"{_VERSION}/compare/{{older}}/{{newer}}"): ("比较配置版本成功", {"from": 1, "to": 2, "diff": "…"}, None),
+    ("GET", f"{_VERSION}/compare/{{version}}"): (
+        "比较配置版本成功",
+        {"from": 1, "to": 2, "diff": "…", "totalChanges": 1},
+        None,
+    ),
     ("POST", f"{_VERSION}/rollback/{{version}}"): ("配置已成功回滚到版本: 2", _DONE, None),
     ("POST", f"{_VERSION}/apply/{{version}}"): ("配置应用成功", _DONE, None),
     ("GET", "/api/config/store/status"): (

@@ -18,6 +18,7 @@ from jairouter_cli.config.store import Loaded
 from jairouter_cli.errors import LogUnwritable
 from jairouter_cli.gateway.upstream.http1 import tls_context
 from jairouter_cli.observe.logs import dict_config
+from jairouter_cli.observe.tracing import require
 from jairouter_cli.observe.writer import RotatedFile
 from jairouter_cli.state.redis import RedisLevels
 from jairouter_cli.web.app import create_asgi, create_rsgi
@@ -42,6 +43,8 @@ def run(
     tls_context(loaded.config.webclient.ssl)  # so that what is wrong with it is said once, here
     if loaded.config.state.url is not None:
         RedisLevels(loaded.config.state, logger.warning)  # likewise
+    if loaded.config.tracing.enabled:
+        require()
     _try_access_log(loaded.config.logging.access)
     chosen = Interfaces(interface) if interface else DEFAULT_INTERFACE
     server = Server(

@@ -137,13 +137,13 @@ def test_a_history(file: Path) -> None:
 
 
 def test_only_so_many_are_kept(file: Path) -> None:
-    """`store.max-revisions`, the newest."""
+    """`store.max-revisions`, the newest, and the first."""
     said(file, "set", "store.max-revisions", "3")
     for port in range(5):
         said(file, "set", "server.port", str(9000 + port))
-    assert [one["revision"] for one in json.loads(said(file, "history", "--json"))] == [7, 6, 5]
-    assert run("config", "rollback", "1", "--config", str(file)).stderr.startswith(
-        "error: there is no revision 1; there are 5 to 7"
+    assert [one["revision"] for one in json.loads(said(file, "history", "--json"))] == [7, 6, 5, 1]
+    assert run("config", "rollback", "2", "--config", str(file)).stderr.startswith(
+        "error: there is no revision 2; there are 1, 5 to 7"
     )
 
 

@@ -197,7 +197,7 @@ def test_a_full_disk_leaves_the_old_file(store: Store) -> None:
     done = subprocess.run(
         [sys.executable, "-c", script, store.file, "x", "1"], capture_output=True, text=True, check=False
     )
-    assert "ConfigUnwritable: cannot write" in done.stderr
+    assert "RevisionsUnwritable: cannot keep revisions in" in done.stderr
     assert store.file.read_text() == TEXT
     assert leftovers(store) == ["jairouter.yaml"]
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY

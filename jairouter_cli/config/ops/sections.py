@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from jairouter_cli.config.document import Document, Path
-from jairouter_cli.config.kinds import MASK
+from jairouter_cli.config.kinds import MASK, Secret
 from jairouter_cli.config.model import Service
 from jairouter_cli.config.parse import member_of
 from jairouter_cli.config.spelling import camel, service_type, squash
@@ -66,6 +66,18 @@ def merge(document: Document, path: Path, kind: Any, value: Mapping[str, Any]) -
         else:
             document = document.assign(at, written(inner, item, in_camel_case=is_in_camel_case(document, path)))
     return document
+
+
+def concealed(kind: Any, value: Any) -> Any:
+    """Return a section that came as JSON with a mask in the place of every key and header in it."""
+    if kind is Secret:
+        return MASK
+    if isinstance(value, Mapping):
+        is_headers = kind is str  # what the values of a mapping of headers are called by
+        return {key: MASK if is_headers else concealed(_member(kind, str(key))[1], item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [concealed(kind, item) for item in value]
+    return value
 
 
 def key_in(document: Document, path: Path, names: Sequence[str]) -> str:

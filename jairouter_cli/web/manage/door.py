@@ -116,6 +116,5 @@ class Door:
         }
 
     def revisions(self) -> list[Revision]:
-        """Return all revisions. To be called beside the event loop."""
-        history = self.store.history
-        return [history.read(number) for number in history.numbers]
+        """Return all revisions, the oldest first. To be called beside the event loop."""
+        return list(self.store.history.newest())[::-1]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response
@@ -11,6 +11,8 @@ from jairouter_cli.config.model import ServiceType
 from jairouter_cli.config.spelling import service_type
 
 AnyRequest = Request[Any, Any, Any]
+
+WRONG: Final = "参数验证失败: "  # how upstream begins to say what is wrong with a request
 
 
 class Refused(Exception):
@@ -42,7 +44,7 @@ def known_service(text: str) -> ServiceType:
     """Return the service that a path names, in any spelling. Raises `Refused`."""
     found = service_type(text)
     if found is None:
-        raise Refused(400, f"参数验证失败: 无效的服务类型: {text}")
+        raise Refused(400, f"{WRONG}无效的服务类型: {text}")
     return found
 
 
@@ -51,7 +53,7 @@ async def json_object(request: AnyRequest) -> dict[str, Any]:
     try:
         body = msgspec.json.decode(await request.body())
     except msgspec.DecodeError as error:
-        raise Refused(400, f"参数验证失败: 请求体不是有效的 JSON: {error}") from None
+        raise Refused(400, f"{WRONG}请求体不是有效的 JSON: {error}") from None
     if not isinstance(body, dict):
-        raise Refused(400, "参数验证失败: 请求体必须是 JSON 对象")
+        raise Refused(400, f"{WRONG}请求体必须是 JSON 对象")
     return body

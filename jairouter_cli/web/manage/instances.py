@@ -10,8 +10,10 @@ from jairouter_cli.config.ops import instances as ops
 from jairouter_cli.config.ops.sections import written
 from jairouter_cli.config.parse import read_section
 from jairouter_cli.config.upstream import instance_view
+from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.web.manage.door import Door
 from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope, json_object, known_service
+from jairouter_cli.web.manage.standing import standing
 
 BASE = "/api/config/instance"
 
@@ -19,7 +21,7 @@ ModelName = Annotated[str, Parameter(query="modelName")]
 BaseUrl = Annotated[str, Parameter(query="baseUrl")]
 
 
-def instance_routes(door: Door) -> list[Any]:
+def instance_routes(door: Door, gateway: Gateway) -> list[Any]:
     """Return the routes."""
 
     def of(kind: ServiceType) -> tuple[Instance, ...]:
@@ -29,17 +31,8 @@ def instance_routes(door: Door) -> list[Any]:
     @get(f"{BASE}/type/{{service_type:str}}", summary="获取指定服务的所有实例")
     async def listed(service_type: str, *, reveal: bool = False) -> Response[Any]:
         """All instances of a service; none if it is not configured."""
-        shown = [instance_view(one, reveal=reveal) for one in of(known_service(service_type))]
-        return envelope("获取实例列表成功", shown)
-
-    @get("/api/instances", summary="获取所有实例")
-    async def everywhere(*, reveal: bool = False) -> Response[Any]:
-        """All instances of all services."""
-        shown = [
-            {"serviceType": kind.value, **instance_view(one, reveal=reveal)}
-            for kind, service in door.config.model.services.items()
-            for one in service.instances
-        ]
+        kind = known_service(service_type)
+        shown = [{**instance_view(one, reveal=reveal), **standing(gateway, kind, one)} for one in of(kind)]
         return envelope("获取实例列表成功", shown)
 
     @get(f"{BASE}/info/{{service_type:str}}", summary="获取单个实例的信息")
@@ -47,21 +40,17 @@ def instance_routes(door: Door) -> list[Any]:
         service_type: str, model_name: ModelName, base_url: BaseUrl, *, reveal: bool = False
     ) -> Response[Any]:
         """One instance, by its model and its address."""
-        wanted = ops.trimmed(f"{model_name}@{base_url}")
-        found = next((one for one in of(known_service(service_type)) if ops.trimmed(one.id) == wanted), None)
+        kind, wanted = known_service(service_type), ops.trimmed(f"{model_name}@{base_url}")
+        found = next((one for one in of(kind) if ops.trimmed(one.id) == wanted), None)
         if found is None:
             raise Refused(404, f"实例不存在: {wanted}")
-        return envelope("获取实例信息成功", instance_view(found, reveal=reveal))
+        shown = {**instance_view(found, reveal=reveal), **standing(gateway, kind, found)}
+        return envelope("获取实例信息成功", shown)
 
     @post(f"{BASE}/add/{{service_type:str}}", summary="添加实例")
     async def add(request: AnyRequest, service_type: str) -> Response[Any]:
         """Add an instance, and the service if it is missing; 201."""
-        kind, members = known_service(service_type), await json_object(request)
-        _check_name_and_address(members, needed=True)
-        instance = await door.call("添加实例失败", lambda: read_section(Instance, written(Instance, members)))
-        applied = await door.edit(request, lambda document: ops.add(document, kind, instance), "添加实例失败")
-        outcome = door.outcome(applied, instanceId=applied.change.instance)
-        return envelope("实例添加成功", outcome, 201, door.tags(applied))
+        return await add_instance(door, request, known_service(service_type))
 
     @put(f"{BASE}/update/{{service_type:str}}", summary="更新实例")
     async def update(request: AnyRequest, service_type: str) -> Response[Any]:
@@ -72,12 +61,9 @@ def instance_routes(door: Door) -> list[Any]:
             raise Refused(400, "参数验证失败: 缺少 instanceId")
         if not isinstance(members, dict):
             raise Refused(400, "参数验证失败: 缺少 instance")
-        _check_name_and_address(members, needed=False)
         if kind not in door.config.model.services:
             raise Refused(400, f"服务类型不存在: {service_type}")
-        applied = await door.edit(request, lambda document: ops.update(document, kind, wanted, members), "更新实例失败")
-        outcome = door.outcome(applied, instanceId=applied.change.instance)
-        return envelope("实例更新成功", outcome, 200, door.tags(applied))
+        return await update_instance(door, request, kind, wanted, members)
 
     @delete(f"{BASE}/del/{{service_type:str}}", summary="删除实例", status_code=200)
     async def remove(request: AnyRequest, service_type: str, model_name: ModelName, base_url: BaseUrl) -> Response[Any]:
@@ -85,13 +71,36 @@ def instance_routes(door: Door) -> list[Any]:
         kind = known_service(service_type)
         if kind not in door.config.model.services:
             raise Refused(400, f"服务类型不存在: {service_type}")
-        applied = await door.edit(
-            request, lambda document: ops.remove(document, kind, model_name, base_url.rstrip("/")), "删除实例失败"
-        )
-        outcome = door.outcome(applied, instanceId=applied.change.instance)
-        return envelope("实例删除成功", outcome, 200, door.tags(applied))
+        return await remove_instance(door, request, kind, f"{model_name}@{base_url.rstrip('/')}")
 
-    return [listed, everywhere, info, add, update, remove]
+    return [listed, info, add, update, remove]
+
+
+async def add_instance(door: Door, request: AnyRequest, kind: ServiceType) -> Response[Any]:
+    """Add the instance that a body names, and the service if it is missing; 201. Raises `Refused`."""
+    members = await json_object(request)
+    _check_name_and_address(members, needed=True)
+    instance = await door.call("添加实例失败", lambda: read_section(Instance, written(Instance, members)))
+    applied = await door.edit(request, lambda document: ops.add(document, kind, instance), "添加实例失败")
+    outcome = door.outcome(applied, instanceId=applied.change.instance)
+    return envelope("实例添加成功", outcome, 201, door.tags(applied))
+
+
+async def update_instance(
+    door: Door, request: AnyRequest, kind: ServiceType, wanted: str, members: dict[str, Any]
+) -> Response[Any]:
+    """Change what is named of an instance. Raises `Refused`."""
+    _check_name_and_address(members, needed=False)
+    applied = await door.edit(request, lambda document: ops.update(document, kind, wanted, members), "更新实例失败")
+    outcome = door.outcome(applied, instanceId=applied.change.instance)
+    return envelope("实例更新成功", outcome, 200, door.tags(applied))
+
+
+async def remove_instance(door: Door, request: AnyRequest, kind: ServiceType, wanted: str) -> Response[Any]:
+    """Remove an instance. Raises `Refused`."""
+    applied = await door.edit(request, lambda document: ops.remove(document, kind, wanted), "删除实例失败")
+    outcome = door.outcome(applied, instanceId=applied.change.instance)
+    return envelope("实例删除成功", outcome, 200, door.tags(applied))
 
 
 def _check_name_and_address(members: dict[str, Any], *, needed: bool) -> None:

@@ -14,11 +14,11 @@ from litestar.params import Parameter
 from jairouter_cli.config import files, upstream
 from jairouter_cli.config.model import ModelSection
 from jairouter_cli.config.ops.imports import take_over
-from jairouter_cli.config.ops.sections import written
+from jairouter_cli.config.ops.sections import concealed, written
 from jairouter_cli.config.parse import read_section
 from jairouter_cli.errors import ConfigError, ForeignUnreadable
 from jairouter_cli.web.manage.door import Door
-from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope
+from jairouter_cli.web.manage.envelope import WRONG, AnyRequest, Refused, envelope
 
 BASE = "/api/config/merge"
 NO_FILES = "未找到任何版本配置文件"
@@ -82,7 +82,11 @@ class _Files:
         """Put what the files come to into force, and keep it as version 1 in their place."""
         model, read, errors = await self._door.call(FAILED, self.united)
         summary = f"merged {len(read)} files of upstream's store"
-        await self._door.edit(request, lambda document: take_over(document, model, summary), FAILED)
+        try:
+            await self._door.edit(request, lambda document: take_over(document, model, summary), FAILED)
+        except Refused as refusal:
+            said = refusal.message.removeprefix(WRONG).removeprefix(f"{FAILED}: ")
+            raise Refused(refusal.status, f"{FAILED}: {said}") from None
 
         def reset() -> None:
             files.replace(self.folder / upstream.file_name(1), upstream.exported(self._door.config))
@@ -138,13 +142,17 @@ def merge_routes(door: Door) -> list[Any]:
         return envelope(f"扫描完成，找到 {len(found)} 个版本配置文件", data)
 
     @get(f"{BASE}/preview", summary="预览合并结果")
-    async def preview() -> Response[Any]:
-        """What the files come to, without doing anything."""
+    async def preview(*, reveal: bool = False) -> Response[Any]:
+        """What the files come to, without doing anything; keys are masked unless `reveal` is asked for."""
         try:
             model, read, _ = await door.call("预览生成失败", of.united)
         except Refused as refusal:
             raise Refused(refusal.status, f"预览生成失败: {refusal.message}") from None
-        data = {"mergedConfig": model, "sourceFiles": [of.shown(path) for path in read], "totalFiles": len(read)}
+        data = {
+            "mergedConfig": model if reveal else concealed(ModelSection, model),
+            "sourceFiles": [of.shown(path) for path in read],
+            "totalFiles": len(read),
+        }
         return envelope("预览生成成功", data)
 
     @post(f"{BASE}/execute", summary="执行配置文件合并", status_code=200)

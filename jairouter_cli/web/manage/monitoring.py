@@ -26,7 +26,9 @@ from jairouter_cli.web.manage.envelope import AnyRequest
 BASE = "/api/monitoring"
 _MS: Final = 1000
 _HEALTHY: Final = {State.UP: "HEALTHY", State.DOWN: "UNHEALTHY"}
-_LEVELS: Final = ("NONE", "LIGHT", "MODERATE", "HEAVY", "EMERGENCY")
+# Those of upstream's code, and those of its documents; the first of each is how it always is here.
+_LEVELS: Final = ("NONE", "LIGHT", "MODERATE", "HEAVY", "EMERGENCY", "NORMAL", "PARTIAL", "MINIMAL", "DISABLED")
+_NORMAL: Final = frozenset({"NONE", "NORMAL"})
 
 Node = dict[str, Any]
 ClientIp = Annotated[str, Parameter(query="clientIp")]
@@ -117,7 +119,7 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
             return _refused("Missing 'level' parameter")
         if str(level).upper() not in _LEVELS:
             return _refused(f"Invalid degradation level: {level}")
-        return _said("降级级别已设置为: 正常模式") if str(level).upper() == "NONE" else _not_here()
+        return _said("降级级别已设置为: 正常模式") if str(level).upper() in _NORMAL else _not_here()
 
     @post(f"{BASE}/degradation/auto-mode", summary="Refuse to degrade by itself", status_code=200)
     async def degradation_mode(request: AnyRequest) -> Response[str]:

@@ -23,7 +23,14 @@ def service_routes(door: Door) -> list[Any]:
         """What is in force, defaults included; keys are masked unless `reveal` is asked for."""
         return envelope("获取配置成功", model_view(door.config.model, reveal=reveal))
 
-    @get([f"{BASE}/services", "/api/services"], summary="获取所有可用服务类型")
+    @get("/api/services", summary="获取所有服务配置")
+    async def all_services(*, reveal: bool = False) -> Response[Any]:
+        """The services that are configured, with what holds for each."""
+        services = door.config.model.services.items()
+        shown = [{"serviceType": kind.value, **service_view(one, reveal=reveal)} for kind, one in services]
+        return envelope("获取服务配置成功", shown)
+
+    @get(f"{BASE}/services", summary="获取所有可用服务类型")
     async def kinds() -> Response[Any]:
         """The services that are configured."""
         return envelope("获取服务类型成功", [kind.value for kind in door.config.model.services])
@@ -34,9 +41,19 @@ def service_routes(door: Door) -> list[Any]:
         _, found = door.service(service_type)
         return envelope("获取服务配置成功", service_view(found, reveal=reveal))
 
-    @post([f"{BASE}/services/{{service_type:str}}", "/api/services/{service_type:str}"], summary="创建新服务")
+    @post("/api/services/{service_type:str}", summary="创建或更新服务")
+    async def put_in_place(request: AnyRequest, service_type: str) -> Response[Any]:
+        """Add a service, 201; or, where it is there already, change what the body names."""
+        if known_service(service_type) in door.config.model.services:
+            return await change(request, service_type)
+        return await made(request, service_type)
+
+    @post(f"{BASE}/services/{{service_type:str}}", summary="创建新服务")
     async def create(request: AnyRequest, service_type: str) -> Response[Any]:
         """Add a service; 201."""
+        return await made(request, service_type)
+
+    async def made(request: AnyRequest, service_type: str) -> Response[Any]:
         kind, members = known_service(service_type), await json_object(request)
         applied = await door.edit(request, lambda document: ops.add(document, kind, members), "创建服务失败")
         return envelope("服务创建成功", door.outcome(applied), 201, door.tags(applied))
@@ -44,6 +61,9 @@ def service_routes(door: Door) -> list[Any]:
     @put([f"{BASE}/services/{{service_type:str}}", "/api/services/{service_type:str}"], summary="更新服务配置")
     async def update(request: AnyRequest, service_type: str) -> Response[Any]:
         """Change what the body names; what it does not name stays, `instances` are replaced as a whole."""
+        return await change(request, service_type)
+
+    async def change(request: AnyRequest, service_type: str) -> Response[Any]:
         kind, members = known_service(service_type), await json_object(request)
         applied = await door.edit(request, lambda document: ops.update(document, kind, members), "更新服务配置失败")
         return envelope("服务配置更新成功", door.outcome(applied), 200, door.tags(applied))
@@ -67,7 +87,7 @@ def service_routes(door: Door) -> list[Any]:
 
     @post(f"{BASE}/reset", summary="重置配置为默认值", status_code=200)
     async def reset(request: AnyRequest) -> Response[Any]:
-        """Go back to the oldest revision: the file as it was before anything was changed, if that is still kept."""
+        """Go back to the first revision: the file as it was before anything was changed."""
 
         def oldest() -> Revision:
             numbers = door.store.history.numbers
@@ -80,4 +100,4 @@ def service_routes(door: Door) -> list[Any]:
         outcome = door.outcome(applied, restored=revision.number)
         return envelope("配置已重置为默认值", outcome, 200, door.tags(applied))
 
-    return [everything, kinds, one, create, update, remove, models, reset]
+    return [everything, all_services, kinds, one, put_in_place, create, update, remove, models, reset]

@@ -1,14 +1,16 @@
 """`/api/config/version` and `/api/config/store`: the revisions of the file (contract 2.4)."""
 
+from datetime import datetime
 from typing import Any
 
 from litestar import Response, delete, get, post
 
 from jairouter_cli.config.document import Document
-from jairouter_cli.config.history import Revision, masked_diff
+from jairouter_cli.config.history import History, Revision, masked_diff
 from jairouter_cli.config.ops.revisions import roll_back
 from jairouter_cli.config.parse import parse
-from jairouter_cli.config.upstream import model_view
+from jairouter_cli.config.upstream import changes, model_view
+from jairouter_cli.errors import ConfigError
 from jairouter_cli.web.manage.door import Door
 from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope
 
@@ -18,14 +20,13 @@ BASE = "/api/config/version"
 def version_routes(door: Door) -> list[Any]:
     """Return the routes."""
 
-    async def back_to(request: AnyRequest, version: int, failed: str) -> Response[Any]:
+    async def back_to(request: AnyRequest, version: int, unfit: str, failed: str, done: str) -> Response[Any]:
         numbers = await door.call(failed, lambda: door.store.history.numbers)
         if version not in numbers:
-            raise Refused(400, f"{failed}: 版本不存在: {version}")
+            raise Refused(400, f"{unfit}: 版本不存在: {version}")
         revision: Revision = await door.call(failed, lambda: door.store.history.read(version))
         applied = await door.edit(request, lambda document: roll_back(document, revision), failed)
-        message = f"配置已成功回滚到版本: {version}" if failed == "回滚配置失败" else "配置应用成功"
-        return envelope(message, door.outcome(applied), 200, door.tags(applied))
+        return envelope(done, door.outcome(applied), 200, door.tags(applied))
 
     @get(BASE, summary="获取配置版本列表")
     async def listed() -> Response[Any]:
@@ -43,10 +44,7 @@ def version_routes(door: Door) -> list[Any]:
     async def info() -> Response[Any]:
         """When each revision was made, by whom, and what it did."""
         found = await door.call("获取配置版本列表失败", door.revisions)
-        shown = [
-            {"version": one.number, "at": one.at, "author": one.author, "summary": one.summary, "digest": one.digest}
-            for one in found
-        ]
+        shown = [_described(one, is_current=one is found[-1]) for one in found]
         return envelope("获取配置版本列表成功", shown)
 
     @get(f"{BASE}/{{version:int}}", summary="获取指定版本的配置详情")
@@ -62,21 +60,32 @@ def version_routes(door: Door) -> list[Any]:
 
     @get(f"{BASE}/compare/{{older:int}}/{{newer:int}}", summary="比较两个版本")
     async def compare(older: int, newer: int) -> Response[Any]:
-        """What was changed from one revision to another, as `diff -u` shows it."""
-        before: Revision = await door.call("比较配置版本失败", lambda: door.store.history.read(older))
-        after: Revision = await door.call("比较配置版本失败", lambda: door.store.history.read(newer))
-        found = masked_diff(before.text, after.text, (f"revision {older}", f"revision {newer}"))
-        return envelope("比较配置版本成功", {"from": older, "to": newer, "diff": found})
+        """What was changed from one revision to another: as `diff -u` shows it, and value by value; 0 is nothing."""
+        if older == newer:
+            raise Refused(400, "源版本和目标版本不能相同")
+        data = await door.call("比较配置版本失败", lambda: _compared(door.store.history, older, newer))
+        return envelope("比较配置版本成功", data)
+
+    @get(f"{BASE}/compare/{{version:int}}", summary="查看版本变更内容")
+    async def changed(version: int) -> Response[Any]:
+        """What was changed by a revision, as against the one before it that is kept."""
+
+        def compared() -> dict[str, Any]:
+            before = [number for number in door.store.history.numbers if number < version]
+            return _compared(door.store.history, before[-1] if before else 0, version)
+
+        return envelope("比较配置版本成功", await door.call("比较配置版本失败", compared))
 
     @post(f"{BASE}/rollback/{{version:int}}", summary="回滚到指定版本", status_code=200)
     async def rollback(request: AnyRequest, version: int) -> Response[Any]:
         """Put a revision into force again, as a new one."""
-        return await back_to(request, version, "回滚配置失败")
+        done = f"配置已成功回滚到版本: {version}"
+        return await back_to(request, version, "回滚配置失败", "回滚配置失败", done)
 
     @post(f"{BASE}/apply/{{version:int}}", summary="应用指定版本的配置", status_code=200)
     async def apply(request: AnyRequest, version: int) -> Response[Any]:
         """Put a revision into force again, as a new one."""
-        return await back_to(request, version, "配置内容不合法")
+        return await back_to(request, version, "配置内容不合法", "应用配置失败", "配置应用成功")
 
     @delete(f"{BASE}/{{version:int}}", summary="删除指定版本", status_code=200)
     async def remove(version: int) -> Response[Any]:
@@ -92,4 +101,31 @@ def version_routes(door: Door) -> list[Any]:
         """The file, its newest revision, and which configuration each worker goes by."""
         return envelope("获取配置存储状态成功", await door.call("获取配置存储状态失败", door.standing))
 
-    return [listed, current, info, one, compare, rollback, apply, remove, status]
+    return [listed, current, info, one, compare, changed, rollback, apply, remove, status]
+
+
+def _described(one: Revision, *, is_current: bool) -> dict[str, Any]:
+    """Return what is known of a revision; the last four members are upstream's."""
+    return {
+        "version": one.number,
+        "at": one.at,
+        "author": one.author,
+        "summary": one.summary,
+        "digest": one.digest,
+        "current": is_current,
+        "operation": one.author,
+        "operationDetail": one.summary,
+        "timestamp": round(datetime.fromisoformat(one.at).timestamp() * 1000),
+    }
+
+
+def _compared(history: History, older: int, newer: int) -> dict[str, Any]:
+    """Return what was changed between two revisions. Raises `RevisionNotFound`, `RevisionsUnreadable`."""
+    texts = [history.read(number).text if number else "" for number in (older, newer)]
+    names = (f"revision {older}", f"revision {newer}")
+    found = {"from": older, "to": newer, "diff": masked_diff(texts[0], texts[1], names)}
+    try:
+        before, after = (parse(Document.load(text, name)).config.model for text, name in zip(texts, names, strict=True))
+    except ConfigError:  # it was good once; a variable is not set any more, perhaps
+        return found
+    return {**found, "sourceVersion": older, "targetVersion": newer, **changes(before, after)}
