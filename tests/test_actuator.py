@@ -126,6 +126,8 @@ def test_types(served: Served, accept: str, given: str) -> None:
         ("GET", "/env?pattern=%28", 400, None),
         ("GET", "/configprops/nothing", 404, None),
         ("GET", "/loggers/no.such.logger", 404, None),
+        ("HEAD", "/health/nothing", 404, None),
+        ("POST", "/health", 405, "GET, HEAD, OPTIONS"),
         ("POST", "/info", 405, "GET, OPTIONS"),
         ("DELETE", "/loggers/ROOT", 405, "GET, OPTIONS, POST"),
         ("PUT", "/jairouter-metrics/sampling", 405, "GET, OPTIONS, POST"),
@@ -244,6 +246,8 @@ def test_down_is_503_and_liveness_is_not(tmp_path: Path) -> None:
             path: one.get(f"/actuator/health/{path}").status_code
             for path in ("modelRouter", "modelRouter/chat", "detailed", "liveness", "readiness", "ping")
         }
+        assert {path: one.request("HEAD", f"/actuator/health/{path}").status_code for path in codes} == codes
+        assert one.request("HEAD", "/actuator/health").status_code == 503
         assert codes == {
             "modelRouter": 503,
             "modelRouter/chat": 503,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from litestar import Response, get
+from litestar import Response, get, head
 
 from jairouter_cli.errors import ConfigError, JAIRouterError
 from jairouter_cli.gateway.gateway import Gateway
@@ -19,7 +19,7 @@ from jairouter_cli.routing.breaker import BreakerState
 from jairouter_cli.routing.call import Target
 from jairouter_cli.routing.health import State
 from jairouter_cli.state.redis import RedisLevels
-from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answer, nothing, shows
+from jairouter_cli.web.actuator.conventions import ACTUATOR_JSON, BASE, AnyRequest, Node, answer, nothing, shows
 from jairouter_cli.web.observatory import Observatory
 
 # Most severe first (contract 3.4); a status that is not listed counts for nothing.
@@ -28,6 +28,7 @@ STATUS_CODES: Final[Mapping[str, int]] = {"DOWN": 503, "OUT_OF_SERVICE": 503}
 GROUPS: Final[Mapping[str, str]] = {"liveness": "livenessState", "readiness": "readinessState"}
 
 _PATH: Final = f"{BASE}/health"
+_PART: Final = f"{_PATH}/{{component:path}}"
 _DETAILED: Final = "detailed"
 _THRESHOLD_BYTES: Final = 10 * 1024 * 1024  # Spring's
 _MS: Final = 1000
@@ -43,31 +44,43 @@ def health_routes(gateway: Gateway, observatory: Observatory, folder: Path) -> l
         found["config"] = _config_node(gateway, revision)
         return dict(sorted({**found, "diskSpace": disk}.items()))
 
-    @get(_PATH, summary="Whether the gateway and the instances behind it are up")
-    async def health(request: AnyRequest) -> Response[Node]:
-        """503 when DOWN or OUT_OF_SERVICE, else 200."""
-        return _answer(request, {**_shown(request, _together(await components())), "groups": list(GROUPS)})
+    async def whole(request: AnyRequest) -> Node:
+        return {**_shown(request, _together(await components())), "groups": list(GROUPS)}
 
-    @get(f"{_PATH}/{{component:path}}", summary="One component of the health, or a part of it, or a group")
-    async def part(request: AnyRequest) -> Response[Node]:
-        """`liveness`, `readiness`, `detailed`, or a component's name; behind `modelRouter/` a service, an instance."""
+    async def part(request: AnyRequest) -> Node:
         first, *rest = str(request.path_params["component"]).removeprefix("/").split("/", 2)
         everything = await components()
         if first in GROUPS and not rest:
             of_group = {GROUPS[first]: everything[GROUPS[first]]}
-            return _answer(request, _shown(request, _together(of_group)))
+            return _shown(request, _together(of_group))
         if not _may_see_components(request) or (first == _DETAILED and (rest or not _may_see_details(request))):
             nothing()
         if first == _DETAILED:
-            return _answer(request, _together(everything))
+            return _together(everything)
         node = everything.get(first)
         for step in rest:
             node = _parts(node or {}).get(step)
         if node is None:
             nothing()
-        return _answer(request, _without_details(request, node))
+        return _without_details(request, node)
 
-    return [health, part]
+    @get(_PATH, summary="Whether the gateway and the instances behind it are up")
+    async def health(request: AnyRequest) -> Response[Node]:
+        """503 when DOWN or OUT_OF_SERVICE, else 200."""
+        return _answer(request, await whole(request))
+
+    @get(_PART, summary="One component of the health, or a part of it, or a group")
+    async def health_of(request: AnyRequest) -> Response[Node]:
+        """`liveness`, `readiness`, `detailed`, or a component's name; behind `modelRouter/` a service, an instance."""
+        return _answer(request, await part(request))
+
+    @head([_PATH, _PART], include_in_schema=False)
+    async def probe(request: AnyRequest) -> Response[None]:
+        """The status alone, for probes that ask for no more."""
+        node = await (part if "component" in request.path_params else whole)(request)
+        return Response(None, status_code=STATUS_CODES.get(node["status"], 200), media_type=ACTUATOR_JSON)
+
+    return [health, health_of, probe]
 
 
 def _may_see_details(request: AnyRequest) -> bool:
