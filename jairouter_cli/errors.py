@@ -57,7 +57,8 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
         │   ├── InstancesCooling
         │   ├── InstancesFull
         │   ├── CircuitBreakerOpen
-        │   └── Degraded
+        │   ├── Degraded
+        │   └── ShuttingDown
         ├── UpstreamError
         │   └── UpstreamTruncated
         ├── UpstreamTimeout
@@ -591,6 +592,21 @@ class Degraded(ServiceUnavailable):
     def message(self, locale: str = "en") -> str:
         """Return the configured text in any locale, or ours in `locale`."""
         return self._text or super().message(locale)
+
+
+class ShuttingDown(ServiceUnavailable):
+    """The gateway shuts down, and the time that requests under way were given is over."""
+
+    type = "shutting_down"
+    reason = "shutting_down"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "The gateway is shutting down; try again",
+        "zh": "网关正在关闭, 请重试",
+    }
+
+    def __init__(self) -> None:
+        super().__init__(retry_after_s=1.0)  # by then another gateway, or this one anew, can be asked
+        self.headers["connection"] = "close"
 
 
 class UpstreamError(RequestError):

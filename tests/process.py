@@ -57,23 +57,29 @@ class Served:
 
 @contextmanager
 def serving(
-    *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, stderr: Path | None = None
+    *arguments: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stderr: Path | None = None,
+    code: int = 0,
 ) -> Iterator[Served]:
-    """Run `jairouter serve` on a free port until the block ends; its end must be clean."""
+    """Run `jairouter serve` on a free port, in a process group of its own, until the block ends with this exit code."""
     command = [*JAIROUTER, "serve", "--port", "0", "--json", *arguments]
     environ = {**os.environ, **(env or {})}
     errors = stderr.open("w") if stderr else None
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=cwd, env=environ)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=cwd, env=environ, start_new_session=True
+    )
     try:
         announced = _announced(process)
         served = Served(process, announced["url"], announced)
         eventually(lambda: _answers(served))
         yield served
     finally:
-        code = stop(process)
+        ended = stop(process)
         if errors:
             errors.close()
-    assert code == 0
+    assert ended == code
 
 
 def stop(process: subprocess.Popen[str]) -> int:

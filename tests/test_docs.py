@@ -15,15 +15,19 @@ from typer.testing import CliRunner
 from jairouter_cli.cli.app import app
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.model import BREAKER_DEFAULTS, LIMIT_DEFAULTS, ClientLimit, Config, Fallback
+from jairouter_cli.config.monitoring import Level, Logging
 from jairouter_cli.config.parse import parse
 from jairouter_cli.observe.exposition import full_name
 from jairouter_cli.observe.families import ALIASES, FAMILIES, Kind
+from jairouter_cli.observe.levels import DEFAULTS
+from jairouter_cli.observe.lines import AccessLine
 from tests.process import Served, run, serving
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 CHINESE = (ROOT / "README.zh-CN.md").read_text("utf-8")
 NODE = ROOT / "tests" / "node"
+PAGES = ("README.md", "docs/routing.md", "docs/limits.md", "docs/management.md", "docs/observability.md")
 
 
 def blocks(language: str, text: str = README) -> list[str]:
@@ -182,7 +186,10 @@ def test_samples_are_good(file: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/routing.md", "docs/limits.md", "docs/management.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/routing.md", "docs/limits.md", "docs/management.md", "docs/operations.md"]
+)
+@pytest.mark.parametrize("page", PAGES)
 def test_the_configuration_in_the_documents_is_good(page: str, tmp_path: Path) -> None:
     """Without a warning."""
     (text,) = blocks("yaml", (ROOT / page).read_text("utf-8"))
@@ -228,6 +235,28 @@ def test_the_defaults_on_the_page_on_limits_are_the_programs(tmp_path: Path) -> 
         rules.client_ip, capacity=None, rate=None, tokens_per_minute=None, max_concurrency=None
     )
     assert own == ClientLimit()
+
+
+def test_the_defaults_on_the_page_on_operations_are_the_programs(tmp_path: Path) -> None:
+    """All of them."""
+    (text,) = blocks("yaml", (ROOT / "docs" / "operations.md").read_text("utf-8"))
+    assert parse(Document.load(text, str(tmp_path))).config == Config()
+
+
+def test_the_defaults_on_the_page_on_observability_are_the_programs(tmp_path: Path) -> None:
+    """All of them; the level of the root is the one that holds without it."""
+    (text,) = blocks("yaml", (ROOT / "docs" / "observability.md").read_text("utf-8"))
+    page = parse(Document.load(text, str(tmp_path))).config
+    assert page.logging == msgspec.structs.replace(Logging(), level={"root": Level.INFO})
+    assert DEFAULTS["ROOT"] is Level.INFO
+    assert page.tracing == Config().tracing
+
+
+def test_the_keys_of_the_access_log_are_on_its_page() -> None:
+    """Every one, and no other."""
+    page = (ROOT / "docs" / "observability.md").read_text("utf-8").split("Lines of requests")[1].split("No prompt")[0]
+    told = {key for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE) for key in re.findall("`(.*?)`", row)}
+    assert told == set(AccessLine.__struct_fields__) - {"time", "level", "logger", "message", "pid"}
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

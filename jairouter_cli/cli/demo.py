@@ -31,7 +31,8 @@ def demo() -> Iterator[Path]:
         # until Granian takes the signal over, it would end this process and leave the other one behind
         orders: list[int] = []
         signal.signal(signal.SIGTERM, lambda signum, _: orders.append(signum))
-        backend = subprocess.Popen(command)  # noqa: S603 - our own program
+        # Ctrl-C is not for it: it is needed until the gateway has drained
+        backend = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own program
         try:
             signal.signal(signal.SIGTERM, _leave)
             if orders:  # it came while the other one was being started

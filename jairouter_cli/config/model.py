@@ -26,6 +26,7 @@ from jairouter_cli.config.kinds import (
     Text,
     Url,
     UrlPath,
+    Wait,
 )
 from jairouter_cli.config.management import Management
 from jairouter_cli.config.monitoring import Logging, Monitoring, Tracing, Usage
@@ -401,6 +402,27 @@ class ModelSection(Struct, frozen=True, kw_only=True):
     services: dict[ServiceType, Service] = field(default_factory=dict)
 
 
+class ShutdownMode(StrEnum):
+    """`server.shutdown.mode`, by Spring's names: whether what is under way is waited for."""
+
+    GRACEFUL = "graceful"
+    IMMEDIATE = "immediate"
+
+
+class Shutdown(Struct, frozen=True, kw_only=True):
+    """`server.shutdown`: how the gateway ends when it is told to; read at start. A plain word stands for `mode`.
+
+    For `delay_s` it serves on while its readiness says 503, so that load balancers can turn away; then it takes no new
+    connections, and what is under way may go on for `timeout_s`.
+    """
+
+    SHORTHAND: ClassVar[str] = "mode"
+
+    mode: ShutdownMode = ShutdownMode.GRACEFUL
+    timeout_s: Wait = 30.0
+    delay_s: Wait = 0.0
+
+
 class Server(Struct, frozen=True, kw_only=True):
     """`server`: where the gateway listens and how it speaks; host, port and workers are read at start.
 
@@ -420,6 +442,7 @@ class Server(Struct, frozen=True, kw_only=True):
     admin_token: Secret | None = None
     open_management: bool = False
     management_rate_limit: ManagementLimit = ManagementLimit()
+    shutdown: Shutdown = Shutdown()
 
 
 class ConnectionPool(Struct, frozen=True, kw_only=True):

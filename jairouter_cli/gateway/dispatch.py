@@ -22,6 +22,7 @@ from jairouter_cli.errors import (
     RateLimitExceeded,
     RequestError,
     ServiceUnavailable,
+    ShuttingDown,
     UpstreamError,
     UpstreamTimeout,
     UpstreamTruncated,
@@ -73,9 +74,12 @@ _TELLING: Final = ("application/json", "text/event-stream")  # kinds of answers
 _ENDINGS: Final = {
     Outcome.OK: "ok",
     Outcome.FAILED: "truncated",
+    Outcome.STOPPED: "truncated",
     Outcome.REFUSED: "failed",
     Outcome.LEFT: "left",
 }
+# While the gateway drains, a client's next request is to go elsewhere.
+_LAST_ANSWER: Final = ("connection", "close")
 
 
 class Reply:
@@ -136,6 +140,11 @@ class Reply:
         """Return what the client is told when the answer breaks off in its midst."""
         return self._journey.cut_off(failure)
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether its task, being cancelled, was ended by the gateway and not left by its client."""
+        return self._journey.gateway.drain.is_over
+
     async def settle(self, outcome: Outcome, status: int) -> None:
         """End the lease, report the call with the status that the client was told, and let the connection go."""
         journey, copy = self._journey, self.copy
@@ -154,7 +163,8 @@ async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
     """Find an instance that answers, or what takes the place of its answer.
 
     When every attempt failed, and one of them with an answer, the last answer is the reply. Cancelling it is how a
-    client leaves. Raises `ModelNotFound`, `ServiceUnavailable` and its kin, `UpstreamError`, `UpstreamTimeout`.
+    client leaves, or how the gateway ends what it waits for no longer. Raises `ModelNotFound`, `ServiceUnavailable`
+    and its kin, `UpstreamError`, `UpstreamTimeout`.
     """
     journey = Journey(gateway, inbound)
     try:
@@ -168,9 +178,14 @@ async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
         journey.report(error.status, "failed")
         if journey.route is not None:
             error.headers[ROUTE_HEADER] = journey.describe()
+        if gateway.drain.has_begun:
+            error.headers.update((_LAST_ANSWER,))
         raise
     except asyncio.CancelledError:
         journey.leave(None)
+        if gateway.drain.is_over:
+            journey.report(ShuttingDown.status, "failed")
+            raise ShuttingDown from None
         journey.report(CLIENT_LEFT, "left")
         raise
     except BaseException:
@@ -179,6 +194,8 @@ async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
         raise
     if journey.route is not None:
         reply.extra = [*reply.extra, (ROUTE_HEADER, journey.describe())]
+    if gateway.drain.has_begun:
+        reply.extra = [*reply.extra, _LAST_ANSWER]
     return reply
 
 

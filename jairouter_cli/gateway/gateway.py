@@ -11,6 +11,7 @@ from random import Random
 
 from jairouter_cli.config.model import Config
 from jairouter_cli.errors import JAIRouterError
+from jairouter_cli.gateway.drain import Drain
 from jairouter_cli.gateway.fallback import AnswerCache
 from jairouter_cli.gateway.limits import Limits
 from jairouter_cli.gateway.queue import WaitingRoom
@@ -58,6 +59,7 @@ class Gateway:
     taking_over: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held from reading the file until it is in force, so that an older one never follows a newer one."""
     limits: Limits = field(default_factory=lambda: Limits(time.monotonic))
+    drain: Drain = field(default_factory=Drain)
     tracer: Tracer | None = None
     followers: list[Callable[[Config], None]] = field(default_factory=list)
     """Told of every configuration that comes into force."""

@@ -230,7 +230,7 @@ FAMILIES: Final = (
     Family("retries", _C, _INFRA, RETRIES, _same("service"), "Attempts after the first one of a call."),
     Family("cancellations", _C, _BUSINESS, ENDINGS, _same("service"), "Calls whose client left.", _ended("left")),
     Family("truncated_answers", _C, _BUSINESS, ENDINGS, _same("service"),
-           "Answers that a backend broke off in their midst.", _ended("truncated")),
+           "Answers that were broken off in their midst.", _ended("truncated")),
     Family("fallbacks", _C, _BUSINESS, FALLBACKS, _same("service", "strategy"),
            "Answers in whose place something else was given."),
     Family("event_loop_lag_seconds", _H, _SYSTEM, LOOP_LAGS, {},

@@ -101,6 +101,8 @@ class Outcome(Enum):
     """It answered with one of the 4xx of `failover.retry-on`: 429, too busy to serve, which is no failure."""
     LEFT = "left"
     """The client went away; nobody's failure."""
+    STOPPED = "stopped"
+    """The gateway shut down in its midst; not the instance's failure."""
 
 
 class Source(Enum):

@@ -58,6 +58,8 @@ if TYPE_CHECKING:
 
 logger: Final = logging.getLogger("jairouter")
 
+_LAST_S: Final = 2.0  # for requests whose connection is gone, and which have but to be put down
+
 
 def create_rsgi(file: Path, folder: Path | None = None, workers: int = 1) -> RsgiApplication:
     """Build the application of a worker for Granian's own interface. Raises `ConfigError`, `StoreError`."""
@@ -147,6 +149,7 @@ def application(
             await far.tried.wait()
         _spare_the_collector()
         yield
+        await openai.departures.all_gone(_LAST_S)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -6,13 +6,19 @@ among this process's open files, so this works on Linux only, and is looked for 
 """
 
 import asyncio
+import contextlib
+import ctypes
 import os
 import socket
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 _OPEN_FILES: Final = Path("/proc/self/fd")
+_SO_ATTACH_FILTER: Final = 26  # of Linux; the module `socket` has no name for it
+_LET_NOTHING_PASS: Final = struct.pack("=HBBI", 0x06, 0, 0, 0)  # BPF: return 0
+_INTERNET: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
 
 def find(client: str, server: str) -> socket.socket | None:
@@ -53,6 +59,47 @@ async def writable(client: socket.socket) -> None:
         await ready
     finally:
         loop.remove_writer(client)
+
+
+def reset_all(port: int) -> None:
+    """Break off every connection of clients to a port of this process."""
+    for found in _at(port):
+        if not found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            with contextlib.suppress(OSError):  # the client was faster
+                reset(found)
+
+
+def hold_off(port: int) -> bool:
+    """Let no new connection come about at a port of this process; return whether that could be done.
+
+    What is left in the queue is taken as ever. A client that knocks hears nothing, and knocks again a second later.
+    (Closing the port at once would reset the queue; HAProxy and nginx have to be helped in the same way.)
+    """
+    program = ctypes.create_string_buffer(_LET_NOTHING_PASS)
+    pointer = struct.pack("@HP", 1, ctypes.addressof(program))
+    is_done = False
+    for found in _at(port):
+        if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            with contextlib.suppress(OSError):  # a sandbox that knows no filters
+                found.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
+                is_done = True
+    return is_done
+
+
+def _at(port: int) -> Iterator[socket.socket]:
+    """Yield duplicates of this process's sockets that stand at a port; each is closed afterwards."""
+    if not _OPEN_FILES.exists():
+        return
+    for entry in list(os.scandir(_OPEN_FILES)):
+        try:
+            if not os.readlink(entry.path).startswith("socket:"):  # noqa: PTH115 - as above
+                continue
+            found = socket.socket(fileno=os.dup(int(entry.name)))
+        except OSError:  # closed since
+            continue
+        with found:
+            if found.family in _INTERNET and found.getsockname()[1] == port:
+                yield found
 
 
 def reset(client: socket.socket) -> None:

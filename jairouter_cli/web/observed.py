@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.types import Message, Receive, Send
 
 from jairouter_cli.gateway.dispatch import CLIENT_LEFT
@@ -27,6 +28,11 @@ class Observed:
         self._litestar = litestar
         self._gateway = gateway
         self._tell = tell
+
+    @property
+    def state(self) -> State:
+        """What Litestar's application holds."""
+        return self._litestar.state
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer a request, and tell of it."""

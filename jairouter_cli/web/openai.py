@@ -14,14 +14,14 @@ from typing import Final
 import msgspec
 
 from jairouter_cli.config.model import Locale
-from jairouter_cli.errors import InternalError, MethodNotAllowed, RequestError, UnsupportedMediaType
+from jairouter_cli.errors import InternalError, MethodNotAllowed, RequestError, ShuttingDown, UnsupportedMediaType
 from jairouter_cli.gateway.dispatch import dispatch
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.outbound import Inbound
 from jairouter_cli.observe.events import Completed
 from jairouter_cli.routing.call import Call
 from jairouter_cli.web.client_ip import client_ip
-from jairouter_cli.web.departures import Departures, Presence
+from jairouter_cli.web.departures import Departures
 from jairouter_cli.web.door import ClientLeft, Door
 from jairouter_cli.web.endpoints import Endpoint
 from jairouter_cli.web.errors import error_headers, error_object, negotiate
@@ -36,11 +36,12 @@ _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 class OpenAI:
     """The endpoints over a gateway."""
 
-    __slots__ = ("_departures", "_gateway", "_number", "_origin")
+    __slots__ = ("_gateway", "_number", "_origin", "departures")
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._departures = Departures()
+        self.departures = Departures()
+        """Its requests under way."""
         self._origin = secrets.token_hex(8)
         self._number = count(1)
 
@@ -48,29 +49,32 @@ class OpenAI:
         """Answer, whatever happens; a failure before the head is sent becomes an error answer."""
         headers = dict(door.headers)
         request_id = self._request_id(headers.get("x-request-id"))
-        presence: Presence | None = None
+        presence = self.departures.enter()
 
         def locale() -> Locale:
             return negotiate(headers.get("accept-language"), self._gateway.table.config.server.locale)
 
         try:
             inbound = await self._admit(endpoint, door, headers, request_id)
-            presence = self._departures.enter(door)
+            self.departures.watch(presence, door)
             reply = await dispatch(self._gateway, inbound)
             await relay(reply, door, locale, self._gateway.table.config.webclient.heartbeat_interval_s)
         except RequestError as error:
-            await _fail(door, error, locale, request_id)
+            if not presence.left:
+                await _fail(door, error, locale, request_id)
         except ClientLeft:
             pass
         except asyncio.CancelledError:
-            if presence is None or not presence.left:
-                raise
+            if not presence.left:
+                if not self._gateway.drain.is_over:
+                    raise
+                if not door.started:  # not even read; the others have been told
+                    await _fail(door, ShuttingDown(), locale, request_id)
         except Exception:
             logger.exception("bug while answering request %s", request_id)
             await _fail(door, InternalError(), locale, request_id)
         finally:
-            if presence is not None:
-                presence.over()
+            presence.over()
 
     def _request_id(self, given: str | None) -> str:
         """Keep a client's id if it is fit for a header and a log line, else make one."""

@@ -11,7 +11,7 @@ import msgspec
 
 from jairouter_cli.adapters.sse import EventGate, has_content
 from jairouter_cli.config.model import Locale
-from jairouter_cli.errors import RequestError
+from jairouter_cli.errors import RequestError, ShuttingDown
 from jairouter_cli.gateway.dispatch import Reply
 from jairouter_cli.gateway.outbound import HOP_BY_HOP
 from jairouter_cli.gateway.upstream.exchange import Headers, UpstreamFailure
@@ -31,9 +31,10 @@ HEARTBEAT: Final = b": waiting for the model\n\n"
 
 
 async def relay(reply: Reply, door: Door, locale: Callable[[], Locale], heartbeat_s: float | None) -> None:
-    """Send the answer on and settle it, once, however it ends. Cancelling it is how a client leaves.
+    """Send the answer on and settle it, once, however it ends.
 
-    Raises a `RequestError` if the answer was cut off before anything of it went out.
+    Cancelling it is how a client leaves, or how a gateway that shuts down ends it. Raises a `RequestError` if the
+    answer was cut off before anything of it went out.
     """
     outcome, status = Outcome.LEFT, reply.exchange.status
     try:
@@ -51,7 +52,7 @@ async def relay(reply: Reply, door: Door, locale: Callable[[], Locale], heartbea
         else:
             outcome = await _pump(reply, door, headers)
     except RequestError as error:
-        outcome, status = Outcome.FAILED, error.status
+        outcome, status = Outcome.STOPPED if isinstance(error, ShuttingDown) else Outcome.FAILED, error.status
         raise
     except (ClientLeft, asyncio.CancelledError):
         raise
@@ -78,6 +79,10 @@ async def _all(reply: Reply) -> bytes:
             body += piece
     except UpstreamFailure as failure:
         raise reply.cut_off(failure) from failure
+    except asyncio.CancelledError:
+        if reply.is_stopped:
+            raise ShuttingDown from None
+        raise
     if reply.copy is not None:
         reply.copy.add(body)
     if reply.meter is not None:
@@ -88,8 +93,8 @@ async def _all(reply: Reply) -> bytes:
 async def _pump(reply: Reply, door: Door, headers: Headers) -> Outcome:
     """Send the pieces on as they come."""
     exchange, copy, meter = reply.exchange, reply.copy, reply.meter
-    await door.start(exchange.status, headers)
     try:
+        await door.start(exchange.status, headers)
         while data := await exchange.read():
             if copy is not None:
                 copy.add(data)
@@ -101,6 +106,11 @@ async def _pump(reply: Reply, door: Door, headers: Headers) -> Outcome:
         reply.cut_off(failure)
         await door.break_off()
         return Outcome.FAILED
+    except asyncio.CancelledError:
+        if not reply.is_stopped:
+            raise
+        await door.break_off()
+        return Outcome.STOPPED
     await door.end()
     return Outcome.OK
 
@@ -111,8 +121,8 @@ async def _pump_events(
     """Send whole events on as they come."""
     exchange, gate, meter = reply.exchange, EventGate(), reply.meter
     present = {name for name, _ in headers}
-    await door.start(exchange.status, [*headers, *(pair for pair in _SSE_HEADERS if pair[0] not in present)])
     try:
+        await door.start(exchange.status, [*headers, *(pair for pair in _SSE_HEADERS if pair[0] not in present)])
         await _first_content(reply, door, gate, heartbeat_s)
         while data := await exchange.read():
             if events := gate.feed(data):
@@ -124,6 +134,12 @@ async def _pump_events(
         await door.piece(_error_event(reply.cut_off(failure), locale()))
         await door.end()
         return Outcome.FAILED
+    except asyncio.CancelledError:
+        if not reply.is_stopped:
+            raise
+        await door.piece(_error_event(ShuttingDown(), locale()))
+        await door.end()
+        return Outcome.STOPPED
     if rest := gate.rest():
         await door.piece(rest)
     await door.end()

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # imported there for this
 from litestar import Litestar
+from litestar.datastructures import State
 
 from jairouter_cli.errors import PayloadTooLarge
 from jairouter_cli.gateway.upstream.exchange import Headers
@@ -36,6 +37,11 @@ class RsgiApplication:
         self._observed = observed
         self._end = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> State:
+        """What Litestar's application holds."""
+        return self._litestar.state
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start what runs beside the requests."""

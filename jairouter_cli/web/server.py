@@ -1,5 +1,6 @@
 """The application under Granian: settings that differ from its defaults, each with its reason."""
 
+import asyncio
 import logging
 import signal
 import sys
@@ -11,7 +12,6 @@ from typing import Any, Final
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
-from granian.server import Server
 
 from jairouter_cli.config.monitoring import AccessLog
 from jairouter_cli.config.store import Loaded
@@ -22,13 +22,14 @@ from jairouter_cli.observe.tracing import require
 from jairouter_cli.observe.writer import RotatedFile
 from jairouter_cli.state.redis import RedisLevels
 from jairouter_cli.web.app import create_asgi, create_rsgi
+from jairouter_cli.web.parent import Parent
+from jairouter_cli.web.shutdown import Orders, Shutdown
 
 logger: Final = logging.getLogger("jairouter")
 
 # Connections, not requests, and Granian's default of 1024 shared by the workers is one busy chat front end.
 _CONNECTIONS: Final = 65535
 _BACKLOG: Final = 4096
-_DRAIN_S: Final = 30  # how long streams may go on after SIGTERM
 
 # What Granian's own interface lacks is mended with the help of /proc; elsewhere the application speaks ASGI.
 DEFAULT_INTERFACE: Final = Interfaces.RSGI if sys.platform == "linux" else Interfaces.ASGI
@@ -39,7 +40,10 @@ _LOADERS: Final[Mapping[Interfaces, Any]] = {Interfaces.RSGI: create_rsgi, Inter
 def run(
     loaded: Loaded, host: str, port: int, workers: int, announce: Callable[[], None], interface: str | None = None
 ) -> None:
-    """Serve until SIGINT or SIGTERM; `announce` is called once when the port is open. Raises `ConfigUnreadable`."""
+    """Serve until SIGINT or SIGTERM, then drain; `announce` is called once when the port is open.
+
+    Raises `ConfigUnreadable`.
+    """
     tls_context(loaded.config.webclient.ssl)  # so that what is wrong with it is said once, here
     if loaded.config.state.url is not None:
         RedisLevels(loaded.config.state, logger.warning)  # likewise
@@ -47,8 +51,8 @@ def run(
         require()
     _try_access_log(loaded.config.logging.access)
     chosen = Interfaces(interface) if interface else DEFAULT_INTERFACE
-    server = Server(
-        "jairouter",
+    server = Parent(
+        loaded.config.server.shutdown,
         address=host,
         port=port,
         interface=chosen,
@@ -61,7 +65,6 @@ def run(
         log_level=LogLevels.warning,
         log_dictconfig=dict_config(loaded.config.logging),
         respawn_failed_workers=True,
-        workers_kill_timeout=_DRAIN_S,
     )
     server.on_startup(announce)
     with ExitStack() as stack:
@@ -70,7 +73,8 @@ def run(
             from jairouter_cli.state.shared import folder  # noqa: PLC0415 - not on every system
 
             shared = stack.enter_context(folder())
-        server.serve(target_loader=partial(_load, chosen, loaded.file, shared, workers), wrap_loader=False)
+        load = partial(_load, chosen, loaded.file, shared, workers, server.orders)
+        server.serve(target_loader=load, wrap_loader=False)
 
 
 def _try_access_log(settings: AccessLog) -> None:
@@ -81,12 +85,15 @@ def _try_access_log(settings: AccessLog) -> None:
             raise LogUnwritable(file=settings.file, reason=error.strerror or str(error)) from None
 
 
-def _load(interface: Interfaces, file: Path, folder: Path | None, workers: int) -> Any:
+def _load(interface: Interfaces, file: Path, folder: Path | None, workers: int, orders: Orders) -> Any:
     """Build the application, in the worker.
 
-    Until Granian listens for signals in it, a worker has its parent's handlers, which would take an order to stop and
-    do nothing: it is to end then.
+    Until it listens for orders, a worker has its parent's handlers, which would take an order to stop and do nothing:
+    it is to end then.
     """
-    for order in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(order, signal.SIG_DFL)
-    return _LOADERS[interface](file, folder, workers)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it, too
+    application = _LOADERS[interface](file, folder, workers)
+    state = application.state
+    Shutdown(state.gateway, state.openai.departures, orders).listen(asyncio.get_event_loop())
+    return application

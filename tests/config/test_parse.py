@@ -20,6 +20,8 @@ from jairouter_cli.config.model import (
     Limiting,
     Locale,
     ServiceType,
+    Shutdown,
+    ShutdownMode,
     TimeoutSettings,
 )
 from jairouter_cli.config.parse import Parsed, parse
@@ -262,6 +264,13 @@ def test_secrets_have_no_face() -> None:
     """Neither `str` nor `repr` of a configuration shows them."""
     config = read("model: {services: {chat: {instances: [{name: m, base-url: http://h, api-key: s3cret}]}}}").config
     assert not re.search("s3cret", f"{config} {config!r}")
+
+
+def test_shutdown() -> None:
+    """Spring's word, or how long what takes; plain numbers are milliseconds, and none is a time, too."""
+    assert read("server: {shutdown: immediate}").config.server.shutdown == Shutdown(mode=ShutdownMode.IMMEDIATE)
+    found = read("server: {shutdown: {timeout: 1500, delay: 0s}}").config.server.shutdown
+    assert found == Shutdown(timeout_s=1.5, delay_s=0.0)
 
 
 def test_locale_is_chinese_by_default() -> None:

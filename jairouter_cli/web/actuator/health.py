@@ -125,9 +125,16 @@ def _answer(request: AnyRequest, node: Node) -> Response[Node]:
     return answer(request, node, STATUS_CODES.get(node["status"], 200))
 
 
-def is_draining(_: Gateway) -> bool:
-    """Whether the gateway takes no new requests, for it is about to end."""
-    return False
+def readiness_node(gateway: Gateway) -> Node:
+    """OUT_OF_SERVICE while the gateway drains, with what is left to do and the time that is left for it."""
+    drain = gateway.drain
+    if not drain.has_begun:
+        return {"status": "UP"}
+    seconds_left = max(0.0, drain.deadline - gateway.clock())
+    return {
+        "status": "OUT_OF_SERVICE",
+        "details": {"inFlight": gateway.ledger.in_flight, "secondsLeft": round(seconds_left, 3)},
+    }
 
 
 def health_node(gateway: Gateway) -> Node:
@@ -142,7 +149,7 @@ def components_of(gateway: Gateway) -> dict[str, Node]:
         "livenessState": {"status": "UP"},
         "modelRouter": _router_node(gateway),
         "ping": {"status": "UP"},
-        "readinessState": {"status": "OUT_OF_SERVICE" if is_draining(gateway) else "UP"},
+        "readinessState": readiness_node(gateway),
     }
     if gateway.limits.far is not None:
         components["limits"] = _limits_node(gateway.limits.far)
