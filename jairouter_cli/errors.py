@@ -16,7 +16,8 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   ├── ConfigExists
     │   ├── ForeignUnreadable
     │   ├── RevisionsUnreadable
-    │   └── RevisionsUnwritable
+    │   ├── RevisionsUnwritable
+    │   └── UsageUnreadable
     ├── EditError                   an edit does not fit the configuration it was made for
     │   ├── EditImpossible
     │   ├── EditRefused
@@ -202,6 +203,13 @@ class RevisionsUnwritable(StoreError):
 
     texts: ClassVar[Mapping[str, str]] = {"en": "cannot keep revisions in {file}: {reason}; nothing was changed"}
     default_hint = "it has to be a folder in which whoever edits the configuration may write, with space left"
+
+
+class UsageUnreadable(StoreError):
+    """The ledger of tokens that is kept beside the file cannot be read."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "cannot read the usage in {file}: {reason}"}
+    default_hint = "move that file away if it was spoilt: a running gateway makes a new one"
 
 
 class EditError(JAIRouterError):

@@ -27,7 +27,10 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 CHINESE = (ROOT / "README.zh-CN.md").read_text("utf-8")
 NODE = ROOT / "tests" / "node"
-PAGES = ("README.md", "docs/routing.md", "docs/limits.md", "docs/management.md", "docs/observability.md")
+PAGES = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("routing", "limits", "management", "observability", "operations", "usage")),
+)
 
 
 def blocks(language: str, text: str = README) -> list[str]:
@@ -166,6 +169,7 @@ def test_every_command_has_the_shared_options() -> None:
         "limits set",
         "limits clear",
         "config show",
+        "usage",
     ):
         shown = help_of(*command.split())
         assert "--config" in shown, command
@@ -186,9 +190,6 @@ def test_samples_are_good(file: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "docs/routing.md", "docs/limits.md", "docs/management.md", "docs/operations.md"]
-)
 @pytest.mark.parametrize("page", PAGES)
 def test_the_configuration_in_the_documents_is_good(page: str, tmp_path: Path) -> None:
     """Without a warning."""
@@ -257,6 +258,12 @@ def test_the_keys_of_the_access_log_are_on_its_page() -> None:
     page = (ROOT / "docs" / "observability.md").read_text("utf-8").split("Lines of requests")[1].split("No prompt")[0]
     told = {key for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE) for key in re.findall("`(.*?)`", row)}
     assert told == set(AccessLine.__struct_fields__) - {"time", "level", "logger", "message", "pid"}
+
+
+def test_the_defaults_on_the_page_on_usage_are_the_programs(tmp_path: Path) -> None:
+    """All of them."""
+    (text,) = blocks("yaml", (ROOT / "docs" / "usage.md").read_text("utf-8"))
+    assert parse(Document.load(text, str(tmp_path))).config == Config()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -17,6 +17,8 @@ class Manner:
 
     bearer: bool = True
     """A client's `Authorization` gets the `Bearer ` that it lacks."""
+    tells_usage: bool = True
+    """It takes `stream_options.include_usage`, and tells the usage of a stream in a frame of its own."""
 
     def authorization(self, value: str) -> str:
         """Return a client's `Authorization` as this dialect wants it."""

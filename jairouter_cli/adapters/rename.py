@@ -1,35 +1,19 @@
 """Putting another model's name into a request, and touching nothing else of it."""
 
 import json
-import re
-from typing import Final
 
 from multipart import MultipartSegment, PushMultipartParser, parse_options_header
 
-# Strings are skipped whole, so that what they contain is never taken for structure.
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]', re.DOTALL)
+from jairouter_cli.adapters.members import TOKEN, members
 
 
 def rename_json(body: bytes | bytearray, model: str) -> bytes:
     """Replace the value of the object's own `model`, each if there are several; the body was found good before."""
-    out, done, depth = [], 0, 0
-    is_key, key = True, b""
-    for token in _TOKEN.finditer(body):
-        text = token[0]
-        if text in b"{[":
-            depth += 1
-            is_key = depth == 1
-        elif text in b"}]":
-            depth -= 1
-        elif depth == 1 and text == b",":
-            is_key = True
-        elif depth == 1 and text == b":":
-            is_key = False
-        elif depth == 1 and is_key:
-            key = text
-        elif depth == 1 and json.loads(key) == "model":
-            out += [body[done : token.start()], json.dumps(model, ensure_ascii=False).encode()]
-            done = token.end()
+    out, done = [], 0
+    for name, start in members(body):
+        if name == "model" and (value := TOKEN.search(body, start)) is not None:
+            out += [body[done : value.start()], json.dumps(model, ensure_ascii=False).encode()]
+            done = value.end()
     return b"".join([*out, body[done:]])
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from jairouter_cli.cli import config, explain, health, init, instances, limits, mock, output, serve, services
+from jairouter_cli.cli import config, explain, health, init, instances, limits, mock, output, serve, services, usage
 from jairouter_cli.cli.options import ConfigOption, Globals
 from jairouter_cli.errors import JAIRouterError
 
@@ -26,6 +26,7 @@ app.add_typer(services.app, name="services")
 app.add_typer(instances.app, name="instances")
 app.add_typer(limits.app, name="limits")
 app.add_typer(config.app, name="config")
+app.command("usage")(usage.usage)
 app.command("mock")(mock.mock)
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from jairouter_cli.adapters.affinity import affinity
 from jairouter_cli.adapters.retry_after import retry_after_s
+from jairouter_cli.adapters.stream_usage import lacks_usage
 from jairouter_cli.adapters.usage import Meter
 from jairouter_cli.config.model import Balancing, Fallback, FallbackStrategy
 from jairouter_cli.errors import (
@@ -31,7 +32,7 @@ from jairouter_cli.gateway.bill import Bill
 from jairouter_cli.gateway.fallback import FALLBACK_HEADER, Copy, configured, key_of
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.limits import refused
-from jairouter_cli.gateway.outbound import Inbound, outbound
+from jairouter_cli.gateway.outbound import Inbound, asks_usage, outbound
 from jairouter_cli.gateway.route import ROUTE_HEADER, Route
 from jairouter_cli.gateway.upstream.exchange import Exchange, FailureKind, Headers, UpstreamFailure
 from jairouter_cli.observe.events import LEFT, Attempt, Completed
@@ -70,6 +71,7 @@ _MAY_SAY_WHEN: Final = frozenset({_TOO_MANY_REQUESTS, 503})  # those whose Retry
 _TRY_AGAIN_S: Final = 1.0  # nobody was reached, and the next request will look anew
 
 _TELLING: Final = ("application/json", "text/event-stream")  # kinds of answers
+_TAKE_STREAM_OPTIONS: Final = frozenset({"/v1/chat/completions", "/v1/completions"})
 
 _ENDINGS: Final = {
     Outcome.OK: "ok",
@@ -122,6 +124,11 @@ class Reply:
         """The id under which the request is logged."""
         return self._journey.inbound.request_id
 
+    @property
+    def hides_usage(self) -> bool:
+        """Whether its stream tells the usage because we, and not the client, have asked."""
+        return self._lease is not None and asks_usage(self._journey.inbound, self._lease.target)
+
     def listen(self, content_type: str) -> None:
         """Find out how many tokens the answer cost, if it is of a kind that tells."""
         if self._lease is not None and self.exchange.status < _BAD_REQUEST and content_type.startswith(_TELLING):
@@ -159,6 +166,13 @@ class Reply:
         await self.exchange.aclose()
 
 
+def _asking(gateway: Gateway, inbound: Inbound) -> Inbound:
+    """Return a request for a stream, with the usage asked for if the configuration says so and the client nothing."""
+    if not gateway.table.config.usage.ask_in_streams or inbound.endpoint not in _TAKE_STREAM_OPTIONS:
+        return inbound
+    return inbound._replace(asks_usage=lacks_usage(inbound.body))
+
+
 async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
     """Find an instance that answers, or what takes the place of its answer.
 
@@ -166,7 +180,7 @@ async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
     client leaves, or how the gateway ends what it waits for no longer. Raises `ModelNotFound`, `ServiceUnavailable`
     and its kin, `UpstreamError`, `UpstreamTimeout`.
     """
-    journey = Journey(gateway, inbound)
+    journey = Journey(gateway, _asking(gateway, inbound) if inbound.call.stream else inbound)
     try:
         pool = gateway.table.pool(inbound.call.service, inbound.call.model)
         if gateway.table.config.server.route_header:

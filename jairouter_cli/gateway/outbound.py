@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 from jairouter_cli.adapters.dialects import MANNERS
 from jairouter_cli.adapters.rename import rename_form, rename_json
+from jairouter_cli.adapters.stream_usage import asking
 from jairouter_cli.gateway.upstream.exchange import Headers, UpstreamRequest
 from jairouter_cli.routing.call import Call, Target
 
@@ -29,7 +30,8 @@ class Inbound(NamedTuple):
     """A client's request, as it will be forwarded. `tail` is the endpoint's path behind the version segment.
 
     `endpoint` is where that endpoint is served, however the client spelt it; `credential` is the client's own.
-    `other_model` is the model that is asked in place of the one that the body names, or None.
+    `other_model` is the model that is asked in place of the one that the body names, or None. With `asks_usage` the
+    usage of its stream is asked for, which the client has not, of backends that tell it.
     """
 
     call: Call
@@ -42,6 +44,7 @@ class Inbound(NamedTuple):
     endpoint: str = ""
     credential: str = ""
     other_model: str | None = None
+    asks_usage: bool = False
 
 
 def outbound(inbound: Inbound, target: Target, expires_at: float, patience_s: float) -> UpstreamRequest:
@@ -54,16 +57,26 @@ def outbound(inbound: Inbound, target: Target, expires_at: float, patience_s: fl
         connect_s = min(timeouts.connect_s, patience_s)
         timeouts = timeouts._replace(first_byte_s=patience_s, connect_s=connect_s)
     model = target.upstream_model or inbound.other_model
-    body = inbound.body if model is None else _renamed(inbound, model)
-    return UpstreamRequest(target.origin, path, _headers(inbound.headers, target), body, timeouts, expires_at)
+    body, headers = inbound.body, _headers(inbound.headers, target)
+    if asks_usage(inbound, target):
+        body = asking(body)
+        headers = [pair for pair in headers if pair[0] != "accept-encoding"]  # what is packed cannot be looked into
+    if model is not None:
+        body = _renamed(body, inbound.headers, model)
+    return UpstreamRequest(target.origin, path, headers, body, timeouts, expires_at)
 
 
-def _renamed(inbound: Inbound, model: str) -> bytes:
+def asks_usage(inbound: Inbound, target: Target) -> bool:
+    """Whether the instance is asked for the usage of a stream in the client's place."""
+    return inbound.asks_usage and MANNERS[target.dialect].tells_usage
+
+
+def _renamed(body: bytes | bytearray, headers: Headers, model: str) -> bytes:
     """Return the body with the name by which the backend knows the model."""
-    content_type = dict(inbound.headers).get("content-type", "")
+    content_type = dict(headers).get("content-type", "")
     if content_type.startswith("multipart/"):
-        return rename_form(inbound.body, content_type, model)
-    return rename_json(inbound.body, model)
+        return rename_form(body, content_type, model)
+    return rename_json(body, model)
 
 
 def _headers(headers: Headers, target: Target) -> Headers:

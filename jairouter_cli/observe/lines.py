@@ -3,7 +3,6 @@
 No prompt, no answer and no key is ever in one; a client's key is told by the first digits of its SHA-256.
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -16,12 +15,12 @@ from msgspec import UNSET, UnsetType
 
 from jairouter_cli.config.monitoring import Level, LogFormat
 from jairouter_cli.observe.events import Completed, Handled
+from jairouter_cli.observe.fingerprint import fingerprint
 from jairouter_cli.observe.levels import word
 
 ACCESS: Final = "jairouter.access"
 
 _WORD_LENGTH: Final = 256  # of what a client chose: models, paths, methods
-_DIGITS: Final = 12  # of a fingerprint: enough to tell keys apart, not enough to guess one by
 
 
 class AccessLine(msgspec.Struct, kw_only=True):
@@ -91,7 +90,7 @@ def _of_call(event: Completed, at: str, level: Level, pid: int) -> AccessLine:
         output_tokens=spent.output_tokens if spent else UNSET,
         tokens_source=spent.source.value if spent else UNSET,
         fallback=event.fallback or UNSET,
-        key=fingerprint(event.credential) if event.credential else UNSET,
+        key=fingerprint(event.credential) or UNSET,
     )
 
 
@@ -118,13 +117,6 @@ def _seconds(value: float) -> float:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _WORD_LENGTH else text[:_WORD_LENGTH] + "…"
-
-
-def fingerprint(credential: str) -> str:
-    """Return what tells a client's key from others: `printf %s "$KEY" | sha256sum | cut -c1-12`."""
-    scheme, _, key = credential.partition(" ")
-    secret = key.strip() if scheme.lower() == "bearer" else credential
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
 
 
 # --- for people ---

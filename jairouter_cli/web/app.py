@@ -43,6 +43,7 @@ from jairouter_cli.web.manage.merge import merge_routes
 from jairouter_cli.web.manage.models import catalogue_routes
 from jairouter_cli.web.manage.monitoring import monitoring_routes
 from jairouter_cli.web.manage.services import service_routes
+from jairouter_cli.web.manage.usage import usage_routes
 from jairouter_cli.web.manage.versions import version_routes
 from jairouter_cli.web.models import model_routes
 from jairouter_cli.web.observation import Observation
@@ -94,7 +95,7 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
         None if state.url is None else RedisLevels(state, logger.warning),
     )
     crew = shared or Alone()
-    watching = Observation(loaded.config, crew, folder, shared)
+    watching = Observation(store.file, loaded.config, crew, folder, shared)
     gateway = Gateway(
         table=compile_table(loaded.config),
         upstream=Http1Upstream(loaded.config.webclient.connection_pool, loaded.config.webclient.ssl),
@@ -137,6 +138,7 @@ def application(
             watch(gateway, store, leads, edited),
             probe_all(gateway, Random(), leads),
             keep_pulse(gateway, watching.metrics, watching.losses),
+            watching.usage.run(),
         ]
         if shared is not None:
             work.append(stay_in_touch(shared, gateway, edited, watching.levels.follow))
@@ -184,6 +186,7 @@ def application(
                     *merge_routes(door),
                     *catalogue_routes(gateway),
                     *monitoring_routes(gateway),
+                    *usage_routes(gateway, watching.usage),
                 ],
                 guards=[not_too_often, operators_only],
             ),

@@ -23,7 +23,14 @@ from jairouter_cli.web.actuator.conventions import access, endpoint_of
 from jairouter_cli.web.manage.envelope import envelope
 
 # Where upstream answers in its envelope, errors too (contract 2.1).
-ENVELOPED: Final = ("/api/config", "/api/models", "/api/services", "/api/instances", "/api/loadbalancer")
+ENVELOPED: Final = (
+    "/api/config",
+    "/api/models",
+    "/api/services",
+    "/api/instances",
+    "/api/loadbalancer",
+    "/api/token-usage",
+)
 
 logger: Final = logging.getLogger("jairouter")
 

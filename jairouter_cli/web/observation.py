@@ -1,4 +1,4 @@
-"""Everything that watches one worker, put together: its log, and what it counts."""
+"""Everything that watches one worker, put together: its log, its traces, what it counts, the ledger of tokens."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +11,7 @@ from jairouter_cli.observe.log import log_instance, log_trouble
 from jairouter_cli.observe.logs import Logs
 from jairouter_cli.observe.metrics import Metrics
 from jairouter_cli.observe.tracing import tracer
+from jairouter_cli.observe.usage import UsageLedger
 from jairouter_cli.routing.call import Target, Turn
 from jairouter_cli.state.crew import Crew
 from jairouter_cli.web.boards import Boards
@@ -24,18 +25,21 @@ _FLUSH_S: Final = 2.0  # how long an end waits for lines, and for traces, that n
 class Observation:
     """What watches a worker. Raises `OSError` if the access log's file cannot be opened, `TracingUnusable`."""
 
-    def __init__(self, config: Config, crew: Crew, folder: Path | None, shared: "SharedMemory | None") -> None:
+    def __init__(
+        self, file: Path, config: Config, crew: Crew, folder: Path | None, shared: "SharedMemory | None"
+    ) -> None:
         self.logs: Final = Logs(config.logging)
         self.levels: Final = Levels(crew, config.logging.level)
         self.tracer: Final = tracer(config.tracing)
         self.boards: Final = Boards(folder, shared)
         self.metrics: Final = Metrics(self.boards.own)
+        self.usage: Final = UsageLedger(file, config.usage)
         self.metrics.follow(config.monitoring.metrics)
 
     @property
     def sinks(self) -> tuple[Callable[[Completed], None], ...]:
         """Those that are told of every call."""
-        return log_trouble, self.logs.take, self.metrics
+        return log_trouble, self.logs.take, self.metrics, self.usage
 
     def handled(self, event: Handled) -> None:
         """Take in that the gateway itself has answered a request."""
@@ -49,13 +53,14 @@ class Observation:
 
     def losses(self) -> Mapping[str, int]:
         """Return what this worker could not keep, by what it should have been kept in."""
-        return {"metrics": self.metrics.errors, "log": self.logs.dropped}
+        return {"metrics": self.metrics.errors, "log": self.logs.dropped, "usage": self.usage.dropped}
 
     def follow(self, config: Config) -> None:
         """Go by a configuration."""
         self.logs.use(config.logging)
         self.levels.use(config.logging.level)
         self.metrics.follow(config.monitoring.metrics)
+        self.usage.follow(config.usage)
 
     def start(self) -> None:
         """Begin, once the worker's loop runs."""
@@ -63,6 +68,7 @@ class Observation:
 
     def close(self) -> None:
         """Write what waits to be written. It takes a while: not for the event loop."""
+        self.usage.close()
         if self.tracer is not None:
             self.tracer.close(_FLUSH_S)
         self.logs.close(_FLUSH_S)

@@ -62,6 +62,7 @@ _TAGS: Final = {
     "/api/config/store": "配置版本管理",
     "/api/config/merge": "配置合并管理",
     "/api/models": "模型信息接口",
+    "/api/token-usage": "Token 使用量统计",
     "/api": "Monitoring",
     "/actuator": "Actuator",
 }

@@ -125,6 +125,34 @@ _MERGED: Final = {
 _BREAKER: Final = {"enabled": True, "failureThreshold": 5, "timeout": 60000, "successThreshold": 2}
 _RATE: Final = {"enabled": True, "algorithm": "token-bucket", "capacity": 100, "rate": 10}
 
+_SUMS: Final = {"totalTokens": 330, "promptTokens": 210, "completionTokens": 120, "requestCount": 3}
+_TOP: Final = [{"rank": 1, "modelName": "qwen2.5:7b", **_SUMS}]
+_TIMES: Final = {"startTime": "2026-11-17T08:00:00.000", "endTime": "2026-11-24T08:00:00.000"}
+_STATISTICS: Final = {
+    **_TIMES,
+    "totalRequests": 3,
+    "successfulRequests": 3,
+    "totalTokens": 330,
+    "bySource": {"measured": 310, "estimated": 20, "partial": 0},
+    "byModel": [{"modelName": "qwen2.5:7b", **_SUMS, "avgTokensPerRequest": 110.0}],
+    "byApiKey": [{"apiKeyId": "2f5052c9fd15", "totalTokens": 330, "requestCount": 3}],
+}
+_CALLED: Final = [
+    {
+        "traceId": "req_0c3f",
+        "serviceType": "chat",
+        "modelName": "qwen2.5:7b",
+        "promptTokens": 70,
+        "completionTokens": 40,
+        "totalTokens": 110,
+        "source": "measured",
+        "apiKeyId": "2f5052c9fd15",
+        "isSuccess": True,
+        "responseTimeMs": 840,
+        "occurredAt": "2026-11-24T07:59:01.482",
+    }
+]
+_FORGOT: Final = {"deletedCount": 5, "cutoffTime": "2026-01-01T00:00:00"}
 _OF_CHAT: Final = {"serviceType": "chat", **_INSTANCE, **_STANDING}
 _SPREAD: Final = {"type": "random", "hashAlgorithm": "md5"}
 _BALANCED: Final = {
@@ -238,6 +266,17 @@ MANAGEMENT: Final[dict[tuple[str, str], tuple[str, Any, Any]]] = {
         None,
     ),
     ("GET", f"{_MERGE}/statistics"): ("统计信息获取成功", {"totalVersionFiles": 1, "newestVersion": 1}, None),
+    ("GET", "/api/token-usage/statistics"): ("操作成功", _STATISTICS, None),
+    ("GET", "/api/token-usage/recent"): ("操作成功", _CALLED, None),
+    ("GET", "/api/token-usage/recent/{modelName}"): ("操作成功", _CALLED, None),
+    ("GET", "/api/token-usage/top/models"): ("操作成功", _TOP, None),
+    ("GET", "/api/token-usage/top/services"): ("操作成功", [{"rank": 1, "serviceType": "chat", **_SUMS}], None),
+    ("GET", "/api/token-usage/dashboard"): (
+        "操作成功",
+        {"statistics": _STATISTICS, "topModels": _TOP, "recentUsage": _CALLED, "timeRange": _TIMES},
+        None,
+    ),
+    ("DELETE", "/api/token-usage/cleanup"): ("成功删除 5 条 Token 使用记录", _FORGOT, None),
     ("GET", "/api/models"): ("获取模型列表成功", {"object": "list", "data": [{"id": "qwen2.5:7b"}]}, None),
     ("GET", "/api/models/stats"): ("获取配置统计成功", {"totalServices": 7, "totalInstances": 1}, None),
 }

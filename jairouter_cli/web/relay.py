@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from jairouter_cli.adapters.sse import EventGate, has_content
+from jairouter_cli.adapters.stream_usage import HidingGate
 from jairouter_cli.config.model import Locale
 from jairouter_cli.errors import RequestError, ShuttingDown
 from jairouter_cli.gateway.dispatch import Reply
@@ -119,7 +120,11 @@ async def _pump_events(
     reply: Reply, door: Door, headers: Headers, locale: Callable[[], Locale], heartbeat_s: float | None
 ) -> Outcome:
     """Send whole events on as they come."""
-    exchange, gate, meter = reply.exchange, EventGate(), reply.meter
+    exchange, meter = reply.exchange, reply.meter
+    gate = EventGate()
+    if meter is not None and reply.hides_usage:
+        gate = HidingGate(meter.add)
+        headers = [pair for pair in headers if pair[0] != "content-length"]  # it gets shorter
     present = {name for name, _ in headers}
     try:
         await door.start(exchange.status, [*headers, *(pair for pair in _SSE_HEADERS if pair[0] not in present)])
@@ -141,6 +146,9 @@ async def _pump_events(
         await door.end()
         return Outcome.STOPPED
     if rest := gate.rest():
+        if meter is not None:
+            meter.add(rest)
+        reply.sent_bytes += len(rest)
         await door.piece(rest)
     await door.end()
     return Outcome.OK

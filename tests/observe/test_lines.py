@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from jairouter_cli.config.model import ServiceType
 from jairouter_cli.config.monitoring import Level, LogFormat
 from jairouter_cli.observe.events import Attempt, Completed, Handled
-from jairouter_cli.observe.lines import Lines, fingerprint
+from jairouter_cli.observe.fingerprint import fingerprint
+from jairouter_cli.observe.lines import Lines
 from jairouter_cli.routing.call import Call, Source, Spent
 from tests.routing.factory import target
 
