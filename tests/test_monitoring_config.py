@@ -163,7 +163,7 @@ def test_what_is_ordered_is_shown(served: Served) -> None:
 def test_off_is_off(served: Served) -> None:
     """Nothing is counted, nothing shown, and everything is served; what was counted before is there again."""
     assert served.post("/v1/chat/completions", json=CHAT).is_success
-    before = total(scraped(served), "jairouter_requests_total", "200")
+    before = total(scraped(served), "jairouter_requests_total", "chat", "200")
     assert put(served, "enabled", {"enabled": False})[0] == 200
     for _ in range(6):
         assert served.post("/v1/chat/completions", json=CHAT).is_success
@@ -171,9 +171,9 @@ def test_off_is_off(served: Served) -> None:
     assert served.get(f"{BASE}/metrics/list").json() == []
     assert served.get(f"{BASE}/overview").json()["enabled"] is False
     assert put(served, "enabled", {"enabled": True})[0] == 200
-    assert total(scraped(served), "jairouter_requests_total", "200") == before
+    assert total(scraped(served), "jairouter_requests_total", "chat", "200") == before
     assert served.post("/v1/chat/completions", json=CHAT).is_success
-    assert total(scraped(served), "jairouter_requests_total", "200") == before + 1
+    assert total(scraped(served), "jairouter_requests_total", "chat", "200") == before + 1
 
 
 def test_an_edit_is_an_edit(served: Served, pair: tuple[Served, Path, str]) -> None:

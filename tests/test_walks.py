@@ -193,7 +193,7 @@ def test_a_bad_edit_by_hand_changes_nothing_but_health(tmp_path: Path) -> None:
             file.unlink()
             eventually(lambda: "no configuration file" in str(problem().get("error")))
             file.write_text(good)
-            eventually(lambda: not problem())
+            eventually(lambda: "error" not in problem())
         assert "configuration not taken over, the one before stays in force" in (tmp_path / "log").read_text()
 
 

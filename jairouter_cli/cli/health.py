@@ -48,8 +48,10 @@ def _text(base: str, node: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [Text.assemble(f"{base} is ", _status(node["status"]))]
     if rows := list(_rows(components)):
         parts.append(output.table(("SERVICE", "MODEL", "BASE URL", "STATUS", "BREAKER", "IN FLIGHT", "ERROR"), rows))
-    else:
+    elif "details" in components.get("modelRouter", {}):
         parts.append("no instances; add one with `jairouter instances add SERVICE MODEL BASE_URL`")
+    else:
+        parts.append("its instances are not shown: management.endpoint.health.show-details")
     if error := components.get("config", {}).get("details", {}).get("error"):
         parts.append(Text.assemble(("the configuration file was not taken over: ", "yellow"), error))
     return Group(*parts)

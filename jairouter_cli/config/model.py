@@ -28,6 +28,7 @@ from jairouter_cli.config.kinds import (
     UrlPath,
     Wait,
 )
+from jairouter_cli.config.management import Management
 from jairouter_cli.config.monitoring import Logging, Monitoring, Tracing, Usage
 
 
@@ -517,3 +518,4 @@ class Config(Struct, frozen=True, kw_only=True):
     logging: Logging = Logging()
     usage: Usage = Usage()
     tracing: Tracing = Tracing()
+    management: Management = Management()

@@ -27,7 +27,7 @@ from jairouter_cli.errors import ConfigInvalid, Problem
 Path = tuple[str | int, ...]
 
 # Sections of upstream's file that belong to its framework, or to parts that this version does not have.
-FOREIGN_SECTIONS: Final = frozenset({"spring", "springdoc", "management", "info", "debug", "jairouter"})
+FOREIGN_SECTIONS: Final = frozenset({"spring", "springdoc", "info", "debug", "jairouter"})
 STATE_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 _HIDDEN: Final = "a value"  # what is said of one that may be a key
@@ -123,6 +123,14 @@ def member_of(kind: Any, key: str) -> tuple[tuple[str, ...], Any]:
         if squash(key) in {squash(name) for name in (spec.key, *spec.aliases) if "." not in name}:
             return (spec.key, *spec.aliases), _kind(spec.kind)
     raise KeyError(*(spec.key for spec in _fields(kind)))
+
+
+def kind_of(struct: type[msgspec.Struct], key: str) -> Any:
+    """Return what kind of value a section's key has, whichever of its spellings it is; None if there is no such key."""
+    for spec in _fields(struct):
+        if squash(key) in {squash(name) for name in (spec.key, *spec.aliases) if "." not in name}:
+            return spec.kind
+    return None
 
 
 def unit_of(struct: type[msgspec.Struct], field: str) -> float:

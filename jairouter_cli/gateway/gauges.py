@@ -25,6 +25,7 @@ def _instances(gateway: Gateway) -> Iterator[Reading]:
         service = target.key[0].value
         under_way[service] += live.in_flight
         yield Reading("instance_in_flight", (service, target.id), live.in_flight)
+        yield Reading("loadbalancer_weight", (service, target.id), target.weight)
         yield from _health(target, live)
         if target.breaker is not None:
             yield Reading("circuit_breaker_state", (service, target.id), live.breaker)

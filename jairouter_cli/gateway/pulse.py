@@ -1,6 +1,7 @@
 """What only a worker itself can tell of itself, noted from time to time: its loop's lag, its pools, what it lost."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -34,9 +35,12 @@ async def keep_pulse(gateway: Gateway, metrics: Metrics, losses: Losses) -> None
 
 
 def take_pulse(gateway: Gateway, metrics: Metrics, losses: Mapping[str, int]) -> None:
-    """Note how many connections there are, and what was lost."""
+    """Note how many connections there are, what was lost, and what the garbage collector has done."""
     for pool in gateway.upstream.pools():
         for state, number in zip(("active", "idle", "waiting", "max"), pool[1:], strict=True):
             metrics.put(families.POOLS, (pool.backend, state), number)
     for component, number in losses.items():
-        metrics.lost(component, number)
+        metrics.grow(families.LOSSES, (component,), number)
+    for generation, numbers in enumerate(gc.get_stats()):
+        for what, number in numbers.items():
+            metrics.grow(families.GARBAGE, (str(generation), what), number)

@@ -1,7 +1,7 @@
 """Metrics in Prometheus's formats: text, and OpenMetrics for those who ask for it."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from prometheus_client import Metric as Exposed
@@ -17,6 +17,8 @@ from jairouter_cli.observe.collection import Distribution, Metric
 from jairouter_cli.observe.families import Family, Kind
 
 _OPENMETRICS: Final = "application/openmetrics-text"
+_NO_LABEL: Final = re.compile(r"^(?=\d)|[^a-zA-Z0-9_]")
+_TAKEN: Final = frozenset({"le", "quantile"})  # by the formats
 
 
 def full_name(family: Family, prefix: str) -> str:
@@ -24,12 +26,21 @@ def full_name(family: Family, prefix: str) -> str:
     return family.name if family.is_bare or not prefix else f"{prefix}_{family.name}"
 
 
-def exposition(metrics: Sequence[Metric], prefix: str, tags: Mapping[str, str], accept: str) -> tuple[bytes, str]:
+def labels_of(tags: Mapping[str, str]) -> Mapping[str, str]:
+    """Return tags as labels of Prometheus, which has letters, digits and `_` for their names."""
+    labels = {_NO_LABEL.sub("_", name): value for name, value in tags.items()}
+    return {name: value for name, value in labels.items() if name not in _TAKEN and not name.startswith("__")}
+
+
+def exposition(
+    metrics: Sequence[Metric], prefix: str, tags: Mapping[str, str], accept: str, included: Collection[str] = ()
+) -> tuple[bytes, str]:
     """Return metrics as text, and the text's media type; every series carries `tags`, too.
 
-    The format is OpenMetrics where `accept`, a header, asks for it.
+    Those only that have one of the names `included`, if there are any. The format is OpenMetrics where `accept`, a
+    header, asks for it.
     """
-    exposed = _Exposed(metrics, prefix, tags)
+    exposed = _Exposed(metrics, prefix, tags, included)
     if _OPENMETRICS in accept:
         return generate_openmetrics(exposed), CONTENT_TYPE_OPENMETRICS  # type: ignore[no-untyped-call]
     return generate_latest(exposed), CONTENT_TYPE_PLAIN_0_0_4
@@ -48,12 +59,23 @@ def _labels(tags: Mapping[str, str]) -> dict[str, str]:
 class _Exposed(Collector):
     """Metrics as the library takes them."""
 
-    def __init__(self, metrics: Sequence[Metric], prefix: str, tags: Mapping[str, str]) -> None:
+    def __init__(
+        self, metrics: Sequence[Metric], prefix: str, tags: Mapping[str, str], included: Collection[str]
+    ) -> None:
         self._metrics = metrics
         self._prefix = prefix
         self._tags = tags
+        self._included = included
 
     def collect(self) -> Iterator[Exposed]:
+        """Yield every metric that is included."""
+        return (one for one in self._all() if not self._included or self._is_included(one.name))
+
+    def _is_included(self, name: str) -> bool:
+        """Whether a metric is named, or what Prometheus makes of its name."""
+        return any(f"{name}{end}" in self._included for end in ("", "_total", "_bucket", "_count", "_sum"))
+
+    def _all(self) -> Iterator[Exposed]:
         """Yield every metric, and the largest values of histograms as gauges of their own, as upstream does."""
         for metric in self._metrics:
             family, name = metric.family, full_name(metric.family, self._prefix)

@@ -99,6 +99,7 @@ BREAKER_TURNS: Final = Record("breaker_turns", ("service", "instance", "turn"))
 PROBES: Final = Record("probes", ("service", "adapter", "instance"), BACKEND_S)
 LOSSES: Final = Record("losses", ("component",))
 LOOP_LAGS: Final = Record("loop_lags", (), SHORT_S)
+GARBAGE: Final = Record("garbage", ("generation", "what"))
 POOLS: Final = Record("pools", ("backend", "state"), is_gauge=True)
 CUSTOM_COUNTS: Final = Record("custom_counts", ("name", "tags"), kept=1)
 CUSTOM_TIMES: Final = Record("custom_times", ("name", "tags"), REQUEST_S, kept=1)
@@ -106,7 +107,7 @@ CUSTOM_FED: Final = Record("custom_fed", ("name",), is_latest=True, kept=1)
 
 RECORDS: Final = (
     *(EXCHANGES, REQUEST_SIZES, RESPONSE_SIZES, CALLS, FIRST_TOKENS, TOKEN_GAPS, TOKENS, OVERHEADS, QUEUE_WAITS),
-    *(LOSSES, ENDINGS, RETRIES, FALLBACKS, LIMIT_EVENTS, BREAKER_TURNS, PROBES, LOOP_LAGS, POOLS),
+    *(LOSSES, ENDINGS, RETRIES, FALLBACKS, LIMIT_EVENTS, BREAKER_TURNS, PROBES, LOOP_LAGS, GARBAGE, POOLS),
     *(CUSTOM_COUNTS, CUSTOM_TIMES, CUSTOM_FED),
 )
 
@@ -128,6 +129,25 @@ def _outcome(labels: Labels) -> str:
     """Spring's word for a status."""
     words = {"1": "INFORMATIONAL", "2": "SUCCESS", "3": "REDIRECTION", "4": "CLIENT_ERROR", "5": "SERVER_ERROR"}
     return words.get(labels["status"][:1], "UNKNOWN")
+
+
+def _call_outcome(labels: Labels) -> str:
+    """Spring's word for how a call ended; a call without an answer has none."""
+    return {SUCCESS: "SUCCESS", ERROR: "SERVER_ERROR"}.get(labels["result"], "UNKNOWN")
+
+
+def _call_error(labels: Labels) -> str:
+    result = labels["result"]
+    return "none" if result == SUCCESS else result
+
+
+def _host(labels: Labels) -> str:
+    """Return the machine of an instance: the name and port in its address."""
+    return labels["instance"].rpartition("@")[2].partition("://")[2].partition("/")[0] or labels["instance"]
+
+
+def _garbage(what: str) -> Callable[[Labels], bool]:
+    return lambda labels: labels["what"] == what
 
 
 def _is_counted(labels: Labels) -> bool:
@@ -221,12 +241,21 @@ FAMILIES: Final = (
     Family("metrics_errors", _C, _SYSTEM, LOSSES, _same("component"), "What could not be counted, logged or noted."),
     Family("http_server_requests_seconds", _H, _SYSTEM, EXCHANGES, _same("method", "uri", "status", outcome=_outcome),
            "All HTTP requests, by the template of their path."),
+    Family("http_client_requests_seconds", _H, _SYSTEM, CALLS, {"client_name": _host, "outcome": _call_outcome,
+           "error": _call_error}, "Calls to backends, by the machine that was called."),
+    Family("python_gc_collections", _C, _SYSTEM, GARBAGE, _same("generation"),
+           "Runs of Python's garbage collector.", _garbage("collections")),
+    Family("python_gc_objects_collected", _C, _SYSTEM, GARBAGE, _same("generation"),
+           "Objects that it freed.", _garbage("collected")),
+    Family("python_gc_objects_uncollectable", _C, _SYSTEM, GARBAGE, _same("generation"),
+           "Objects that it could not free.", _garbage("uncollectable")),
     # --- looked up at the moment of asking ---
     Family("backend_health", _G, _INFRA, None, _same("service", "adapter", "instance"),
            "1 for up, 0 for down; nothing for what is not known yet, or switched off."),
     Family("instance_in_flight", _G, _INFRA, None, _same("service", "instance"), "Requests under way at an instance."),
     Family("active_connections", _G, _BUSINESS, None, _same("service"), "Requests under way."),
     Family("circuit_breaker_state", _G, _INFRA, None, _BREAKER, "0 closed, 1 open, 2 half open."),
+    Family("loadbalancer_weight", _G, _INFRA, None, _same("service", "instance"), "The weight of an instance."),
     Family("rate_limit_tokens", _G, _INFRA, None, _same("service", "algorithm", "scope", "unit"),
            "What a limit would still let through."),
     Family("rate_limit_tokens_max", _G, _INFRA, None, _same("service", "algorithm", "scope", "unit"),
@@ -246,6 +275,12 @@ FAMILIES: Final = (
     Family("process_max_fds", _G, _SYSTEM, None, _same("worker"), "Files that a process may open."),
     Family("process_threads", _G, _SYSTEM, None, _same("worker"), "Threads of a process."),
     Family("process_start_time_seconds", _G, _SYSTEM, None, _same("worker"), "When a process began, as Unix time."),
+    Family("process_cpu_usage", _G, _SYSTEM, None, _same("worker"),
+           "The share of all processors that a process used since it was asked for before."),
+    Family("process_uptime_seconds", _G, _SYSTEM, None, _same("worker"), "How long a process has run."),
+    Family("python_info", _G, _SYSTEM, None, _same("implementation", "version"), "Which Python runs here."),
+    Family("system_cpu_usage", _G, _SYSTEM, None, {},
+           "The share of this host's processors that was used since it was asked for before."),
     Family("system_cpu_count", _G, _SYSTEM, None, {}, "Processors of this host."),
     Family("system_load_average_1m", _G, _SYSTEM, None, {}, "Load of this host."),
     Family("disk_free_bytes", _G, _SYSTEM, None, _same("path"), "Free space where the configuration lies."),

@@ -89,10 +89,10 @@ class Metrics:
         self._exchanges: dict[tuple[str, str, int], _Exchange] = {}
         self._calls: dict[tuple[str, str, str, str], Histogram] = {}
         self._streams: dict[tuple[str, str], _Stream] = {}
+        self._totals: dict[tuple[str, tuple[str, ...]], float] = {}
         self._nowhere: Final = self._room(Record("nowhere", ()), (), _NOWHERE_CELLS)
         self.max_series = max_series
         self.is_enabled = True
-        self._lost: dict[str, int] = {}
         self.errors = 0
         """Rows for which there was no room."""
         for row in board.rows():  # gauges of a worker that was here before
@@ -113,15 +113,15 @@ class Metrics:
         """Add to a counter that is rarely met."""
         self._cells[self.cell(record, labels)] += amount
 
-    def lost(self, component: str, number: int) -> None:
-        """Take in how much was lost so far, in this worker, of what a component should have kept."""
-        before = self._lost.get(component, 0)
-        self.add(families.LOSSES, (component,), number - before)
-        self._lost[component] = number
-
     def put(self, record: Record, labels: tuple[str, ...], value: float) -> None:
         """Set a gauge."""
         self._cells[self.cell(record, labels)] = value
+
+    def grow(self, record: Record, labels: tuple[str, ...], total: float) -> None:
+        """Add to a counter what a total has grown by that this worker keeps elsewhere."""
+        before = self._totals.get((record.name, labels), 0.0)
+        self._totals[record.name, labels] = total
+        self.add(record, labels, max(0.0, total - before))
 
     def histogram(self, record: Record, labels: tuple[str, ...]) -> Histogram:
         """Return the histogram of some labels."""

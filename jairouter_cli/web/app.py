@@ -27,7 +27,7 @@ from jairouter_cli.routing.ledger import Ledger
 from jairouter_cli.routing.table import compile_table
 from jairouter_cli.state.crew import Alone
 from jairouter_cli.state.redis import RedisLevels
-from jairouter_cli.web.actuator import actuator_routes
+from jairouter_cli.web.actuator.routes import actuator_router
 from jairouter_cli.web.asgi import endpoint_routes
 from jairouter_cli.web.errors import answer_bug, answer_http_exception, answer_request_error
 from jairouter_cli.web.explain import explain_routes
@@ -50,7 +50,6 @@ from jairouter_cli.web.manage.services import service_routes
 from jairouter_cli.web.manage.usage import usage_routes
 from jairouter_cli.web.manage.versions import version_routes
 from jairouter_cli.web.metric_catalogue import Catalogue
-from jairouter_cli.web.metrics import metrics_routes
 from jairouter_cli.web.models import model_routes
 from jairouter_cli.web.observation import Observation
 from jairouter_cli.web.observatory import Observatory
@@ -176,13 +175,10 @@ def application(
             *page_routes(),
             Router(
                 "/",
-                route_handlers=[
-                    *model_routes(gateway),
-                    *actuator_routes(gateway),
-                    *metrics_routes(observatory),
-                ],
+                route_handlers=model_routes(gateway),
                 guards=[not_too_often],
             ),
+            actuator_router(gateway, store, observatory, watching.levels),
             Router(
                 "/",
                 route_handlers=[

@@ -18,7 +18,7 @@ def client_ip(peer: str, headers: Mapping[str, str], trusted: Sequence[Network])
 
     `X-Forwarded-For` is read, and `Forwarded` (RFC 7239) where there is none of it. What is no address ends the way.
     """
-    if not _is_trusted(peer, tuple(trusted)):
+    if not is_trusted(peer, tuple(trusted)):
         return peer
     client = peer
     for named in reversed(_named(headers)):
@@ -26,7 +26,7 @@ def client_ip(peer: str, headers: Mapping[str, str], trusted: Sequence[Network])
         if address is None:
             return client
         client = str(address)
-        if not _is_trusted(client, tuple(trusted)):
+        if not is_trusted(client, tuple(trusted)):
             return client
     return client
 
@@ -54,7 +54,8 @@ def _address(text: str) -> Address | None:
 
 
 @lru_cache(maxsize=4096)
-def _is_trusted(text: str, trusted: tuple[Network, ...]) -> bool:
+def is_trusted(text: str, trusted: tuple[Network, ...]) -> bool:
+    """Whether an address is that of a proxy that is trusted to say for whom it asks."""
     address = _address(text)
     return address is not None and any(address in network for network in _networks(trusted))
 

@@ -9,14 +9,17 @@ from typing import Any, Final
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
+from jairouter_cli.config.management import Access
 from jairouter_cli.config.model import Locale
 from jairouter_cli.errors import (
     InternalError,
     InvalidRequest,
     MethodNotAllowed,
+    NotFound,
     RequestError,
     RouteNotFound,
 )
+from jairouter_cli.web.actuator.conventions import access, endpoint_of
 from jairouter_cli.web.manage.envelope import envelope
 
 # Where upstream answers in its envelope, errors too (contract 2.1).
@@ -76,8 +79,18 @@ def answer_http_exception(request: Request[Any, Any, Any], error: HTTPException)
     Under `/actuator` an unknown path is 404 without a body, as in Spring Boot (contract 3.2).
     """
     if request.url.path.startswith("/actuator"):
-        return Response(b"", status_code=error.status_code, headers=error.headers, media_type="text/plain")
+        return _empty(request, error)
     return answer_request_error(request, _ours(request, error))
+
+
+def _empty(request: Request[Any, Any, Any], error: HTTPException) -> Response[object]:
+    """Answer without a body; what is not exposed is not there, whatever the method."""
+    status, headers = error.status_code, dict(error.headers or {})
+    if status == MethodNotAllowed.status:
+        config = request.app.state.gateway.table.config
+        is_there = access(config, endpoint_of(request.url.path)) is not Access.NONE
+        status, headers = (status, {"allow": _allowed(error.headers)}) if is_there else (NotFound.status, {})
+    return Response(b"", status_code=status, headers=headers, media_type="text/plain")
 
 
 def answer_request_error(request: Request[Any, Any, Any], error: RequestError) -> Response[object]:

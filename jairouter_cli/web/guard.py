@@ -23,6 +23,10 @@ def operators_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteH
 
     Raises `TokenMissing`, `NotFromHere`.
     """
+    _let_in(connection)
+
+
+def _let_in(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
     gateway: Gateway = connection.app.state.gateway
     server = gateway.table.config.server
     token = admin_token(server, os.environ)
@@ -31,6 +35,15 @@ def operators_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteH
             raise TokenMissing(path=connection.url.path)
     elif not server.open_management and not (_is_loopback(_client(connection)) and _is_no_page(connection)):
         raise NotFromHere(path=connection.url.path)
+
+
+def is_operator(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """Whether `operators_only` lets somebody in."""
+    try:
+        _let_in(connection)
+    except (TokenMissing, NotFromHere):
+        return False
+    return True
 
 
 def _is_no_page(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from jairouter_cli.config.store import Store
@@ -13,7 +13,7 @@ from jairouter_cli.gateway.pulse import take_pulse
 from jairouter_cli.observe import host
 from jairouter_cli.observe.collection import Metric, Reading, Rows, add_up, collect
 from jairouter_cli.observe.custom import custom_families, last_fed
-from jairouter_cli.observe.exposition import exposition
+from jairouter_cli.observe.exposition import exposition, labels_of
 from jairouter_cli.observe.families import ALIASES, FAMILIES, Family
 from jairouter_cli.observe.metrics import Metrics
 from jairouter_cli.web.observation import Observation
@@ -26,6 +26,7 @@ class Observatory:
         self._gateway: Final = gateway
         self._store: Final = store
         self._watching: Final = watching
+        self._loads: Final = host.Loads()
 
     @property
     def metrics(self) -> Metrics:
@@ -40,8 +41,11 @@ class Observatory:
     @property
     def families(self) -> Iterator[Family]:
         """The families that are shown, as the configuration has it."""
+        return self._families(with_aliases=self._gateway.table.config.monitoring.metrics.aliases)
+
+    def _families(self, *, with_aliases: bool) -> Iterator[Family]:
         settings = self._gateway.table.config.monitoring.metrics
-        for family in (*FAMILIES, *(ALIASES if settings.aliases else ())):
+        for family in (*FAMILIES, *(ALIASES if with_aliases else ())):
             if family.category in settings.enabled_categories and family.name not in settings.disabled:
                 yield family
 
@@ -49,33 +53,54 @@ class Observatory:
         """Return what all workers have counted, whether the configuration shows it or not."""
         return await asyncio.to_thread(add_up, self._watching.boards)
 
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The labels that every series carries."""
+        config = self._gateway.table.config
+        return labels_of({**config.management.metrics.tags, **config.monitoring.metrics.custom_tags})
+
     async def collect(self) -> list[Metric]:
         """Return all metrics that have any series, as they are now."""
-        take_pulse(self._gateway, self._watching.metrics, self._watching.losses())
-        readings = await gauges.readings(self._gateway)
-        return await asyncio.to_thread(self._collect, readings)
+        return await self._collect(list(self.families))
 
-    async def exposition(self, accept: str) -> tuple[bytes, str]:
-        """Return them in Prometheus's format, and its media type."""
+    async def everything(self) -> tuple[list[Family], list[Metric]]:
+        """Return all families, those of upstream's documents too, and those metrics that have any series."""
+        if not self._gateway.table.config.monitoring.metrics.enabled:
+            return [], []
+        families = list(self._families(with_aliases=True))
+        return families, await self._collect(families)
+
+    async def exposition(self, accept: str, included: Collection[str] = ()) -> tuple[bytes, str]:
+        """Return them in Prometheus's format, and its media type; those only with one of the names, if any is given."""
         metrics = await self.collect()
-        settings = self._gateway.table.config.monitoring.metrics
-        return await asyncio.to_thread(exposition, metrics, settings.prefix, settings.custom_tags, accept)
+        prefix = self._gateway.table.config.monitoring.metrics.prefix
+        return await asyncio.to_thread(exposition, metrics, prefix, self.tags, accept, included)
 
-    def _collect(self, readings: list[Reading]) -> list[Metric]:
+    async def _collect(self, families: list[Family]) -> list[Metric]:
         if not self._gateway.table.config.monitoring.metrics.enabled:
             return []
+        take_pulse(self._gateway, self._watching.metrics, self._watching.losses())
+        readings = await gauges.readings(self._gateway)
+        return await asyncio.to_thread(self._added_up, families, readings)
+
+    def _added_up(self, families: list[Family], readings: list[Reading]) -> list[Metric]:
         workers = host.names(worker.pid for worker in self._gateway.crew.workers())
-        revision = Reading("config_revision", (), self.revision())
-        processes = host.readings({**workers, "parent": os.getppid()}, self._store.file.resolve().parent)
+        pids = {**workers, "parent": os.getppid()}
+        processes = [*host.readings(pids, self._store.file.resolve().parent)]
+        own = [
+            Reading("config_revision", (), self.revision()),
+            *processes,
+            *self._loads.readings(processes, self._gateway.wall_clock()),
+        ]
         rows = add_up(self._watching.boards)
         custom = custom_families(self._gateway.table.config.monitoring.metrics, rows)
-        return collect([*self.families, *custom], rows, [*readings, revision, *processes])
+        return collect([*families, *custom], rows, [*readings, *own])
 
     def last_fed(self) -> dict[str, float]:
         """Return when custom metrics were fed last, by any worker. To be called beside the event loop."""
         return last_fed(self._watching.boards, self._gateway.table.config.monitoring.metrics.custom)
 
-    def revision(self) -> float:
+    def revision(self) -> int:
         """Return the number of the revision in force; 0 if it was not noted, or cannot be looked up."""
         try:
             last = self._store.history.last

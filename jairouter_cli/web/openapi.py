@@ -20,7 +20,7 @@ from litestar.response import Redirect
 from ruamel.yaml import YAML
 
 from jairouter_cli.errors import NotFound
-from jairouter_cli.web.actuator import ACTUATOR_JSON
+from jairouter_cli.web import openapi_actuator
 from jairouter_cli.web.endpoints import ENDPOINTS, Endpoint
 from jairouter_cli.web.errors import ENVELOPED
 from jairouter_cli.web.openapi_examples import MANAGEMENT, OPENAI, ORDERS, PARAMETERS, READING
@@ -209,7 +209,9 @@ def _complete(method: str, path: str, operation: Schema) -> None:
             parameter["example"] = PARAMETERS[parameter["name"]]
     if path.startswith("/api/") and not path.startswith("/api/v1"):
         operation["security"] = [{}, {"bearer": []}, {"adminToken": []}]
-    if (method, path) in MONITORING:
+    if path.startswith("/actuator"):
+        openapi_actuator.complete(method, path, operation)
+    elif (method, path) in MONITORING:
         describe(method, path, operation, dict(_refusals((*_GUARDED, 412), enveloped=False)))
     else:
         _answered(method, path, operation)
@@ -235,9 +237,6 @@ def _answered(method: str, path: str, operation: Schema) -> None:
     operation["responses"] = {str(status): {"description": "OK", "content": answer}}
     if (method, path) == ("POST", "/api/services/{serviceType}"):
         operation["responses"]["200"] = {"description": "It was there, and is changed", "content": answer}
-    if path.startswith("/actuator/health"):
-        answer |= {ACTUATOR_JSON: answer["application/json"]}
-        operation["responses"]["503"] = {"description": "DOWN or OUT_OF_SERVICE", "content": answer}
     operation["responses"] |= dict(_refusals(_statuses(method, path), enveloped=is_enveloped))
     if path.startswith("/api/monitoring") and method == "POST":  # a sentence, too
         operation["responses"]["400"]["content"] |= _plain("Missing 'level' parameter")

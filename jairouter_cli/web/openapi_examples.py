@@ -68,10 +68,6 @@ READING: Final[dict[str, Any]] = {
     "/api/v1/models": {"object": "list", "data": [_MODEL]},
     "/v1/models/{model}": _MODEL,
     "/api/v1/models/{model}": _MODEL,
-    "/actuator/health": {"status": "UP", "components": {"ping": {"status": "UP"}}},
-    "/actuator/prometheus": 'jairouter_requests_total{method="POST",service="chat",status="200"} 12.0',
-    "/actuator/health/liveness": {"status": "UP", "components": {"livenessState": {"status": "UP"}}},
-    "/actuator/health/readiness": {"status": "UP", "components": {"readinessState": {"status": "UP"}}},
     "/api/limits": {"levels": "host", "redis": None, "limits": [_LIMIT]},
     "/api/monitoring/instances": {"services": {"chat": {"instances": [{"id": "m@http://h", "status": "HEALTHY"}]}}},
     "/api/monitoring/live": {

@@ -69,7 +69,7 @@ def test_upstreams_own_file_loads() -> None:
     assert (parsed.config.webclient.read_timeout_s, model.circuit_breaker.timeout_s) == (30, 60)
     assert [notice.message for notice in parsed.notices] == [
         "service tts has 2 instances with the id cosyvoice-300m@http://192.0.2.6:9090",
-        "sections that this program does not use: management, spring",
+        "sections that this program does not use: spring",
         "keys that this program does not use: webclient.max-in-memory-size, store.type",
     ]
 

@@ -63,6 +63,8 @@ def test_a_good_call() -> None:
         ("request_duration_seconds_sum", "POST", "chat"): 0.3,
         ("http_server_requests_seconds_count", "POST", "SUCCESS", "200", CHAT): 1,
         ("http_server_requests_seconds_sum", "POST", "SUCCESS", "200", CHAT): 0.3,
+        ("http_client_requests_seconds_count", "a", "none", "SUCCESS"): 1,
+        ("http_client_requests_seconds_sum", "a", "none", "SUCCESS"): 0.299,
         ("request_size_bytes_count", "chat"): 1,
         ("request_size_bytes_sum", "chat"): 500,
         ("response_size_bytes_count", "chat"): 1,

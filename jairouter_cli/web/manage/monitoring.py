@@ -19,7 +19,7 @@ from jairouter_cli.routing.breaker import BreakerState
 from jairouter_cli.routing.call import Target
 from jairouter_cli.routing.health import State
 from jairouter_cli.routing.ledger import Live
-from jairouter_cli.web.actuator import health_node
+from jairouter_cli.web.actuator.health import health_node
 from jairouter_cli.web.manage.envelope import AnyRequest
 from jairouter_cli.web.manage.sentences import members_of, refused, said
 

@@ -1,0 +1,99 @@
+"""`/actuator/configprops`: the sections of the configuration in force, with where their values stand (contract 3.9).
+
+For operators only, as the management API is. What is a secret is never shown, whatever `show-values` says.
+"""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from operator import attrgetter
+from typing import Any, Final
+
+from litestar import Response, get
+
+from jairouter_cli.config.properties import Property, Tree, sounds_secret
+from jairouter_cli.config.spelling import camel, find_key
+from jairouter_cli.config.store import Store
+from jairouter_cli.config.view import plain
+from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.web.actuator.command_line import command_line
+from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answer, nothing, shows
+from jairouter_cli.web.actuator.env import Mask, Origins
+from jairouter_cli.web.guard import operators_only
+
+SECTIONS: Final = (
+    *("server", "model", "webclient", "state", "store", "monitoring.metrics", "logging", "usage", "tracing"),
+    "management",
+)
+
+
+def configprops_routes(gateway: Gateway, store: Store) -> list[Any]:
+    """Return the routes."""
+    origins = Origins(gateway, store)
+
+    async def beans(request: AnyRequest, first: str) -> Response[Node]:
+        found = await asyncio.to_thread(origins.tree)
+        config = origins.config
+        visible = shows(request, config.management.endpoint.configprops.show_values)
+        mask = Mask(origins.secrets(), visible=visible)
+        given = {} if found is None else found
+        chosen = {name: attrgetter(name)(config) for name in SECTIONS if name.startswith(first)}
+        if not chosen:
+            nothing()
+        shown = {
+            name: {
+                "prefix": name,
+                "properties": _masked(_effective(name, section), mask),
+                "inputs": _inputs(_at(given, name), str(store.file), mask),
+            }
+            for name, section in chosen.items()
+        }
+        return answer(request, {"contexts": {"application": {"beans": shown}}})
+
+    @get(f"{BASE}/configprops", summary="Show the configuration in force", guards=[operators_only])
+    async def configprops(request: AnyRequest) -> Response[Node]:
+        """By section: all values (`properties`), and those that the file gives (`inputs`); secrets are masked."""
+        return await beans(request, "")
+
+    @get(f"{BASE}/configprops/{{prefix:str}}", summary="Show sections of it", guards=[operators_only])
+    async def configprops_of(request: AnyRequest, prefix: str) -> Response[Node]:
+        """Those whose name begins so."""
+        return await beans(request, prefix)
+
+    return [configprops, configprops_of]
+
+
+def _effective(name: str, section: Any) -> Node:
+    """Return a section as plain data, the command line's words in it."""
+    node: Node = plain(section)
+    for key, value in command_line(sys.argv).items():
+        first, _, last = key.rpartition(".")
+        if first == name:
+            node[camel(last)] = int(value) if value.isdecimal() else value
+    return node
+
+
+def _masked(value: Any, mask: Mask, name: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return {key: _masked(one, mask, key) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_masked(one, mask, name) for one in value]
+    return mask(Property(name, value, 0, isinstance(value, str) and sounds_secret(name)))
+
+
+def _inputs(node: Tree, file: str, mask: Mask) -> Any:
+    if isinstance(node, Property):
+        return {"value": mask(node), "origin": f"{file}:{node.line}"}
+    if isinstance(node, list):
+        return [_inputs(one, file, mask) for one in node]
+    return {key: _inputs(one, file, mask) for key, one in node.items()}
+
+
+def _at(given: Tree, name: str) -> Tree:
+    """Return what a file says of a section; nothing if that is nothing."""
+    for step in name.split("."):
+        key = find_key(given, step) if isinstance(given, dict) else None
+        if not isinstance(given, dict) or key is None:
+            return {}
+        given = given[key]
+    return given

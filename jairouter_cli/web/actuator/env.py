@@ -1,0 +1,174 @@
+"""`/actuator/env`: where settings come from, the source that wins first (contract 3.8).
+
+For operators only, as the management API is. What is a secret is never shown, whatever `show-values` says.
+"""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final, NamedTuple
+
+from litestar import Response, get
+from litestar.params import Parameter
+
+from jairouter_cli.config.kinds import MASK
+from jairouter_cli.config.model import Config
+from jairouter_cli.config.properties import (
+    Property,
+    Tree,
+    flat,
+    properties_of,
+    secrets_in,
+    sounds_secret,
+    tells,
+    tree,
+)
+from jairouter_cli.config.spelling import squash
+from jairouter_cli.config.store import Store
+from jairouter_cli.config.token import admin_token
+from jairouter_cli.config.view import as_yaml
+from jairouter_cli.errors import JAIRouterError
+from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.web.actuator.command_line import command_line
+from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answer, bad_parameter, nothing, shows
+from jairouter_cli.web.guard import operators_only
+
+Pattern = Annotated[str, Parameter(query="pattern", description="Only keys in which this regular expression is found.")]
+
+_OURS: Final = "JAIROUTER_"
+_PLACEHOLDER: Final = re.compile(r"\$\{\s*([^}:\s]+)")
+_PROFILES: Final[Mapping[str, list[str]]] = {"activeProfiles": [], "defaultProfiles": ["default"]}
+
+
+class Source(NamedTuple):
+    """A source of settings, and the file in which they stand, if it is one."""
+
+    name: str
+    properties: Sequence[Property]
+    file: str = ""
+
+
+class Mask:
+    """Shows values, where they may be seen, and never a secret."""
+
+    def __init__(self, secrets: frozenset[str], *, visible: bool) -> None:
+        self._secrets: Final = secrets
+        self._visible: Final = visible
+
+    def __call__(self, one: Property) -> Any:
+        """Return a value, or a mask."""
+        return one.value if self._visible and not one.is_secret and not tells(str(one.value), self._secrets) else MASK
+
+
+class Origins:
+    """What is in force, and where it comes from."""
+
+    def __init__(self, gateway: Gateway, store: Store) -> None:
+        self._gateway: Final = gateway
+        self._store: Final = store
+
+    @property
+    def config(self) -> Config:
+        """What the file said that is in force."""
+        return self._gateway.table.config
+
+    def secrets(self) -> frozenset[str]:
+        """Return the secrets that are known."""
+        token = admin_token(self.config.server, os.environ)
+        return secrets_in(self.config) | (frozenset({token}) if token else frozenset())
+
+    def tree(self) -> dict[str, Tree] | None:
+        """Return what the file says, if that is what is in force. To be called beside the event loop."""
+        try:
+            loaded = self._store.read()
+        except JAIRouterError:
+            return None
+        return tree(loaded.document, os.environ) if loaded.digest == self._gateway.digest else None
+
+    def sources(self) -> list[Source]:
+        """Return all sources, the one that wins first. To be called beside the event loop."""
+        found, file = self.tree(), str(self._store.file)
+        if found is None:
+            plain = list(properties_of(as_yaml(self.config)))
+            in_file = Source(f"Config resource '{file}' as it is in force: it was edited since", plain)
+        else:
+            in_file = Source(f"Config resource '{file}'", list(flat(found)), file)
+        return [
+            Source("commandLineArgs", [Property(*pair) for pair in command_line(sys.argv).items()]),
+            Source("systemEnvironment", list(self._environment())),
+            in_file,
+            Source("defaults", list(properties_of(as_yaml(Config())))),
+        ]
+
+    def _environment(self) -> Iterator[Property]:
+        """Yield the variables that are about this program: its own, and those that the file names."""
+        try:
+            named = set(_PLACEHOLDER.findall(self._store.text()))
+        except JAIRouterError:
+            named = set()
+        for name, value in sorted(os.environ.items()):
+            if name.startswith(_OURS) or name in named:
+                yield Property(name, value, 0, sounds_secret(name))
+
+
+def env_routes(gateway: Gateway, store: Store) -> list[Any]:
+    """Return the routes."""
+    origins = Origins(gateway, store)
+
+    def mask(request: AnyRequest) -> Mask:
+        settings = origins.config.management.endpoint.env
+        return Mask(origins.secrets(), visible=shows(request, settings.show_values))
+
+    @get(f"{BASE}/env", summary="Show where settings come from", guards=[operators_only])
+    async def env(request: AnyRequest, pattern: Pattern = "") -> Response[Node]:
+        """Command line, environment (what concerns this program), file with lines, defaults; secrets are masked."""
+        wanted, over = _compiled(pattern), mask(request)
+        sources = await asyncio.to_thread(origins.sources)
+        found = [
+            {
+                "name": source.name,
+                "properties": {
+                    one.key: _shown(source, one, over) for one in source.properties if wanted.search(one.key)
+                },
+            }
+            for source in sources
+        ]
+        return answer(request, {**_PROFILES, "propertySources": found})
+
+    @get(f"{BASE}/env/{{key:str}}", summary="Show where one setting comes from", guards=[operators_only])
+    async def env_of(request: AnyRequest, key: str) -> Response[Node]:
+        """Its value in each source that has it, and the one that wins."""
+        sources, over = await asyncio.to_thread(origins.sources), mask(request)
+        entries = [(source, _find(source.properties, key)) for source in sources]
+        first = next(((source, one) for source, one in entries if one is not None), None)
+        if first is None:
+            nothing()
+        winner, value = first
+        node: Node = {"property": {"source": winner.name, "value": over(value)}, **_PROFILES}
+        node["propertySources"] = [
+            {"name": source.name} if one is None else {"name": source.name, "property": _shown(source, one, over)}
+            for source, one in entries
+        ]
+        return answer(request, node)
+
+    return [env, env_of]
+
+
+def _shown(source: Source, one: Property, mask: Mask) -> Node:
+    origin = {"origin": f"{source.file}:{one.line}"} if source.file and one.line else {}
+    return {"value": mask(one), **origin}
+
+
+def _find(properties: Sequence[Property], key: str) -> Property | None:
+    """Return a property by its key, in any spelling."""
+    wanted = squash(key)
+    return next((one for one in properties if squash(one.key) == wanted), None)
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        bad_parameter(f"no regular expression: {error}")

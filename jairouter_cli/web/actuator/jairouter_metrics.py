@@ -1,0 +1,252 @@
+"""`/actuator/jairouter-metrics`: what upstream tells of its own metrics, and lets one order (contract 2.11).
+
+Its pipeline (a queue, sampling, degradation, a cache, retries) does not exist here: what is counted is counted at once,
+all of it. So it reads as a pipeline that does nothing, and an order to be otherwise is refused. `circuit-breaker` and
+`error-handler` are about the instances, `cache-retry` about kept answers, as under `/api/monitoring`.
+"""
+
+import asyncio
+import gc
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import MediaType, Response, get, post
+from litestar.connection import ASGIConnection
+from litestar.exceptions import NotFoundException
+from litestar.handlers import BaseRouteHandler
+from litestar.params import Parameter
+
+from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.observe import host
+from jairouter_cli.observe.collection import Distribution, Value
+from jairouter_cli.routing.breaker import BreakerState
+from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node
+from jairouter_cli.web.actuator.health import health_node
+from jairouter_cli.web.guard import operators_only
+from jairouter_cli.web.manage.monitoring import Views
+from jairouter_cli.web.observatory import Observatory
+
+_PATH: Final = f"{BASE}/jairouter-metrics"
+_SAMPLING: Final[Mapping[str, Any]] = {"requestMetrics": 1.0, "backendMetrics": 1.0, "infrastructureMetrics": 1.0}
+_PERFORMANCE: Final[Mapping[str, Any]] = {"asyncProcessing": False, "batchSize": 1, "bufferSize": 0}
+_LEVELS: Final = ("NONE", "LIGHT", "MODERATE", "HEAVY", "EMERGENCY")
+_NO_SAMPLING: Final = "Not implemented: every request is counted, metrics are never thinned out here"
+_NO_BUFFER: Final = "Not implemented: requests are counted at once, there is no buffer and no batch here"
+_NO_DEGRADATION: Final = "Not implemented: metrics never degrade here"
+
+Text = Response[str]
+Component = Annotated[str, Parameter(query="component", description="The instance, model@base-url.")]
+Operation = Annotated[str, Parameter(query="operation", description="health, breaker or all.")]
+Word = Annotated[str, Parameter(query="level", description="Only NONE.")]
+Flag = Annotated[str, Parameter(query="enabled", description="Only false.")]
+
+
+def jairouter_metrics_routes(gateway: Gateway, observatory: Observatory) -> list[Any]:
+    """Return the routes."""
+    return [*_reading(gateway, observatory), *_orders(gateway)]
+
+
+def _reading(gateway: Gateway, observatory: Observatory) -> list[Any]:
+    of, guards = Views(gateway), [counting_only]
+
+    async def values(name: str, *labels: str) -> list[Value]:
+        """Return all that a metric has, or what it has under some labels."""
+        _, metrics = await observatory.everything()
+        series = [one for metric in metrics if metric.family.name == name for one in metric.series.items()]
+        return [value for its, value in series if not labels or its == labels]
+
+    async def processing() -> Node:
+        counted, lost = await values("http_server_requests_seconds"), await values("metrics_errors", "metrics")
+        return {
+            "processedCount": int(sum(one.count for one in counted if isinstance(one, Distribution))),
+            "droppedCount": int(sum(one for one in lost if not isinstance(one, Distribution))),
+            "queueSize": 0,
+            "circuitBreakerState": of.breaker_stats()["state"],
+        }
+
+    async def memory_node() -> Node:
+        held = await values("process_resident_memory_bytes")
+        used = int(sum(one for one in held if not isinstance(one, Distribution)))
+        most = await asyncio.to_thread(host.memory_bytes)
+        of_all = {"maxMemory": most, "memoryUsageRatio": round(used / most, 4)} if most else {}
+        return {"usedMemory": used, **of_all, "cacheSize": len(gateway.answers)}
+
+    @get(f"{_PATH}/status", summary="Show how metrics are kept", guards=guards)
+    async def status() -> Node:
+        """What is counted, at once and all of it; the memory of all processes; the circuit breakers of instances."""
+        settings = gateway.table.config.monitoring.metrics
+        return {
+            "enabled": settings.enabled,
+            "prefix": settings.prefix,
+            "enabledCategories": [one.value for one in settings.enabled_categories],
+            "asyncProcessingEnabled": False,
+            "processingStats": await processing(),
+            "memoryStats": await memory_node(),
+            "circuitBreakerStats": of.breaker_stats(),
+        }
+
+    @get(f"{_PATH}/performance", summary="Show what was counted, and the memory", guards=guards)
+    async def performance() -> Node:
+        """Requests that were counted, series for which there was no room, memory of all processes."""
+        return {
+            "asyncProcessingEnabled": False,
+            "processingStats": await processing(),
+            "memoryStats": await memory_node(),
+        }
+
+    @get(f"{_PATH}/memory", summary="Show the memory", guards=guards)
+    async def memory() -> Node:
+        """What all processes hold, in bytes, of what they may; and how many answers are kept."""
+        return await memory_node()
+
+    @get(f"{_PATH}/circuit-breaker", summary="Show all circuit breakers together", guards=guards)
+    async def breakers() -> Node:
+        """The worst state, and what was counted."""
+        return of.breaker_stats()
+
+    @get(f"{_PATH}/sampling", summary="Show that everything is counted", guards=guards)
+    async def sampling() -> Node:
+        """The shares of what is counted: all."""
+        return dict(_SAMPLING)
+
+    @get(f"{_PATH}/performance-config", summary="Show that nothing is buffered", guards=guards)
+    async def performance_config() -> Node:
+        """One by one, at once."""
+        return dict(_PERFORMANCE)
+
+    @get(f"{_PATH}/error-handler", summary="Show what fails", guards=guards)
+    async def errors() -> Node:
+        """Instances that get no requests, those that are on trial, and failed attempts since the start."""
+        return of.errors()
+
+    @get(f"{_PATH}/degradation", summary="Show that nothing is thinned out", guards=guards)
+    async def degradation() -> Node:
+        """The level is always NONE, since the start."""
+        return {
+            "level": "NONE",
+            "samplingRate": 1.0,
+            "autoModeEnabled": False,
+            "timeSinceLastChange": f"PT{round(gateway.clock() - of.started, 3)}S",
+            "errorComponentCount": of.errors()["activeErrorComponents"],
+        }
+
+    @get(f"{_PATH}/cache-retry", summary="Show the cache of answers", guards=guards)
+    async def cache() -> Node:
+        """That of `fallback: cache`, in the worker that is asked."""
+        return of.cache()
+
+    @get(f"{_PATH}/health", summary="Show the health of the gateway", guards=guards)
+    async def health() -> Node:
+        """200 even when DOWN, as upstream; `/actuator/health` has a status that tells."""
+        components = health_node(gateway)["components"]
+        issues = [name for name, part in components.items() if part["status"] == "DOWN"]
+        return {"status": "DOWN" if issues else "UP", "details": components, "issues": issues}
+
+    return [status, performance, memory, breakers, sampling, performance_config, errors, degradation, cache, health]
+
+
+def counting_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Let in while metrics are on: as upstream, all this is there only then."""
+    if not connection.app.state.gateway.table.config.monitoring.metrics.enabled:
+        raise NotFoundException
+
+
+def _orders(gateway: Gateway) -> list[Any]:
+    of, guards = Views(gateway), [counting_only, operators_only]
+
+    def clear() -> Text:
+        gateway.answers.clear()
+        gateway.crew.call_to_clear()
+        return _said("缓存已清空")
+
+    @post(f"{_PATH}/sampling", summary="Refuse to count less", status_code=200, guards=guards)
+    async def set_sampling(request: AnyRequest) -> Text:
+        """Everything is counted: shares other than 1 are refused."""
+        return await _only(request, _SAMPLING, "采样配置无变化", _NO_SAMPLING)
+
+    @post(f"{_PATH}/performance-config", summary="Refuse to buffer", status_code=200, guards=guards)
+    async def set_performance(request: AnyRequest) -> Text:
+        """There is nothing to configure: what is not as it is, is refused."""
+        return await _only(request, _PERFORMANCE, "性能配置无变化", _NO_BUFFER)
+
+    @post(f"{_PATH}/memory/cleanup", summary="Collect garbage", status_code=200, guards=guards)
+    async def cleanup() -> Text:
+        """In the worker that is asked."""
+        return _said(f"内存清理完成: {gc.collect()}")
+
+    @post(f"{_PATH}/memory/clear-cache", summary="Empty the cache of answers", status_code=200, guards=guards)
+    async def clear_memory() -> Text:
+        """That of `fallback: cache`, in all workers."""
+        return clear()
+
+    @post(f"{_PATH}/cache-retry/clear-cache", summary="Empty the cache of answers", status_code=200, guards=guards)
+    async def clear_cache() -> Text:
+        """That of `fallback: cache`, in all workers."""
+        return clear()
+
+    @post(f"{_PATH}/circuit-breaker/{{action:str}}", summary="Force circuit breakers", status_code=200, guards=guards)
+    async def force(action: str) -> Text:
+        """`open` or `close` every one."""
+        states = {"open": (BreakerState.OPEN, "熔断器已强制开启"), "close": (BreakerState.CLOSED, "熔断器已强制关闭")}
+        if action not in states:
+            return _refused(f"Invalid action: {action}; expected open or close")
+        state, said = states[action]
+        return _said(said) if of.force(state) else _refused("No circuit breaker is enabled")
+
+    @post(f"{_PATH}/error-handler/reset", summary="Forget an instance's failures", status_code=200, guards=guards)
+    async def reset(component: Component = "", operation: Operation = "") -> Text:
+        """Of the instance that `component` names; `operation` is `health`, `breaker` or `all`."""
+        if not component or not operation:
+            return _refused("Missing 'component' or 'operation' parameter")
+        if operation not in {"health", "breaker", "all"}:
+            return _refused("Invalid operation: expected health, breaker or all")
+        if not of.forget(component, operation):
+            return _refused(f"Unknown component: {component}")
+        return _said(f"错误状态已重置: {component}:{operation}")
+
+    @post(f"{_PATH}/degradation/level", summary="Refuse any level but NONE", status_code=200, guards=guards)
+    async def level(word: Word = "") -> Text:
+        """There is nothing here that could be counted less."""
+        if word.upper() not in _LEVELS:
+            return _refused(f"Invalid degradation level: {word}" if word else "Missing 'level' parameter")
+        return _said("降级级别已设置为: 正常模式") if word.upper() == "NONE" else _not_here(_NO_DEGRADATION)
+
+    @post(f"{_PATH}/degradation/auto-mode", summary="Refuse to degrade by itself", status_code=200, guards=guards)
+    async def auto_mode(flag: Flag = "") -> Text:
+        """It is off."""
+        if flag.lower() not in {"true", "false"}:
+            return _refused("Missing 'enabled' parameter")
+        return _said("降级策略自动模式已禁用") if flag.lower() == "false" else _not_here(_NO_DEGRADATION)
+
+    @post(f"{_PATH}/degradation/force-recovery", summary="Be normal", status_code=200, guards=guards)
+    async def recovery() -> Text:
+        """It always is."""
+        return _said("已强制恢复到正常模式")
+
+    return [
+        *(set_sampling, set_performance, cleanup, clear_memory, clear_cache, force, reset, level, auto_mode, recovery),
+    ]
+
+
+async def _only(request: AnyRequest, values: Mapping[str, Any], said: str, refusal: str) -> Text:
+    """Take what changes nothing; refuse the rest."""
+    try:
+        body = msgspec.json.decode(await request.body())
+    except msgspec.DecodeError:
+        return _refused("The body is no JSON")
+    if not isinstance(body, dict) or not body or not body.keys() <= values.keys():
+        return _refused(f"Expected an object with some of {', '.join(values)}")
+    return _said(said) if all(values[key] == value for key, value in body.items()) else _not_here(refusal)
+
+
+def _said(text: str) -> Text:
+    return Response(text, media_type=MediaType.TEXT)
+
+
+def _refused(text: str) -> Text:
+    return Response(text, media_type=MediaType.TEXT, status_code=400)
+
+
+def _not_here(text: str) -> Text:
+    return Response(text, media_type=MediaType.TEXT, status_code=501)

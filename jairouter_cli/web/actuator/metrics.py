@@ -1,0 +1,46 @@
+"""`/actuator/metrics`: the numbers one by one (contract 3.6); those of all workers together."""
+
+from typing import Annotated, Any
+
+from litestar import Response, get
+from litestar.params import Parameter
+
+from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answer, bad_parameter, nothing
+from jairouter_cli.web.actuator.meters import Catalogue, Tag
+from jairouter_cli.web.observatory import Observatory
+
+Tags = Annotated[
+    list[str] | None, Parameter(query="tag", description="Only what has this tag: `key:value`; several may be given.")
+]
+
+
+def metrics_routes(gateway: Gateway, observatory: Observatory) -> list[Any]:
+    """Return the routes."""
+
+    async def catalogue() -> Catalogue:
+        families, metrics = await observatory.everything()
+        prefix = gateway.table.config.monitoring.metrics.prefix
+        return Catalogue(families, metrics, prefix, observatory.tags.items())
+
+    @get(f"{BASE}/metrics", summary="List the metrics")
+    async def metrics(request: AnyRequest) -> Response[Node]:
+        """Their names, with dots; underscores do as well."""
+        return answer(request, {"names": (await catalogue()).names})
+
+    @get(f"{BASE}/metrics/{{name:str}}", summary="Show one metric")
+    async def metric(request: AnyRequest, name: str, tags: Tags = None) -> Response[Node]:
+        """Its measurements, summed up over all series that have the tags, and the tags that tell these apart."""
+        found = (await catalogue()).measured(name, [_tag(text) for text in tags or ()])
+        if found is None:
+            nothing()
+        return answer(request, found)
+
+    return [metrics, metric]
+
+
+def _tag(text: str) -> Tag:
+    key, colon, value = text.partition(":")
+    if not colon or not key:
+        bad_parameter(f"a tag is key:value, and not '{text}'")
+    return key, value

@@ -1,0 +1,23 @@
+"""`/actuator/prometheus`: all metrics, as Prometheus reads them (contract 3.7)."""
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, get
+from litestar.params import Parameter
+
+from jairouter_cli.web.observatory import Observatory
+
+Names = Annotated[list[str] | None, Parameter(query="includedNames", description="Only metrics of these names.")]
+
+
+def prometheus_routes(observatory: Observatory) -> list[Any]:
+    """Return the routes."""
+
+    @get("/actuator/prometheus", summary="All metrics, as Prometheus reads them")
+    async def prometheus(request: Request[Any, Any, Any], included: Names = None) -> Response[bytes]:
+        """Text, or OpenMetrics for who accepts it; numbers are those of all workers together."""
+        names = frozenset(name.strip() for given in included or () for name in given.split(",") if name.strip())
+        text, kind = await observatory.exposition(request.headers.get("accept", ""), names)
+        return Response(text, headers={"content-type": kind})
+
+    return [prometheus]
