@@ -134,7 +134,7 @@ def help_of(*command: str) -> str:
 def test_the_commands_in_the_table_exist() -> None:
     """With every option that is named."""
     rows = re.findall(r"^\| `jairouter (.*?)` \|", README, re.MULTILINE)
-    assert len(rows) == 24
+    assert len(rows) == 26
     for row in rows:
         words = row.replace("path\\|show\\|validate", "show").split()
         command = [word for word in words if re.fullmatch("[a-z]+", word)]
