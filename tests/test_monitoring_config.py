@@ -151,10 +151,10 @@ def test_what_is_ordered_is_shown(served: Served) -> None:
     }
     for _ in range(6):
         assert served.get(f"{BASE}/config").json() == DEFAULTS | changed
-    before = total(scraped(served), "ours_requests_total", "200")
+    before = total(scraped(served), "ours_requests_total", "chat", "200")
     assert served.post("/v1/chat/completions", json=CHAT).is_success
     samples = scraped(served)
-    assert total(samples, "ours_requests_total", "200", "eu", "x", "y") == before + 1
+    assert total(samples, "ours_requests_total", "chat", "200", "eu", "x", "y") == before + 1
     assert {name.partition("_")[0] for name, *_ in samples} == {"ours"}, "other categories, or names of before"
     page = served.get("/actuator/prometheus").text
     assert 'data_center="eu",exported_le="x",m_1="y"' in page.replace(" ", "")

@@ -195,6 +195,22 @@ def test_a_client_that_leaves(front: Front) -> None:
     assert (one["status"], one["completionTokens"], one["source"], one["isSuccess"]) == (499, 3, "partial", False)
 
 
+def test_a_client_that_leaves_with_the_last_event(front: Front) -> None:
+    """It has all: the call ended well, though the backend has not closed yet."""
+    front.backend.behave = raw(HEAD + CHUNK, b"data: [DONE]\n\n", then="wait")
+    with httpx.stream(
+        "POST", f"{front.served.url}/v1/chat/completions", content=CHAT, headers=JSON, trust_env=False
+    ) as got:
+        seen = b""
+        for piece in got.iter_raw():
+            seen += piece
+            if b"[DONE]" in seen:
+                break
+    eventually(lambda: newest(front)["source"] == "estimated")
+    one = newest(front)
+    assert (one["status"], one["ended"], one["isSuccess"], one["completionTokens"]) == (200, "ok", True, 1)
+
+
 def test_a_backend_that_is_cut_off(front: Front) -> None:
     """What came is partial, too."""
     size = f"{2 * len(CHUNK):x}\r\n".encode()

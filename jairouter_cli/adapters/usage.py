@@ -15,6 +15,9 @@ _TAIL_BYTES: Final = 8192  # the last frame of a stream, or the end of an answer
 _KEPT_BYTES: Final = 2 * _TAIL_BYTES
 _INLINE_FILE: Final = re.compile(rb'base64,[^"]*|"data"\s*:\s*"[^"]{256,}"')
 _MODEL: Final = re.compile(rb'"model"\s*:\s*"([^"\\]{1,256})"')
+_LAST_EVENT: Final = re.compile(
+    rb'(?:^|\n)data: ?(?:\[DONE\]|\{[^\n]*"type": ?"(?:message_stop|response\.(?:completed|incomplete|failed))")'
+)
 _USAGE: Final = re.compile(r'"usage"\s*:\s*(?=\{)')
 
 
@@ -121,6 +124,11 @@ class Meter:
             self._tail = [b"".join(self._tail)[-_TAIL_BYTES:]]
             self._size = _TAIL_BYTES
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the last event was there that ends a stream, in any of the dialects."""
+        return _LAST_EVENT.search(b"".join(self._tail)) is not None
+
     def tokens(self, prompt: float) -> float | None:
         """Return what the whole call cost.
 
@@ -129,7 +137,7 @@ class Meter:
         usage = self._usage()
         if usage is not None:
             return float(sum(usage.parts or ()) if usage.total_tokens is None else usage.total_tokens)
-        return prompt + self.events if self.events else None
+        return prompt + self._said if self.events else None
 
     def spent(self, request: bytes | bytearray, *, cut: bool) -> Spent | None:
         """Return the tokens of the call, as the backend counts them or else as they look; None if there are none.
@@ -140,7 +148,7 @@ class Meter:
         parts = None if usage is None else usage.parts
         if parts is not None:
             return Spent(*parts, Source.MEASURED)
-        said = self.events or _words(b"".join(self._tail))
+        said = self._said or _words(b"".join(self._tail))
         if not said:
             return None
         prompt, _ = expected_tokens(request)
@@ -150,6 +158,11 @@ class Meter:
         """Return the model that the answer says it is of, empty where what was kept of it does not."""
         found = _MODEL.search(b"".join(self._tail))
         return found[1].decode("utf-8", "replace") if found else ""
+
+    @property
+    def _said(self) -> int:
+        """Events, without the word at the end that says nothing."""
+        return self.events - (b"data: [DONE]" in b"".join(self._tail)) if self.events else 0
 
     def _usage(self) -> _Usage | None:
         """Return the last `usage` that there is."""

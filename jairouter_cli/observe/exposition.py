@@ -17,8 +17,6 @@ from jairouter_cli.observe.collection import Distribution, Metric
 from jairouter_cli.observe.families import Family, Kind
 
 _OPENMETRICS: Final = "application/openmetrics-text"
-_NO_LABEL: Final = re.compile(r"^(?=\d)|[^a-zA-Z0-9_]")
-_TAKEN: Final = frozenset({"le", "quantile"})  # by the formats
 
 
 def full_name(family: Family, prefix: str) -> str:
@@ -26,16 +24,20 @@ def full_name(family: Family, prefix: str) -> str:
     return family.name if family.is_bare or not prefix else f"{prefix}_{family.name}"
 
 
-def labels_of(tags: Mapping[str, str]) -> Mapping[str, str]:
-    """Return tags as labels of Prometheus, which has letters, digits and `_` for their names."""
-    labels = {_NO_LABEL.sub("_", name): value for name, value in tags.items()}
-    return {name: value for name, value in labels.items() if name not in _TAKEN and not name.startswith("__")}
+def labels_of(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return tags with names that Prometheus takes; as Micrometer does, and as Prometheus does where it needs one."""
+    found = {}
+    for key, value in tags.items():
+        name = re.sub(r"[^a-zA-Z0-9_]", "_", key)
+        name = f"m_{name}" if not name or name[0].isdigit() else name
+        found[name if LABEL_NAME.fullmatch(name) else f"exported_{name}"] = value
+    return found
 
 
 def exposition(
     metrics: Sequence[Metric], prefix: str, tags: Mapping[str, str], accept: str, included: Collection[str] = ()
 ) -> tuple[bytes, str]:
-    """Return metrics as text, and the text's media type; every series carries `tags`, too.
+    """Return metrics as text, and the text's media type; every series carries `tags` (see `labels_of`), too.
 
     Those only that have one of the names `included`, if there are any. The format is OpenMetrics where `accept`, a
     header, asks for it.
@@ -44,16 +46,6 @@ def exposition(
     if _OPENMETRICS in accept:
         return generate_openmetrics(exposed), CONTENT_TYPE_OPENMETRICS  # type: ignore[no-untyped-call]
     return generate_latest(exposed), CONTENT_TYPE_PLAIN_0_0_4
-
-
-def _labels(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return tags with names that Prometheus takes; as Micrometer does, and as Prometheus does where it needs one."""
-    found = {}
-    for key, value in tags.items():
-        name = re.sub(r"[^a-zA-Z0-9_]", "_", key)
-        name = f"m_{name}" if not name or name[0].isdigit() else name
-        found[name if LABEL_NAME.fullmatch(name) else f"exported_{name}"] = value
-    return found
 
 
 class _Exposed(Collector):
@@ -79,7 +71,7 @@ class _Exposed(Collector):
         """Yield every metric, and the largest values of histograms as gauges of their own, as upstream does."""
         for metric in self._metrics:
             family, name = metric.family, full_name(metric.family, self._prefix)
-            tags = {key: value for key, value in _labels(self._tags).items() if key not in family.labels}
+            tags = {key: value for key, value in self._tags.items() if key not in family.labels}
             labels, more = (*family.labels, *tags), tuple(tags.values())
             if family.kind is Kind.HISTOGRAM:
                 yield from _histogram(metric, name, labels, more)

@@ -140,11 +140,10 @@ async def _pump_events(
         await door.end()
         return Outcome.FAILED
     except asyncio.CancelledError:
-        if not reply.is_stopped:
+        outcome = await _cancelled(reply, door, locale)
+        if outcome is Outcome.LEFT:
             raise
-        await door.piece(_error_event(ShuttingDown(), locale()))
-        await door.end()
-        return Outcome.STOPPED
+        return outcome
     if rest := gate.rest():
         if meter is not None:
             meter.add(rest)
@@ -152,6 +151,17 @@ async def _pump_events(
         await door.piece(rest)
     await door.end()
     return Outcome.OK
+
+
+async def _cancelled(reply: Reply, door: Door, locale: Callable[[], Locale]) -> Outcome:
+    """Return what it means that a stream is not to go on."""
+    if reply.meter is not None and reply.meter.has_ended:  # clients close as soon as they have seen the last event
+        return Outcome.OK
+    if not reply.is_stopped:
+        return Outcome.LEFT
+    await door.piece(_error_event(ShuttingDown(), locale()))
+    await door.end()
+    return Outcome.STOPPED
 
 
 async def _first_content(reply: Reply, door: Door, gate: EventGate, heartbeat_s: float | None) -> None:

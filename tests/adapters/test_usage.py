@@ -113,6 +113,26 @@ def test_what_is_written_into_the_ledger(pieces: list[bytes], cut: bool, spent: 
     assert meter.spent(REQUEST, cut=cut) == spent
 
 
+@pytest.mark.parametrize(
+    ("events", "ended"),
+    [
+        (b'data: {"a":1}\n\ndata: [DONE]\n\n', True),
+        (b"data:[DONE]\n\n", True),
+        (b'event: message_stop\ndata: {"type":"message_stop"}\n\n', True),
+        (b'event: response.completed\ndata: {"type":"response.completed","response":{}}\n\n', True),
+        (b'data: {"content":"say [DONE]"}\n\n', False),
+        (b'data: {"content":"\\"type\\":\\"message_stop\\""}\n\n', False),
+        (b'data: {"a":1}\n\n', False),
+        (b"", False),
+    ],
+)
+def test_the_last_event(events: bytes, ended: bool) -> None:
+    """Behind it nothing comes that a client would wait for."""
+    meter = Meter()
+    meter.add(events)
+    assert meter.has_ended is ended
+
+
 @given(st.binary(max_size=300))
 def test_no_bytes_upset_it(noise: bytes) -> None:
     """Whatever a backend sends."""
