@@ -22,10 +22,12 @@ def test_a_share_is_that_since_the_look_before() -> None:
 
 
 def test_labels() -> None:
-    """Names that Prometheus does not take are changed; those that are its own are left out."""
+    """Names that Prometheus does not take are changed; those that are its own are told from them."""
     assert labels_of({"a.b": "1", "c-d": "2", "9": "3", "le": "4", "__x": "5", "ok": "6"}) == {
         "a_b": "1",
         "c_d": "2",
-        "_9": "3",
+        "m_9": "3",
+        "exported_le": "4",
+        "exported___x": "5",
         "ok": "6",
     }
