@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,17 @@ def serving(
         if errors:
             errors.close()
     assert ended == code
+
+
+def worker_pids(served: Served) -> list[int]:
+    """Return the ids of the workers."""
+    children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children").read_text().split()
+    found = []
+    for pid in children:
+        with suppress(FileNotFoundError):  # it has just ended
+            if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(int(pid))
+    return found
 
 
 def stop(process: subprocess.Popen[str]) -> int:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.backend import Backend, Behaviour, Received, Wire, answer, backend, raw
 from tests.crowd import crowd
-from tests.process import Served, config, eventually, run, sdk, serving
+from tests.process import Served, config, eventually, run, sdk, serving, worker_pids
 from tests.redis import running as running_redis
 
 CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -374,8 +374,7 @@ def test_a_worker_that_is_killed_takes_no_limit_along(tmp_path: Path, behind: Ba
     """In the midst of a crowd: not one more than there is gets through, and none is lost but what it had under way."""
     file = config(tmp_path, one_service(behind, "{enabled: true, capacity: 300, rate: 0.001}"))
     with serving("--config", str(file), "--workers", "2") as served:
-        children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children").read_text().split()
-        workers = [int(pid) for pid in children if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        workers = worker_pids(served)
 
         def strike() -> None:
             behind.wait_for(100)

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from tests.backend import Backend, Behaviour, Received, Wire, answer, backend, raw
-from tests.process import Served, config, eventually, mock, sdk, serving
+from tests.process import Served, config, eventually, mock, sdk, serving, worker_pids
 
 Message = dict[str, str]
 CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -280,7 +280,7 @@ def test_what_a_dead_worker_had_under_way_counts_no_more(tmp_path: Path) -> None
     with backend(hang) as gpu:
         file = config(tmp_path, slots_config(gpu.url, 8))
         with serving("--config", str(file), "--workers", "2") as served:
-            workers = _workers(served)
+            workers = worker_pids(served)
             assert len(workers) == 2
 
             def ask() -> bool:
@@ -295,15 +295,10 @@ def test_what_a_dead_worker_had_under_way_counts_no_more(tmp_path: Path) -> None
                 assert _taken(served) == 8
                 for worker in workers:
                     subprocess.run(["kill", "-9", str(worker)], check=True)
-                    eventually(lambda: len(_workers(served)) == 2)
+                    eventually(lambda: len(worker_pids(served)) == 2)
                     eventually(lambda: _answers(served) and _taken(served) == sum(not one.done() for one in held))
                 assert [one.result() for one in held] == [False] * 8
             assert _taken(served) == 0
-
-
-def _workers(served: Served) -> list[int]:
-    children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children").read_text().split()
-    return [int(pid) for pid in children if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def _answers(served: Served) -> bool:

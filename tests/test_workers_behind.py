@@ -38,7 +38,7 @@ def stopped(served: Served) -> Iterator[tuple[int, httpx.Client]]:
         for worker in workers(client):
             os.kill(worker["pid"], signal.SIGSTOP)
             try:
-                client.get("/api/models", timeout=0.5)
+                client.get("/api/models", timeout=3)
             except httpx.TimeoutException:  # it was the one that serves us
                 os.kill(worker["pid"], signal.SIGCONT)
                 continue

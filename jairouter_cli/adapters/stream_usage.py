@@ -88,7 +88,9 @@ class HidingGate(EventGate):
         kept = []
         for event in _EVENT.findall(events):
             if _tells_usage(event):
-                self._hidden(event)
+                said = event.lstrip(b"\r\n")  # blank lines before it are of the event before
+                kept.append(event[: len(event) - len(said)])
+                self._hidden(said)
             else:
                 kept.append(event)
         return b"".join(kept)

@@ -2,10 +2,12 @@
 
 import logging
 import os
+import sys
 import time
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
+from select import select
 from typing import Any, Final
 
 from granian.server.mp import MPServer
@@ -16,6 +18,7 @@ from jairouter_cli.web.shutdown import AT_ONCE, GRACE_S, Orders
 logger: Final = logging.getLogger("jairouter")
 
 _LOOK_S: Final = 0.5  # how often the order is repeated: a worker that was but starting had no ears yet
+_SAY_S: Final = 0.5  # how long a line waits for somebody who reads it
 _PATIENCE_S: Final = 4.0  # beyond what a worker needs for its end; one that hangs is killed then
 
 
@@ -69,7 +72,8 @@ class Parent(MPServer):
 
     def _stop_workers(self) -> None:
         if self.interrupt_signal:
-            logger.info(
+            _say(
+                logging.INFO,
                 "draining: requests under way have %g s%s; a second signal ends them at once",
                 self.orders.timeout_s,
                 f", new ones are taken for {self.orders.delay_s:g} s" if self.orders.delay_s else "",
@@ -81,7 +85,7 @@ class Parent(MPServer):
                 worker.terminate()
             wait([worker.inner.sentinel for worker in alive], _LOOK_S)
         for worker in alive:
-            logger.error("worker %d does not end: killed", worker.idx + 1)
+            _say(logging.ERROR, "worker %d does not end: killed", worker.idx + 1)
             worker.kill()
             worker.join()
         self.wrks.clear()
@@ -94,6 +98,12 @@ class Parent(MPServer):
         while self._reports.poll():
             ended += self._reports.recv()
         if self._is_hurried:
-            logger.warning("forced to end at once: %d requests ended", ended)
+            _say(logging.WARNING, "forced to end at once: %d requests ended", ended)
         elif ended:
-            logger.warning("the time is over: %d requests ended", ended)
+            _say(logging.WARNING, "the time is over: %d requests ended", ended)
+
+
+def _say(level: int, message: str, *values: object) -> None:
+    """Log something, unless nobody reads standard error: an end must not wait for that."""
+    if sys.platform == "win32" or select([], [sys.stderr], [], _SAY_S)[1]:
+        logger.log(level, message, *values)

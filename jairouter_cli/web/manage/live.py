@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from litestar import get
 
+from jairouter_cli.config.model import ServiceType
 from jairouter_cli.config.monitoring import Category
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.observe import families
@@ -23,10 +24,11 @@ Node = dict[str, Any]
 Series = Mapping[tuple[str, ...], Value]
 
 _REJECTED: Final = "429"
+_SERVICES: Final = frozenset(kind.value for kind in ServiceType)
 
 
 def _of_models(labels: Labels) -> bool:
-    return bool(labels["service"])
+    return labels["service"] in _SERVICES
 
 
 def _counted(
