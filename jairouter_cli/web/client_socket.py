@@ -69,6 +69,15 @@ def reset_all(port: int) -> None:
                 reset(found)
 
 
+def has_clients(port: int) -> bool:
+    """Whether any client has a connection to a port of this process."""
+    for found in _at(port):
+        with contextlib.suppress(OSError):  # the one that listens, or one of ours that does not even do that
+            found.getpeername()
+            return True
+    return False
+
+
 def hold_off(port: int) -> bool:
     """Let no new connection come about at a port of this process; return whether that could be done.
 

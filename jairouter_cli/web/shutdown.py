@@ -21,6 +21,7 @@ logger: Final = logging.getLogger("jairouter")
 
 AT_ONCE: Final = signal.SIGUSR1
 GRACE_S: Final = 1.0  # for the last words of what was ended to reach clients, and for clients to read them
+_QUEUE_S: Final = 0.02  # for Granian to take the connections that wait in the queue of the port
 _ON_ITS_WAY_S: Final = 0.25  # for the first request on a connection that was made just before
 _LOOK_S: Final = 0.5  # how often a worker looks whether its parent lives
 
@@ -83,8 +84,15 @@ class Shutdown:
 
         Granian closes every connection on which none has come yet, though it may be on its way.
         """
-        held_off = client_socket.hold_off(self._orders.port)
-        self._loop.call_later(_ON_ITS_WAY_S if held_off else 0.0, self._refuse)
+        if client_socket.hold_off(self._orders.port):
+            self._loop.call_later(_QUEUE_S, self._wait_for_requests)
+        else:
+            self._refuse()
+
+    def _wait_for_requests(self) -> None:
+        """Wait for first requests that may be on their way, if there are any clients at all."""
+        has_clients = client_socket.has_clients(self._orders.port)
+        self._loop.call_later(_ON_ITS_WAY_S if has_clients else 0.0, self._refuse)
 
     def end(self) -> None:
         """End what is under way, if that was not done."""
