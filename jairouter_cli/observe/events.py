@@ -65,11 +65,13 @@ class Completed(NamedTuple):
     @property
     def answered(self) -> Attempt | None:
         """The attempt whose answer the client got, None if it got none, or one that no backend gave."""
-        if self.fallback in _CANNED:
+        if self.fallback in _CANNED or not self.attempts:
             return None
+        if self.attempts[-1].status is not None:
+            return self.attempts[-1]
         found = next((one for one in reversed(self.attempts) if one.status is not None), None)
         # with a later failure behind it, it is the answer only if nothing took its place
-        return found if found is not None and (found is self.attempts[-1] or found.status == self.status) else None
+        return found if found is not None and found.status == self.status else None
 
 
 class Handled(NamedTuple):

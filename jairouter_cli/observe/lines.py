@@ -8,7 +8,8 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -56,41 +57,58 @@ class AccessLine(msgspec.Struct, kw_only=True):
     key: str | UnsetType = UNSET
 
 
+# Few clients make most requests; their keys are in memory anyhow while they are served.
+_fingerprint: Final = lru_cache(maxsize=256)(fingerprint)
+
+
+class _Split(NamedTuple):
+    """Where the time of a call went, in seconds, and which instance answered it: empty for none."""
+
+    instance: str
+    gateway_s: float
+    upstream_s: float
+
+
+def _split(event: Completed) -> _Split:
+    tries, answered = event.attempts, event.answered
+    upstream_s = tries[0].duration_s if len(tries) == 1 else sum([attempt.duration_s for attempt in tries])
+    if answered is not None:  # an answer's body comes at the pace of its backend, and of its client
+        upstream_s += event.duration_s - event.head_s
+    gateway_s = event.duration_s - upstream_s - event.queued_s
+    return _Split("" if answered is None else answered.instance, gateway_s, upstream_s)
+
+
 def _of_call(event: Completed, at: str, level: Level, pid: int) -> AccessLine:
-    tries = event.attempts
-    answered = event.answered
-    tried_s = sum(attempt.duration_s for attempt in tries)
-    # an answer's body comes at the pace of its backend, and of its client
-    body_s = event.duration_s - event.head_s if answered else 0.0
-    spent, path = event.spent, _cut(event.path)
+    call, spent, path, method = event.call, event.spent, _cut(event.path), _cut(event.method)
+    instance, gateway_s, upstream_s = _split(event)
     return AccessLine(
         time=at,
-        level=level.value,
-        message=f"{_cut(event.method)} {path} {event.status}",
+        level=level,
+        message=f"{method} {path} {event.status}",
         pid=pid,
         request_id=event.request_id,
-        client=event.call.client_ip,
-        method=_cut(event.method),
+        client=call.client_ip,
+        method=method,
         path=path,
-        service=event.call.service.value,
-        model=_cut(event.call.model),
-        stream=event.call.stream,
-        instance=answered.instance if answered else UNSET,
+        service=call.service,
+        model=_cut(call.model),
+        stream=call.stream,
+        instance=instance or UNSET,
         status=event.status,
         ended=event.ended,
-        attempts=len(tries),
+        attempts=len(event.attempts),
         total_s=_seconds(event.duration_s),
-        gateway_s=_seconds(event.duration_s - tried_s - body_s - event.queued_s),
+        gateway_s=_seconds(gateway_s),
         queued_s=_seconds(event.queued_s),
-        upstream_s=_seconds(tried_s + body_s),
+        upstream_s=_seconds(upstream_s),
         first_token_s=UNSET if event.first_token_s is None else _seconds(event.first_token_s),
         request_bytes=event.request_bytes,
         response_bytes=event.response_bytes,
-        input_tokens=spent.input_tokens if spent else UNSET,
-        output_tokens=spent.output_tokens if spent else UNSET,
-        tokens_source=spent.source.value if spent else UNSET,
+        input_tokens=UNSET if spent is None else spent.input_tokens,
+        output_tokens=UNSET if spent is None else spent.output_tokens,
+        tokens_source=UNSET if spent is None else spent.source.value,
         fallback=event.fallback or UNSET,
-        key=fingerprint(event.credential) or UNSET,
+        key=_fingerprint(event.credential) or UNSET,
     )
 
 
@@ -98,7 +116,7 @@ def _of_other(event: Handled, at: str, level: Level, pid: int) -> AccessLine:
     path = _cut(event.path)
     return AccessLine(
         time=at,
-        level=level.value,
+        level=level,
         message=f"{_cut(event.method)} {path} {event.status}",
         pid=pid,
         client=event.client_ip,
@@ -112,7 +130,7 @@ def _of_other(event: Handled, at: str, level: Level, pid: int) -> AccessLine:
 
 
 def _seconds(value: float) -> float:
-    return max(0.0, round(value, 6))
+    return round(value, 6) if value > 0 else 0.0
 
 
 def _cut(text: str) -> str:
@@ -122,35 +140,44 @@ def _cut(text: str) -> str:
 # --- for people ---
 
 
-def human(line: AccessLine) -> str:
+def human(event: Completed | Handled) -> str:
     """Return a request as a line for people."""
-    told = [f"{line.client or '-'} {shown(line.method)} {shown(line.path)}"]
-    if line.service is not UNSET:
-        told.append(f" {line.service} {shown(line.model or '-')}")
-    told.append(f" {line.status} {line.ended}")
-    if line.instance is not UNSET:
-        told.append(f" by {shown(line.instance)}")
-    told.append(f", {line.total_s:.3f} s")
-    if line.service is not UNSET:
-        told.append(f" (gateway {line.gateway_s:.4f}, queue {line.queued_s:.3f}, upstream {line.upstream_s:.3f}")
-        told.append(")" if line.first_token_s is UNSET else f", first token {line.first_token_s:.3f})")
-        told.append(f", {line.request_bytes} bytes in, {line.response_bytes} out")
-        if line.tokens_source is not UNSET:
-            told.append(f", {line.input_tokens} tokens in, {line.output_tokens} out ({line.tokens_source})")
-        if line.attempts != 1:
-            told.append(f", {line.attempts} attempts")
-        if line.fallback is not UNSET:
-            told.append(f", fallback {line.fallback}")
-        if line.key is not UNSET:
-            told.append(f", key {line.key}")
-        told.append(f", request {line.request_id}")
-    return "".join(told)
+    return _human_call(event) if isinstance(event, Completed) else _human_other(event)
 
 
-def shown(text: str | UnsetType) -> str:
+def _human_call(event: Completed) -> str:
+    call, spent, attempts = event.call, event.spent, len(event.attempts)
+    instance, gateway_s, upstream_s = _split(event)
+    by = f" by {shown(instance)}" if instance else ""
+    first = "" if event.first_token_s is None else f", first token {event.first_token_s:.3f}"
+    tokens = ""
+    if spent is not None:
+        tokens = f", {spent.input_tokens} tokens in, {spent.output_tokens} out ({spent.source.value})"
+    tries = "" if attempts == 1 else f", {attempts} attempts"
+    fallback = f", fallback {event.fallback}" if event.fallback else ""
+    key = f", key {_fingerprint(event.credential)}" if event.credential else ""
+    return (
+        f"{call.client_ip or '-'} {shown(event.method)} {shown(event.path)} {call.service} {shown(call.model or '-')} "
+        f"{event.status} {event.ended}{by}, {event.duration_s:.3f} s "
+        f"(gateway {_positive(gateway_s):.4f}, queue {event.queued_s:.3f}, upstream {_positive(upstream_s):.3f}{first})"
+        f", {event.request_bytes} bytes in, {event.response_bytes} out{tokens}{tries}{fallback}{key}, "
+        f"request {event.request_id}"
+    )
+
+
+def _human_other(event: Handled) -> str:
+    where = f"{event.client_ip or '-'} {shown(event.method)} {shown(event.path)}"
+    return f"{where} {event.status} {event.ended}, {event.duration_s:.3f} s"
+
+
+def _positive(value: float) -> float:
+    return value if value > 0 else 0.0
+
+
+@lru_cache(maxsize=1024)
+def shown(text: str) -> str:
     """Return a text as one word: in quotes, and escaped, where it holds what could be taken for something else."""
-    if not isinstance(text, str):
-        return "-"
+    text = _cut(text)
     if text.isprintable() and text and " " not in text and '"' not in text:
         return text
     return json.dumps(text)
@@ -250,12 +277,12 @@ class Lines:
     def of_request(self, event: Completed | Handled, at: float, level: Level) -> bytes:
         """Return what is told of a request that ended at a time (wall clock)."""
         stamp = self._stamps.of(at)
+        if self._is_human:
+            return encoded(f"{stamp} {level} {human(event)}")
         if isinstance(event, Completed):
             line = _of_call(event, stamp, level, self._pid)
         else:
             line = _of_other(event, stamp, level, self._pid)
-        if self._is_human:
-            return encoded(f"{line.time} {line.level} {human(line)}")
         try:
             return msgspec.json.encode(line) + b"\n"
         except UnicodeEncodeError:  # half of a surrogate pair

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 MOST_WAITING: Final = 8192
-_GATHER_S: Final = 0.02  # how long lines are gathered before they are written together
-_BATCH: Final = 64  # lines between two system calls: for so long the thread may hold the interpreter
+_GATHER_S: Final = 0.05  # how long lines are gathered before they are written together
+_BATCH: Final = 128  # lines between two system calls: for so long the thread may hold the interpreter
 _PIPE_BYTES: Final = 4096  # what a pipe takes whole (PIPE_BUF): lines of several workers do not mix
 
 
