@@ -117,7 +117,7 @@ class OpenAI:
         if headers.get("x-request-id") != request_id:
             sent = [pair for pair in sent if pair[0] != "x-request-id"]
             sent.append(("x-request-id", request_id))
-        credential = headers.get("authorization", "")
+        credential = headers.get("authorization") or headers.get("x-api-key", "")
         path, query = endpoint.path, door.query
         return Inbound(call, endpoint.tail, endpoint.is_main, query, sent, body, request_id, path, credential)
 
