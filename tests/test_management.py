@@ -363,7 +363,7 @@ def test_edits_from_both_doors_lose_none(file: Path) -> None:
     with serving("--config", str(file), "--workers", "2") as served, ThreadPoolExecutor(8) as crew:
 
         def edit(number: int) -> list[int]:
-            """Add an instance, then remove it, or change it if its number is even."""
+            """Add an instance, then remove it, or change it if its number is a multiple of four."""
             if number % 20 == 0:
                 where = ("--config", str(file))
                 commands = (
@@ -372,7 +372,7 @@ def test_edits_from_both_doors_lose_none(file: Path) -> None:
                 )
                 return [run("instances", *command, *where).returncode for command in commands]
             added = ask(served, "POST", ADD, {"name": f"x{number}", "baseUrl": "http://h"})
-            if number % 2:
+            if number % 4:
                 changed = ask(served, "DELETE", f"/config/instance/del/chat?modelName=x{number}&baseUrl=http://h")
             else:
                 body = {"instanceId": f"x{number}@http://h", "instance": {"weight": 7}}
@@ -383,7 +383,7 @@ def test_edits_from_both_doors_lose_none(file: Path) -> None:
         assert {tuple(one) for one in outcomes} == {(0, 0), (201, 200)}
         found = ask(served, "GET", "/config/instance/type/chat").json()["data"]
         weights = {one["name"]: one["weight"] for one in found}
-        assert weights == {"m": 1, "n": 1, **{f"x{number}": 7 for number in range(0, 100, 2)}}
+        assert weights == {"m": 1, "n": 1, **{f"x{number}": 7 for number in range(0, 100, 4)}}
         history = ask(served, "GET", "/config/version/info").json()["data"]
         kept = [1, *range(102, 202)]
         assert [one["version"] for one in history] == kept, "the hundred newest are kept, and the first"
