@@ -80,7 +80,7 @@ def test_it_is_true(served: Served) -> None:
         "--exclude-path-regex",  # what backends answer is not ours to describe, and there are none here
         r"^(/api)?/v1/(?!models)|^/rerank|^/v2",
         "--phases=examples,coverage,fuzzing",
-        "--max-examples=3",
+        "--max-examples=5",
         "--seed=1",
         "--no-color",
     ]

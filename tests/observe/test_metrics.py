@@ -13,7 +13,7 @@ from jairouter_cli.observe.board import BOARD_BYTES, Board, own_board
 from jairouter_cli.observe.collection import Reading, add_up, collect
 from jairouter_cli.observe.events import Attempt, Completed, Handled
 from jairouter_cli.observe.exposition import exposition
-from jairouter_cli.observe.families import ALIASES, FAMILIES
+from jairouter_cli.observe.families import ALIASES, FAMILIES, POOLS
 from jairouter_cli.observe.metrics import Metrics
 from jairouter_cli.routing.admission import Limit, Unit
 from jairouter_cli.routing.breaker import BreakerRules
@@ -231,17 +231,12 @@ def test_a_worker_that_follows_another() -> None:
     memory = memoryview(bytearray(BOARD_BYTES))
     before = Metrics(Board(memory))
     before(call())
-    before.put(families_pools(), ("h:80", "active"), 3.0)
+    before.put(POOLS, ("h:80", "active"), 3.0)
     after = Metrics(Board(memory))
     after(call())
     found = shown(Board(memory))
     assert found["requests_total", "POST", "chat", "200"] == 2
     assert not some(found, "backend_connection_pool_active")
-
-
-def families_pools() -> Any:
-    """Return the record of pools."""
-    return next(one.record for one in FAMILIES if one.name == "backend_connection_pool_active")
 
 
 def test_both_formats() -> None:
