@@ -15,7 +15,7 @@ from jairouter_cli.errors import NotFromHere, TokenMissing
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.limits import refused
 from jairouter_cli.routing.admission import Refusal, client_of, demanded
-from jairouter_cli.web.client_ip import client_ip
+from jairouter_cli.web.client_ip import client_in, is_loopback
 
 
 def operators_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
@@ -33,7 +33,7 @@ def _let_in(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
     if token is not None:
         if not any(hmac.compare_digest(given.encode(), token.encode()) for given in _given(connection)):
             raise TokenMissing(path=connection.url.path)
-    elif not server.open_management and not (_is_loopback(_client(connection)) and _is_no_page(connection)):
+    elif not server.open_management and not (is_loopback(_client(connection)) and _is_no_page(connection)):
         raise NotFromHere(path=connection.url.path)
 
 
@@ -69,7 +69,7 @@ def not_too_often(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHa
     """Keep a client of another machine to `server.management-rate-limit`. Raises `RateLimitExceeded`."""
     gateway: Gateway = connection.app.state.gateway
     limits = gateway.table.management
-    if not limits or _is_loopback(client := _client(connection)):
+    if not limits or is_loopback(client := _client(connection)):
         return
     answer = gateway.limits.levels.charge(demanded(limits, client_of(client)))
     if isinstance(answer, Refusal):
@@ -77,13 +77,7 @@ def not_too_often(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHa
 
 
 def _client(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-    trusted = connection.app.state.gateway.table.config.server.trusted_proxies
-    peer = connection.client.host if connection.client else ""
-    return client_ip(peer, dict(connection.headers), trusted)
-
-
-def _is_loopback(client: str) -> bool:
-    return _is_address(client) and ipaddress.ip_address(client).is_loopback
+    return client_in(connection.scope, connection.app.state.gateway.table.config.server.trusted_proxies)
 
 
 def _is_address(text: str) -> bool:

@@ -14,7 +14,7 @@ from litestar.types import Message, Receive, Send
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.journey import CLIENT_LEFT
 from jairouter_cli.observe.events import Handled
-from jairouter_cli.web.client_ip import client_ip
+from jairouter_cli.web.client_ip import client_in
 from jairouter_cli.web.endpoints import BY_PATH
 
 _BUG: Final = 500  # nothing was answered
@@ -56,14 +56,7 @@ class Observed:
             status, ended = CLIENT_LEFT, "left"
             raise
         finally:
-            client, method, path = self._client(scope), scope["method"], scope["path"]
+            client = client_in(scope, self._gateway.table.config.server.trusted_proxies)
+            method, path = scope["method"], scope["path"]
             lasted_s, template = self._gateway.clock() - began, scope.get("path_template", "")
             self._tell(Handled(client, method, path, status, ended, lasted_s, sent_bytes, template))
-
-    def _client(self, scope: Any) -> str:
-        peer = scope["client"][0] if scope["client"] else ""
-        trusted = self._gateway.table.config.server.trusted_proxies
-        if not trusted:
-            return peer
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        return client_ip(peer, headers, trusted)

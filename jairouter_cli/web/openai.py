@@ -82,10 +82,8 @@ class OpenAI:
             return given
         return f"req_{self._origin}{next(self._number):08x}"
 
-    def _client(self, peer: str, headers: dict[str, str]) -> str:
-        """Return the address of the client, going by those among the peers that are trusted to say it."""
-        trusted = self._gateway.table.config.server.trusted_proxies
-        return client_ip(peer, headers, trusted) if trusted else peer
+    def _client(self, door: Door) -> str:
+        return client_ip(door.client_ip, door.headers, self._gateway.table.config.server.trusted_proxies)
 
     async def _admit(self, endpoint: Endpoint, door: Door, headers: dict[str, str], request_id: str) -> Inbound:
         """Read the request whole; what cannot be used is reported here, as nobody else sees it. Raises as `_read`."""
@@ -93,7 +91,7 @@ class OpenAI:
         try:
             return await self._read(endpoint, door, headers, request_id)
         except RequestError as error:
-            call = Call(endpoint.service, "", self._client(door.client_ip, headers))
+            call = Call(endpoint.service, "", self._client(door))
             lasted_s = self._gateway.clock() - began
             told = Completed(call, request_id, error.status, "failed", (), lasted_s, path=endpoint.path)
             told = told._replace(head_s=lasted_s, method=door.method)
@@ -111,8 +109,7 @@ class OpenAI:
         content_type = headers.get("content-type", "")
         _check_media_type(endpoint, content_type)
         peeked = peek_multipart(body, content_type) if endpoint.multipart else peek_json(body)
-        client = self._client(door.client_ip, headers)
-        call = Call(endpoint.service, peeked.model, client, peeked.stream)
+        call = Call(endpoint.service, peeked.model, self._client(door), peeked.stream)
         sent = door.headers
         if headers.get("x-request-id") != request_id:
             sent = [pair for pair in sent if pair[0] != "x-request-id"]

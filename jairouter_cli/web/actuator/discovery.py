@@ -1,15 +1,15 @@
 """`/actuator`: what there is, as links (contract 3.3)."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from litestar import Response, get
+from litestar.datastructures import Headers
 
 from jairouter_cli.config.management import Access
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, access, answer
-from jairouter_cli.web.client_ip import is_trusted
+from jairouter_cli.web.client_ip import forwarded, is_trusted
 
 # Upstream's names; what is ours alone (`jairouter-metrics`) is no endpoint of Spring's, and is not listed there either.
 _LINKS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
@@ -22,7 +22,6 @@ _LINKS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "loggers": (("loggers", ""), ("loggers-name", "/{name}")),
 }
 _PORTS: Final = {"http": "80", "https": "443"}
-_FORWARDED: Final = re.compile(r'(?:^|;)\s*(proto|host)\s*=\s*"?([^";\s]+)', re.IGNORECASE)
 
 
 def discovery_routes(gateway: Gateway) -> list[Any]:
@@ -60,7 +59,7 @@ def base_url(request: AnyRequest, gateway: Gateway) -> str:
     return f"{scheme}://{host}{said.get('prefix', '')}"
 
 
-def _said_by_proxy(headers: Mapping[str, str]) -> Mapping[str, str]:
+def _said_by_proxy(headers: Headers) -> Mapping[str, str]:
     """Return what a proxy says of its own address: `X-Forwarded-*`, or `Forwarded` (RFC 7239) where there is none."""
     first = {
         name: headers.get(f"x-forwarded-{name}", "").split(",")[0].strip()
@@ -70,7 +69,8 @@ def _said_by_proxy(headers: Mapping[str, str]) -> Mapping[str, str]:
     if said:
         said["prefix"] = said.get("prefix", "").rstrip("/")
         return said
-    return {name.lower(): value for name, value in _FORWARDED.findall(headers.get("forwarded", "").split(",")[0])}
+    nearest = forwarded(headers.getall("forwarded", []))[0]
+    return {name: value for name in ("proto", "host") if (value := nearest.get(name))}
 
 
 def _server(request: AnyRequest) -> str:
