@@ -33,7 +33,7 @@ from jairouter_cli.observe.events import LEFT, Attempt, Completed
 from jairouter_cli.routing.admission import Refusal
 from jairouter_cli.routing.attempts import Ask, Exhausted, Obstacle, Plan, Result, Sent, Step, Wait, plan
 from jairouter_cli.routing.balance import USE_AFFINITY
-from jairouter_cli.routing.call import Outcome, Timeouts
+from jairouter_cli.routing.call import CREDENTIALS, Outcome, Timeouts
 from jairouter_cli.routing.ledger import Lease, Seat
 from jairouter_cli.routing.slots import Slots
 from jairouter_cli.routing.table import Pool
@@ -292,7 +292,7 @@ class Journey:
         status = exchange.status
         cooldown_s = 0.0
         # what a backend refuses to a client's own key says nothing about the other clients
-        is_about_all = has_own_key or not any(name == "authorization" for name, _ in self.inbound.headers)
+        is_about_all = has_own_key or not any(name in CREDENTIALS for name, _ in self.inbound.headers)
         if status in _MAY_SAY_WHEN and (status != _TOO_MANY_REQUESTS or is_about_all):
             cooldown_s = retry_after_s(dict(exchange.headers).get("retry-after", ""), self.gateway.wall_clock())
         if status >= SERVER_ERROR:

@@ -1,12 +1,14 @@
 """A client's request, made ready for the instance that it goes to."""
 
+import hmac
+import re
 from typing import Final, NamedTuple
 
 from jairouter_cli.adapters.dialects import MANNERS
 from jairouter_cli.adapters.rename import rename_form, rename_json
 from jairouter_cli.adapters.stream_usage import asking
 from jairouter_cli.gateway.upstream.exchange import Headers, UpstreamRequest
-from jairouter_cli.routing.call import Call, Target
+from jairouter_cli.routing.call import CREDENTIALS, Call, Target
 
 # Meant for one connection, not for the message (RFC 9110, 7.6.1).
 HOP_BY_HOP: Final = frozenset(
@@ -22,8 +24,30 @@ HOP_BY_HOP: Final = frozenset(
         "upgrade",
     }
 )
-# `host` and `content-length` are made anew; `expect` was answered by our own server.
-_NOT_FORWARDED: Final = HOP_BY_HOP | {"host", "content-length", "expect"}
+# What a client's request has that no backend gets. docs/routing.md says the same.
+_NOT_FORWARDED: Final = (
+    HOP_BY_HOP
+    # made anew, or answered by our own server
+    | {"host", "content-length", "content-encoding", "expect"}
+    # what a browser says of its page and keeps for the gateway: a backend that judges origins would refuse the page
+    | {"cookie", "origin", "referer"}
+    # who asks, in a client's own words: to a backend they would be the gateway's
+    | {"forwarded", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip"}
+    # meant for the gateway
+    | {"x-admin-token"}
+)
+_KINDS_NOT_FORWARDED: Final = ("sec-", "x-forwarded-", "x-original-", "x-jairouter-", "access-control-request-")
+_WORDS: Final = re.compile(r'[\s,;:="]+')
+# What a backend says to pages of other sites is for the gateway to say.
+NOT_RETURNED: Final = HOP_BY_HOP | {
+    "access-control-allow-origin",
+    "access-control-allow-credentials",
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+    "access-control-allow-private-network",
+    "access-control-expose-headers",
+    "access-control-max-age",
+}
 
 
 class Inbound(NamedTuple):
@@ -45,6 +69,22 @@ class Inbound(NamedTuple):
     credential: str = ""
     other_model: str | None = None
     asks_usage: bool = False
+
+
+def is_forwarded(name: str) -> bool:
+    """Whether a client's header goes on to backends, by its name."""
+    return name not in _NOT_FORWARDED and not name.startswith(_KINDS_NOT_FORWARDED)
+
+
+def without(headers: Headers, secret: str) -> Headers:
+    """Return the headers that do not tell a secret, alone or behind a word such as `Bearer`."""
+    told = secret.encode()
+    return [(name, value) for name, value in headers if len(value) < len(secret) or not _tells(value, told)]
+
+
+def _tells(value: str, secret: bytes) -> bool:
+    words = (value, *_WORDS.split(value))
+    return any(hmac.compare_digest(word.encode("latin-1", "replace"), secret) for word in words)
 
 
 def outbound(inbound: Inbound, target: Target, expires_at: float, patience_s: float) -> UpstreamRequest:
@@ -84,14 +124,12 @@ def _headers(headers: Headers, target: Target) -> Headers:
     dropped = _NOT_FORWARDED
     if target.headers:
         dropped = dropped.union(name for name, _ in target.headers)
+        if target.has_own_key:
+            dropped = dropped | CREDENTIALS  # of a client's keys none goes there beside it
     if named := [value for name, value in headers if name == "connection" and value != "keep-alive"]:
         dropped = dropped.union(token.strip().lower() for value in named for token in value.split(","))
     manner = MANNERS[target.dialect]
-    if not manner.bearer:
-        return [pair for pair in headers if pair[0] not in dropped] + list(target.headers)
-    kept = [
-        (name, manner.authorization(value) if name == "authorization" else value)
-        for name, value in headers
-        if name not in dropped
-    ]
+    kept = [pair for pair in headers if pair[0] not in dropped and not pair[0].startswith(_KINDS_NOT_FORWARDED)]
+    if manner.bearer:
+        kept = [(name, manner.authorization(value) if name == "authorization" else value) for name, value in kept]
     return kept + list(target.headers)

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from jairouter_cli.config.model import Dialect, HealthCheck, ServiceType
 from jairouter_cli.routing.admission import Limit
 from jairouter_cli.routing.breaker import BreakerRules
+
+CREDENTIALS: Final = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key", "x-auth-token"})
+"""The headers in which clients and instances carry keys."""
 
 
 class Call(NamedTuple):
@@ -81,7 +84,7 @@ class Target:
     @property
     def has_own_key(self) -> bool:
         """Whether it is called with a credential of its own, and not with the client's."""
-        return any(name == "authorization" for name, _ in self.headers)
+        return any(name in CREDENTIALS for name, _ in self.headers)
 
     @property
     def address(self) -> tuple[str, int]:

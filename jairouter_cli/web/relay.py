@@ -14,7 +14,7 @@ from jairouter_cli.adapters.stream_usage import HidingGate
 from jairouter_cli.config.model import Locale
 from jairouter_cli.errors import RequestError, ShuttingDown
 from jairouter_cli.gateway.journey import Reply
-from jairouter_cli.gateway.outbound import HOP_BY_HOP
+from jairouter_cli.gateway.outbound import NOT_RETURNED
 from jairouter_cli.gateway.upstream.exchange import Headers, UpstreamFailure
 from jairouter_cli.routing.call import Outcome
 from jairouter_cli.web.door import ClientLeft, Door
@@ -65,7 +65,7 @@ async def relay(reply: Reply, door: Door, locale: Callable[[], Locale], heartbea
 
 
 def _headers(reply: Reply) -> Headers:
-    headers = [pair for pair in reply.exchange.headers if pair[0] not in HOP_BY_HOP and pair[0] != "x-request-id"]
+    headers = [pair for pair in reply.exchange.headers if pair[0] not in NOT_RETURNED and pair[0] != "x-request-id"]
     headers.append(("x-request-id", reply.request_id))
     headers.extend(reply.extra)
     return headers
