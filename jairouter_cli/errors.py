@@ -44,7 +44,9 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
         │   ├── MissingParameter
         │   ├── InvalidParameter
         │   ├── PayloadTooLarge
-        │   └── UnsupportedMediaType
+        │   ├── UnsupportedMediaType
+        │   ├── EncodingUnsupported
+        │   └── HeaderUnreadable
         ├── NotFound
         │   ├── ModelNotFound
         │   └── RouteNotFound
@@ -52,6 +54,7 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
         ├── RateLimitExceeded
         │   └── InstancesLimited
         ├── NotFromHere
+        ├── FromOtherSite
         ├── TokenMissing
         ├── ServiceUnavailable
         │   ├── InstancesDown
@@ -451,6 +454,31 @@ class UnsupportedMediaType(InvalidRequest):
     }
 
 
+class EncodingUnsupported(InvalidRequest):
+    """The body is packed in a way that cannot be unpacked. Keywords: `found`, `accepted` as in `Accept-Encoding`."""
+
+    status = 415
+    reason = "unsupported_content_encoding"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "The content encoding '{found}' is not supported; send the body plain, or as one of: {accepted}",
+        "zh": "不支持内容编码 '{found}'; 请发送未压缩的请求体, 或使用: {accepted}",
+    }
+
+    def __init__(self, *, found: str, accepted: str) -> None:
+        super().__init__(found=found, accepted=accepted)
+        self.headers["accept-encoding"] = accepted
+
+
+class HeaderUnreadable(InvalidRequest):
+    """A header has a value that cannot be forwarded. Keyword: `name`."""
+
+    reason = "invalid_header"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "The value of the header '{name}' is not ASCII and cannot be forwarded; send it percent-encoded",
+        "zh": "请求头 '{name}' 的值含有非 ASCII 字符, 无法转发; 请使用百分号编码",
+    }
+
+
 class NotFound(RequestError):
     """What was asked for does not exist."""
 
@@ -527,6 +555,18 @@ class NotFromHere(RequestError):
     texts: ClassVar[Mapping[str, str]] = {
         "en": "{path} is only answered on the gateway's own machine",
         "zh": "{path} 仅限网关本机访问",
+    }
+
+
+class FromOtherSite(RequestError):
+    """What was asked for is not for pages of other sites. Keyword: `path`."""
+
+    status = 403
+    type = "permission_denied"
+    reason = "cross_site"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "{path} is not answered to pages of other sites; use the gateway's own address, or send the admin token",
+        "zh": "{path} 不接受其他网站页面的请求; 请使用网关自身的地址访问, 或发送管理令牌",
     }
 
 

@@ -29,7 +29,7 @@ def _handler(openai: OpenAI, endpoint: Endpoint) -> ASGIApp:
 class AsgiDoor:
     """One request over ASGI."""
 
-    __slots__ = ("_receive", "_send", "client_ip", "headers", "method", "path", "query", "started")
+    __slots__ = ("_receive", "_send", "client_ip", "headers", "lost", "method", "path", "query", "started")
 
     def __init__(self, scope: Any, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -39,6 +39,7 @@ class AsgiDoor:
         self.query: str = scope["query_string"].decode("latin-1")
         self.client_ip: str = scope["client"][0] if scope["client"] else ""
         self.headers: Headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        self.lost: tuple[str, ...] = ()
         self.started = False
 
     async def body(self, limit_bytes: int) -> bytes | bytearray:

@@ -17,6 +17,8 @@ class Door(Protocol):
     query: str
     client_ip: str
     headers: Headers
+    lost: tuple[str, ...]
+    """The names of headers that are there, but of which the server does not tell what they say."""
     started: bool
     """Whether the head of an answer has gone out."""
 

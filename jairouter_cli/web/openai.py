@@ -5,8 +5,10 @@ Bodies are peeked into and forwarded as they came.
 
 import asyncio
 import logging
+import os
 import re
 import secrets
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from itertools import count
 from typing import Final
@@ -14,10 +16,18 @@ from typing import Final
 import msgspec
 
 from jairouter_cli.config.model import Locale
-from jairouter_cli.errors import InternalError, MethodNotAllowed, RequestError, ShuttingDown, UnsupportedMediaType
+from jairouter_cli.config.token import admin_token
+from jairouter_cli.errors import (
+    HeaderUnreadable,
+    InternalError,
+    MethodNotAllowed,
+    RequestError,
+    ShuttingDown,
+    UnsupportedMediaType,
+)
 from jairouter_cli.gateway.dispatch import dispatch
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.gateway.outbound import Inbound
+from jairouter_cli.gateway.outbound import Inbound, is_forwarded, without
 from jairouter_cli.observe.events import Completed
 from jairouter_cli.routing.call import Call
 from jairouter_cli.web.client_ip import client_ip
@@ -25,6 +35,7 @@ from jairouter_cli.web.departures import Departures
 from jairouter_cli.web.door import ClientLeft, Door
 from jairouter_cli.web.endpoints import Endpoint
 from jairouter_cli.web.errors import error_headers, error_object, negotiate
+from jairouter_cli.web.packed import codings, unpack
 from jairouter_cli.web.peek import peek_json, peek_multipart
 from jairouter_cli.web.relay import relay
 
@@ -104,17 +115,28 @@ class OpenAI:
         """Read the request whole. Raises `InvalidRequest` and its kin."""
         if door.method != "POST":
             raise MethodNotAllowed(method=door.method, path=door.path, allowed="POST")
+        server = self._gateway.table.config.server
         # read first, refused after: a connection whose request was not read cannot be used again
-        body = await door.body(self._gateway.table.config.server.max_body_size)
+        body = await door.body(server.max_body_size)
+        for name in door.lost:
+            if is_forwarded(name):
+                raise HeaderUnreadable(name=name)
+        if "content-encoding" in headers and (packed_with := codings(door.headers)):
+            body = await asyncio.to_thread(unpack, body, packed_with, server.max_body_size)
         content_type = headers.get("content-type", "")
         _check_media_type(endpoint, content_type)
+        if not endpoint.multipart and body[:3] == BOM_UTF8:
+            body = body[3:]  # a parser may ignore it (RFC 8259, 8.1), and some backends' do not
         peeked = peek_multipart(body, content_type) if endpoint.multipart else peek_json(body)
         call = Call(endpoint.service, peeked.model, self._client(door), peeked.stream)
-        sent = door.headers
+        sent, said = door.headers, headers
+        if (token := admin_token(server, os.environ)) is not None:
+            sent = without(sent, token)
+            said = dict(sent)
         if headers.get("x-request-id") != request_id:
             sent = [pair for pair in sent if pair[0] != "x-request-id"]
             sent.append(("x-request-id", request_id))
-        credential = headers.get("authorization") or headers.get("x-api-key", "")
+        credential = said.get("authorization") or said.get("x-api-key", "")
         path, query = endpoint.path, door.query
         return Inbound(call, endpoint.tail, endpoint.is_main, query, sent, body, request_id, path, credential)
 

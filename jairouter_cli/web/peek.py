@@ -1,5 +1,6 @@
 """Finding what the gateway must know of a body (`model`, `stream`) without rebuilding it."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +23,18 @@ class _Fields(msgspec.Struct):
     stream: bool | None = None
 
 
+class _RawFields(msgspec.Struct):
+    """The same, with the text of `model` as it stands in the body."""
+
+    model: msgspec.Raw = msgspec.Raw()
+    stream: bool | None = None
+
+
 _decoder: Final = msgspec.json.Decoder(_Fields)
+_raw_decoder: Final = msgspec.json.Decoder(_RawFields)
+
+# Two kinds of characters that stand in the place of half ones, so that what has them can be read.
+_STANDINS: Final = (b"e", b"f")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +50,47 @@ def peek_json(body: bytes | bytearray) -> Peeked:
     if not body:
         raise InvalidRequest(problem="the body is empty, a JSON object is expected")
     try:
-        fields = _decoder.decode(body)
+        fields = _decode(body)
     except msgspec.ValidationError as error:
         raise _wrong_type(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UnicodeError:
+        raise InvalidParameter("model", "it is not valid Unicode") from None
+    except RecursionError:
+        raise InvalidRequest(problem="it is nested too deeply") from None
+    except msgspec.DecodeError as error:
         raise InvalidRequest(problem=str(error)) from None
     if not fields.model or fields.model.isspace():
         raise MissingParameter("model")
     return Peeked(fields.model, bool(fields.stream))
+
+
+def _decode(body: bytes | bytearray) -> _Fields:
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        if b"\\ud" not in body and b"\\uD" not in body:
+            raise
+    return _decode_with_halves(body)
+
+
+def _decode_with_halves(body: bytes | bytearray) -> _Fields:
+    """Decode a body that may have halves of surrogate pairs, escaped: JSON allows them, the decoder does not.
+
+    It is read twice, with other characters in their places, and where the two texts of `model` differ, there was one.
+    Only `model` must do without. Raises `UnicodeError` if it does not, and as the decoder does.
+    """
+    first, second = (
+        _raw_decoder.decode(bytes(body).replace(b"\\ud", b"\\u" + one).replace(b"\\uD", b"\\u" + one))
+        for one in _STANDINS
+    )
+    pairs = zip(bytes(first.model), bytes(second.model), strict=True)
+    model = bytes(one if one == other else ord("d") for one, other in pairs)
+    name = json.loads(model) if model else None
+    if isinstance(name, str):
+        name.encode()
+    return msgspec.convert({"model": name, "stream": first.stream}, _Fields)
 
 
 def _wrong_type(text: str) -> InvalidRequest:

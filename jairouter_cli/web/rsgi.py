@@ -18,6 +18,7 @@ from jairouter_cli.web import client_socket
 from jairouter_cli.web.body import Body
 from jairouter_cli.web.door import ClientLeft
 from jairouter_cli.web.endpoints import BY_PATH
+from jairouter_cli.web.header_lines import header_lines
 from jairouter_cli.web.observed import Observed
 from jairouter_cli.web.openai import OpenAI
 
@@ -82,6 +83,7 @@ class RsgiDoor:
         "_unchecked_bytes",
         "client_ip",
         "headers",
+        "lost",
         "method",
         "path",
         "query",
@@ -96,9 +98,11 @@ class RsgiDoor:
         self._unchecked_bytes = 0
         self.method: str = scope.method
         self.path: str = scope.path
-        self.query: str = scope.query_string
+        self.query = _as_latin1(scope.query_string)
         self.client_ip: str = scope.client.rpartition(":")[0].strip("[]")
-        self.headers: Headers = scope.headers.items()
+        self.headers: Headers
+        self.lost: tuple[str, ...]
+        self.headers, self.lost = header_lines(scope.headers)
         self.started = False
 
     async def body(self, limit_bytes: int) -> bytes | bytearray:
@@ -166,6 +170,19 @@ class RsgiDoor:
             self._socket = None
 
 
+def _as_latin1(text: str) -> str:
+    """Return text whose bytes, which are UTF-8, are those that came when it is written as latin-1."""
+    return text if text.isascii() else text.encode().decode("latin-1")
+
+
+def _with_host(scope: Any) -> Headers:
+    """Return the header lines; an address in the request line stands over `Host` (RFC 9112, 3.2.2)."""
+    lines, _ = header_lines(scope.headers)
+    if not scope.authority:
+        return lines
+    return [("host", scope.authority), *(line for line in lines if line[0] != "host")]
+
+
 class Bridge:
     """A request over RSGI as ASGI sees it, for Litestar; its answers are small and whole."""
 
@@ -183,10 +200,10 @@ class Bridge:
             "method": scope.method,
             "scheme": scope.scheme,
             "path": scope.path,
-            "raw_path": scope.path.encode("latin-1", "replace"),
-            "query_string": scope.query_string.encode("latin-1"),
+            "raw_path": scope.path.encode(),
+            "query_string": scope.query_string.encode(),
             "root_path": "",
-            "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in scope.headers.items()],
+            "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in _with_host(scope)],
             "client": (client.strip("[]"), int(port)),
             "server": (server.strip("[]"), int(server_port)),
             "state": {},
