@@ -31,7 +31,7 @@ from jairouter_cli.web.actuator.routes import actuator_router
 from jairouter_cli.web.asgi import endpoint_routes
 from jairouter_cli.web.errors import answer_bug, answer_http_exception, answer_request_error
 from jairouter_cli.web.explain import explain_routes
-from jairouter_cli.web.guard import not_too_often, operators_only
+from jairouter_cli.web.guard import not_too_often, operators_only, plain_only
 from jairouter_cli.web.limits import limits_routes
 from jairouter_cli.web.manage.door import Door
 from jairouter_cli.web.manage.envelope import Refused, answer_refusal
@@ -200,7 +200,7 @@ def application(
                     *metric_value_routes(catalogue, gateway, observatory),
                     *metric_registry_routes(door, gateway, catalogue),
                 ],
-                guards=[not_too_often, operators_only],
+                guards=[not_too_often, operators_only, plain_only],
             ),
         ],
         lifespan=[lifespan],

@@ -1,73 +1,97 @@
 """Who may ask the gateway about itself and its backends, and how often."""
 
 import hmac
-import ipaddress
 import os
 from collections.abc import Iterator
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Final
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from jairouter_cli.config.token import admin_token
-from jairouter_cli.errors import NotFromHere, TokenMissing
+from jairouter_cli.errors import EncodingUnsupported, FromOtherSite, NotFromHere, TokenMissing
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.limits import refused
 from jairouter_cli.routing.admission import Refusal, client_of, demanded
 from jairouter_cli.web.client_ip import client_in, is_loopback
+from jairouter_cli.web.packed import codings
+from jairouter_cli.web.pages import is_cross_site, is_ours
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+_SHOWN: Final = 40  # letters of the name of a coding
 
 
-def operators_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+def operators_only(connection: Connection, _: BaseRouteHandler) -> None:
     """Let in who has the admin token, or, where there is none, programs on the gateway's own machine.
 
-    Raises `TokenMissing`, `NotFromHere`.
+    Raises `TokenMissing`, `NotFromHere`, `FromOtherSite`.
     """
     _let_in(connection)
 
 
-def _let_in(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
-    gateway: Gateway = connection.app.state.gateway
-    server = gateway.table.config.server
+def _let_in(connection: Connection) -> None:
+    server = _gateway(connection).table.config.server
     token = admin_token(server, os.environ)
     if token is not None:
-        if not any(hmac.compare_digest(given.encode(), token.encode()) for given in _given(connection)):
+        if not _has(connection, token):
             raise TokenMissing(path=connection.url.path)
-    elif not server.open_management and not (is_loopback(_client(connection)) and _is_no_page(connection)):
+        return
+    if server.open_management:
+        return
+    if not is_loopback(_client(connection)):
         raise NotFromHere(path=connection.url.path)
+    _refuse_pages(connection)
 
 
-def is_operator(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+def is_operator(connection: Connection) -> bool:
     """Whether `operators_only` lets somebody in."""
     try:
         _let_in(connection)
-    except (TokenMissing, NotFromHere):
+    except (TokenMissing, NotFromHere, FromOtherSite):
         return False
     return True
 
 
-def _is_no_page(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
-    """Whether this is not a page of somebody else's, in a browser on this machine, that asks behind its user's back.
+def no_pages(connection: Connection, _: BaseRouteHandler) -> None:
+    """Let in all but pages of other sites that come from this machine. Raises `FromOtherSite`."""
+    server = _gateway(connection).table.config.server
+    token = admin_token(server, os.environ)
+    if server.open_management or (token is not None and _has(connection, token)):
+        return
+    if is_loopback(_client(connection)):
+        _refuse_pages(connection)
 
-    Such a page sends its own origin, or, where its name was made to point here (DNS rebinding), its own host.
-    """
-    host = connection.headers.get("host", "")
-    origin = connection.headers.get("origin")
-    name = urlsplit(f"//{host}").hostname or ""
-    return (origin is None or urlsplit(origin).netloc == host) and (name == "localhost" or _is_address(name))
+
+def _refuse_pages(connection: Connection) -> None:
+    own_name = _gateway(connection).table.config.server.host
+    if is_cross_site(connection.headers) or not is_ours(connection.headers, own_name):
+        raise FromOtherSite(path=connection.url.path)
 
 
-def _given(connection: ASGIConnection[Any, Any, Any, Any]) -> Iterator[str]:
+def _has(connection: Connection, token: str) -> bool:
+    return any(hmac.compare_digest(given.encode("latin-1", "replace"), token.encode()) for given in _given(connection))
+
+
+def _given(connection: Connection) -> Iterator[str]:
     """Yield what was given as a token."""
-    scheme, _, credential = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        yield credential.strip()
-    yield connection.headers.get("x-admin-token", "")
+    for line in connection.headers.getall("authorization", []):
+        scheme, _, credential = line.partition(" ")
+        if scheme.lower() == "bearer":
+            yield credential.strip()
+    yield from connection.headers.getall("x-admin-token", [])
 
 
-def not_too_often(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+def plain_only(connection: Connection, _: BaseRouteHandler) -> None:
+    """Let in no bodies that are packed. Raises `EncodingUnsupported`."""
+    lines = [("content-encoding", line) for line in connection.headers.getall("content-encoding", [])]
+    if packed_with := codings(lines):
+        raise EncodingUnsupported(found=packed_with[0][:_SHOWN], accepted="identity")
+
+
+def not_too_often(connection: Connection, _: BaseRouteHandler) -> None:
     """Keep a client of another machine to `server.management-rate-limit`. Raises `RateLimitExceeded`."""
-    gateway: Gateway = connection.app.state.gateway
+    gateway = _gateway(connection)
     limits = gateway.table.management
     if not limits or is_loopback(client := _client(connection)):
         return
@@ -76,13 +100,10 @@ def not_too_often(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHa
         raise refused(answer)
 
 
-def _client(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-    return client_in(connection.scope, connection.app.state.gateway.table.config.server.trusted_proxies)
+def _gateway(connection: Connection) -> Gateway:
+    gateway: Gateway = connection.app.state.gateway
+    return gateway
 
 
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+def _client(connection: Connection) -> str:
+    return client_in(connection.scope, _gateway(connection).table.config.server.trusted_proxies)

@@ -11,7 +11,7 @@ from jairouter_cli.config.management import ENDPOINTS, Access, Management, Show
 from jairouter_cli.config.model import Config
 from jairouter_cli.config.spelling import squash
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.web.guard import is_operator
+from jairouter_cli.web.guard import is_operator, no_pages
 
 BASE: Final = "/actuator"
 ACTUATOR_JSON: Final = "application/vnd.spring-boot.actuator.v3+json"
@@ -20,6 +20,8 @@ MEDIA_TYPES: Final = (ACTUATOR_JSON, "application/vnd.spring-boot.actuator.v2+js
 AnyRequest = Request[Any, Any, Any]
 Node = dict[str, Any]
 
+# Asked under whatever name the gateway has where they run; a page that is told of these has learnt nothing.
+_FOR_PROBES: Final = frozenset({"health", "prometheus"})
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -71,6 +73,12 @@ def exposed_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHan
         raise NotFoundException
     if granted is Access.READ_ONLY and method not in _READING:
         raise MethodNotAllowedException(headers={"allow": "GET"})
+
+
+def no_pages_here(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Let pages of other sites in to nothing but what load balancers and Prometheus ask. Raises `FromOtherSite`."""
+    if endpoint_of(connection.url.path) not in _FOR_PROBES:
+        no_pages(connection, handler)
 
 
 def shows(request: AnyRequest, show: Show) -> bool:

@@ -6,7 +6,7 @@ from jairouter_cli.config.store import Store
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.observe.levels import Levels
 from jairouter_cli.web.actuator.configprops import configprops_routes
-from jairouter_cli.web.actuator.conventions import exposed_only
+from jairouter_cli.web.actuator.conventions import exposed_only, no_pages_here
 from jairouter_cli.web.actuator.discovery import discovery_routes
 from jairouter_cli.web.actuator.env import env_routes
 from jairouter_cli.web.actuator.health import health_routes
@@ -15,7 +15,7 @@ from jairouter_cli.web.actuator.jairouter_metrics import jairouter_metrics_route
 from jairouter_cli.web.actuator.loggers import loggers_routes
 from jairouter_cli.web.actuator.metrics import metrics_routes
 from jairouter_cli.web.actuator.prometheus import prometheus_routes
-from jairouter_cli.web.guard import not_too_often
+from jairouter_cli.web.guard import not_too_often, plain_only
 from jairouter_cli.web.observatory import Observatory
 
 
@@ -34,5 +34,5 @@ def actuator_router(gateway: Gateway, store: Store, observatory: Observatory, le
             *loggers_routes(levels),
             *jairouter_metrics_routes(gateway, observatory),
         ],
-        guards=[not_too_often, exposed_only],
+        guards=[not_too_often, exposed_only, no_pages_here, plain_only],
     )
