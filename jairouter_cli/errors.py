@@ -198,7 +198,7 @@ class RevisionsUnreadable(StoreError):
     """A revision that is kept beside the file cannot be read."""
 
     texts: ClassVar[Mapping[str, str]] = {"en": "cannot read the revision {file}: {reason}"}
-    default_hint = "remove that file if it was spoilt"
+    default_hint = "remove that file if it was spoilt; the other revisions can be used without it"
 
 
 class RevisionsUnwritable(StoreError):

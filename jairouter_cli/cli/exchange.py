@@ -9,6 +9,7 @@ from jairouter_cli.cli import options, output
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config import files, litellm, upstream
 from jairouter_cli.config.document import Document
+from jairouter_cli.config.history import Damaged, Revision
 from jairouter_cli.config.ops.imports import replace_all, take_over
 from jairouter_cli.config.parse import parse
 from jairouter_cli.config.store import Operation
@@ -52,9 +53,11 @@ def _of_file(path: Path) -> Operation:
         model = upstream.read(path)
         return lambda document: take_over(document, model, summary)
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ForeignUnreadable(file=str(path), reason=str(error)) from None
+        text = files.read(path).decode("utf-8")
+    except OSError as error:
+        raise ForeignUnreadable(file=str(path), reason=error.strerror or str(error)) from None
+    except UnicodeDecodeError as error:
+        raise ForeignUnreadable(file=str(path), reason=f"it is not UTF-8 text (byte {error.start})") from None
     read = Document.load(text, str(path))
     if "model_list" in read.root:
         model = litellm.model_section(read.root)
@@ -72,8 +75,11 @@ def export_config(
 ) -> None:
     """Write the configuration as JAiRouter for Java keeps it, keys included."""
     store = options.store(ctx, config)
-    numbers = store.history.numbers if everything else []
-    texts = {number: store.history.read(number).text for number in numbers} or {
+    found = list(store.history.newest()) if everything else []
+    for one in found:
+        if isinstance(one, Damaged):
+            output.warn(f"revision {one.number} is left out: cannot read {one.file}: {one.reason}")
+    texts = {one.number: one.text for one in reversed(found) if isinstance(one, Revision)} or {
         _newest(store.history.numbers): store.text()
     }
     paths = []

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from jairouter_cli.cli import options, output
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption
-from jairouter_cli.config.history import History, Revision, diff, masked_diff
+from jairouter_cli.config.history import Damaged, History, Revision, diff, masked_diff
 from jairouter_cli.config.ops.revisions import roll_back
 from jairouter_cli.errors import RevisionNotFound
 
@@ -31,15 +31,27 @@ def history(
     output.show(data, as_json=as_json, text=lambda: _table(found))
 
 
-def _view(one: Revision) -> dict[str, Any]:
+def _view(one: Revision | Damaged) -> dict[str, Any]:
+    if isinstance(one, Damaged):
+        return {"revision": one.number, "file": one.file, "damaged": one.reason}
     return {"revision": one.number, "at": one.at, "author": one.author, "summary": one.summary, "digest": one.digest}
 
 
-def _table(found: list[Revision]) -> RenderableType:
+def _table(found: list[Revision | Damaged]) -> RenderableType:
     if not found:
         return "no revisions yet; the first edit makes one"
     columns = ("REVISION", "AT", "AUTHOR", "SUMMARY")
-    return output.table(columns, ((one.number, one.at, one.author, one.summary) for one in found))
+    return output.table(columns, (_row(one) for one in found))
+
+
+def _row(one: Revision | Damaged) -> tuple[object, ...]:
+    if isinstance(one, Damaged):
+        return one.number, "", "", f"cannot be read: {one.reason}"
+    return one.number, one.at, one.author, one.summary
+
+
+def _tell_damaged(one: Damaged) -> None:
+    output.warn(f"revision {one.number} is passed over: cannot read {one.file}: {one.reason}")
 
 
 def show_diff(
@@ -69,9 +81,11 @@ def show_diff(
 
 def _older(history: History, digest: str) -> int:
     """Return the revision with which the file is compared: the newest that is another."""
-    for number in reversed(history.numbers):
-        if history.read(number).digest != digest:
-            return number
+    for one in history.newest():
+        if isinstance(one, Damaged):
+            _tell_damaged(one)
+        elif one.digest != digest:
+            return one.number
     raise RevisionNotFound(number="before this one", present="nothing was changed yet")
 
 

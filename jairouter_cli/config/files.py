@@ -1,4 +1,4 @@
-"""Writing a file so that whoever reads it sees the old one or the new one, whole, whatever happens in between."""
+"""Files as wholes: written so that readers see the old one or the new one, read without hanging and without end."""
 
 import errno
 import os
@@ -7,10 +7,38 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+MOST_BYTES: Final = 16 << 20
+"""Of a file that is read as a whole: a configuration with ten thousand instances has less than two megabytes."""
+
+# A pipe without a writer would be waited for without it.
+_READ: Final = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _NEW_FILE_MODE: Final = 0o600  # it will hold keys
 # What a file system that cannot flush folders says; the rename has happened by then.
 _CANNOT_FLUSH: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})
+
+
+def read(path: Path) -> bytes:
+    """Return what is in a regular file of at most `MOST_BYTES`. Raises `OSError`, whose `strerror` says what it is."""
+    check_regular(path)  # before it is opened: to open a device may do something
+    with os.fdopen(os.open(path, _READ), "rb") as stream:
+        _check_regular(os.fstat(stream.fileno()), path)
+        data = stream.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"it is larger than {MOST_BYTES >> 20} MiB", str(path))
+    return data
+
+
+def check_regular(path: Path) -> None:
+    """Raise `OSError` for what is there and is no regular file, and for what is not there."""
+    _check_regular(path.stat(), path)
+
+
+def _check_regular(status: os.stat_result, path: Path) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 def replace(target: Path, data: bytes) -> None:

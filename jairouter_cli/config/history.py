@@ -1,8 +1,9 @@
 """The revisions of a configuration file: each is a whole text, with its number, time, author and summary.
 
 They lie in a folder beside the file, a JSON file each, readable by its owner only: they hold what the configuration
-holds, keys too. To be written under the lock of the store. A change that was made by nobody who tells (an editor, a
-process that was killed before it could tell) is noted when it is seen: the file is what counts.
+holds, keys too. One that cannot be read stands in the way of nothing but itself. To be written under the lock of the
+store. A change that was made by nobody who tells (an editor, a process that was killed before it could tell) is noted
+when it is seen: the file is what counts.
 """
 
 import difflib
@@ -12,7 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -24,7 +25,7 @@ from jairouter_cli.errors import RevisionNotFound, RevisionsUnreadable
 FOUND: Final = "as it was found"
 _FOLDER_MODE: Final = 0o700
 _NO_FOLDER: Final = "it has to be a folder that whoever edits the configuration may read and write"
-_NAME: Final = re.compile(r"(\d+)\.json")
+_NAME: Final = re.compile(r"([1-9][0-9]{0,14})\.json")
 
 
 class Author(StrEnum):
@@ -44,6 +45,14 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     digest: str
     text: str
+
+
+class Damaged(NamedTuple):
+    """A revision that cannot be read, and why."""
+
+    number: int
+    file: str
+    reason: str
 
 
 class History:
@@ -66,50 +75,64 @@ class History:
 
     def read(self, number: int) -> Revision:
         """Return a revision. Raises `RevisionNotFound`, `RevisionsUnreadable`."""
+        path = self._path(number)
         try:
-            return msgspec.json.decode(self._path(number).read_bytes(), type=Revision)
+            found = msgspec.json.decode(files.read(path), type=Revision)
         except FileNotFoundError:
             raise RevisionNotFound(number=number, present=_listed(self.numbers)) from None
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise RevisionsUnreadable(file=str(self._path(number)), reason=reason, hint=_NO_FOLDER) from None
-        except msgspec.MsgspecError as error:
-            raise RevisionsUnreadable(file=str(self._path(number)), reason=str(error)) from None
+            raise RevisionsUnreadable(file=str(path), reason=error.strerror or str(error)) from None
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise RevisionsUnreadable(file=str(path), reason=f"it is damaged: {error}") from None
+        return msgspec.structs.replace(found, number=number)  # it is known by its name, whatever it says
 
-    def newest(self, most: int | None = None) -> Iterator[Revision]:
+    def newest(self, most: int | None = None) -> Iterator[Revision | Damaged]:
         """Yield the newest ones, the newest first; one that another process has just forgotten is passed over."""
         for number in reversed(self.numbers[-most:] if most else self.numbers):
             with suppress(RevisionNotFound):
-                yield self.read(number)
+                yield self._found(number)
+
+    def readable(self) -> Iterator[Revision]:
+        """Yield those that can be read, the newest first."""
+        return (one for one in self.newest() if isinstance(one, Revision))
 
     @property
     def last(self) -> Revision | None:
-        """The newest one."""
-        numbers = self.numbers
-        return self.read(numbers[-1]) if numbers else None
+        """The newest one; None if there is none, or it cannot be read."""
+        found = next(self.newest(1), None)
+        return found if isinstance(found, Revision) else None
 
     def note(self, author: Author, summary: str, text: str, digest: str, most: int) -> Revision:
         """Add a revision unless the newest one is the same text; return the newest. Raises `OSError`.
 
         The newest `most` are kept, and beside them the first: one can always go back to where it began.
         """
-        last = self.last
+        last, numbers = self.last, self.numbers
         if last is not None and last.digest == digest:
             return last
-        number = 1 if last is None else last.number + 1
-        summary = FOUND if last is None and author is Author.FILE else summary
+        summary = FOUND if not numbers and author is Author.FILE else summary
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        number = numbers[-1] + 1 if numbers else 1
         made = Revision(number=number, at=at, author=author, summary=summary, digest=digest, text=text)
-        self.folder.mkdir(_FOLDER_MODE, exist_ok=True)
+        self.folder.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
         files.replace(self._path(number), msgspec.json.format(msgspec.json.encode(made), indent=1))
         for old in self.numbers[1:-most]:
-            self._path(old).unlink(missing_ok=True)
+            with suppress(OSError):  # somebody has put something else in its place
+                self._path(old).unlink(missing_ok=True)
         return made
 
     def remove(self, number: int) -> None:
-        """Forget a revision. Raises `RevisionNotFound`, `OSError`."""
-        self.read(number)
-        self._path(number).unlink()
+        """Forget a revision, readable or not. Raises `RevisionNotFound`, `OSError`."""
+        try:
+            self._path(number).unlink()
+        except FileNotFoundError:
+            raise RevisionNotFound(number=number, present=_listed(self.numbers)) from None
+
+    def _found(self, number: int) -> Revision | Damaged:
+        try:
+            return self.read(number)
+        except RevisionsUnreadable as error:
+            return Damaged(number, str(error.params["file"]), str(error.params["reason"]))
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number}.json"

@@ -173,7 +173,7 @@ class Store:
             history, most, data = History(target), StoreSettings().max_revisions, text.encode("utf-8")
             with _translated(self.file):
                 if target.exists():  # what is replaced can be gone back to
-                    before = target.read_bytes()
+                    before = files.read(target)
                     history.note(Author.FILE, _EDITED, before.decode("utf-8", "replace"), _digest(before), most)
                 files.replace(target, data)
                 history.note(Author.CLI, "made by init", text, _digest(data), most)
@@ -187,7 +187,7 @@ class Store:
 
     def _bytes(self, file: Path) -> bytes:
         with _translated(self.file, ConfigUnreadable):
-            return file.read_bytes()
+            return files.read(file)
 
     def _text(self, data: bytes) -> str:
         try:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from jairouter_cli.config import files
 from jairouter_cli.config.kinds import Secret
 from jairouter_cli.config.model import Config, Instance, ModelSection, Service
 from jairouter_cli.config.parse import unit_of
@@ -36,8 +37,10 @@ def versions(folder: Path) -> dict[int, Path]:
 def read(path: Path) -> dict[str, Any]:
     """Return a document of upstream's store. Raises `ForeignUnreadable`."""
     try:
-        found = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
+        found = msgspec.json.decode(files.read(path))
+    except OSError as error:
+        raise ForeignUnreadable(file=str(path), reason=error.strerror or str(error)) from None
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ForeignUnreadable(file=str(path), reason=str(error)) from None
     if not isinstance(found, dict):
         raise ForeignUnreadable(file=str(path), reason="it is no JSON object")

@@ -1,16 +1,21 @@
 """The file is the old one or the new one, whole; concurrent edits lose nothing."""
 
+import errno
 import os
 import resource
+import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from jairouter_cli.config import upstream
+from jairouter_cli.config.history import Damaged
 from jairouter_cli.config.kinds import Url
 from jairouter_cli.config.model import Instance, ServiceType
 from jairouter_cli.config.ops import instances as ops
@@ -25,6 +30,8 @@ from jairouter_cli.errors import (
     ConfigUnreadable,
     ConfigUnwritable,
     EditRefused,
+    ForeignUnreadable,
+    RevisionsUnreadable,
 )
 
 TEXT = "# mine\nmodel:\n  services: {}\n"
@@ -293,3 +300,111 @@ def test_what_a_killed_writer_left_is_overwritten(store: Store) -> None:
     store.file.with_name(".jairouter.yaml.new").write_text("api-key: half")
     add(store)
     assert leftovers(store) == ["jairouter.yaml"]
+
+
+def fifo(path: Path) -> None:
+    """Put a pipe there that nobody writes to."""
+    os.mkfifo(path)
+
+
+def link_to_zero(path: Path) -> None:
+    """Put a link to a device there that never ends."""
+    path.symlink_to("/dev/zero")
+
+
+def listening(path: Path) -> None:
+    """Put a socket there."""
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(path))
+
+
+def huge(path: Path) -> None:
+    """Put a gigabyte there, which takes no room."""
+    path.touch()
+    os.truncate(path, 1 << 30)
+
+
+ODD: dict[str, tuple[Callable[[Path], None], str]] = {
+    "pipe": (fifo, "it is not a regular file"),
+    "device": (link_to_zero, "it is not a regular file"),
+    "socket": (listening, "it is not a regular file"),
+    "folder": (Path.mkdir, "it is a folder"),
+    "huge": (huge, "it is larger than 16 MiB"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_is_no_file_is_not_read(tmp_path: Path, kind: str) -> None:
+    """Neither the configuration nor what is imported is waited for, or read without end; it is said what it is."""
+    make, said = ODD[kind]
+    odd = tmp_path / "odd.json"
+    make(odd)
+    for reading in (Store(odd).read, Store(odd).text):
+        with pytest.raises(ConfigUnreadable, match=f"cannot read .*odd.json: {said}"):
+            reading()
+    with pytest.raises(ForeignUnreadable, match=f"cannot read .*odd.json: {said}"):
+        upstream.read(odd)
+    with pytest.raises((ConfigUnreadable, ConfigUnwritable), match=said):
+        add(Store(odd))
+
+
+def test_a_file_that_may_not_be_opened(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the system says of it (a stale handle of a network's file system, say) is passed on."""
+
+    def stale(*_: object) -> int:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(os, "open", stale)
+    with pytest.raises(ConfigUnreadable, match="Stale file handle"):
+        store.read()
+
+
+REVISIONS: dict[str, Callable[[Path], object]] = {
+    **{kind: make for kind, (make, _) in ODD.items()},
+    "empty": Path.touch,
+    "cut": lambda path: path.write_text('{"number": 3, "at": "2026-'),
+    "newer": lambda path: path.write_text('{"version": 9, "changes": []}'),
+    "binary": lambda path: path.write_bytes(bytes(range(256))),
+    "deep": lambda path: path.write_text('{"a":' * 100_000),
+    "lying": lambda path: path.write_text('{"number": 1, "at": 7}'),
+}
+
+
+@pytest.mark.parametrize("place", ["first", "middle", "newest"])
+@pytest.mark.parametrize("kind", REVISIONS)
+def test_a_damaged_revision_stands_in_nobodys_way(store: Store, kind: str, place: str) -> None:
+    """Edits go on, numbers go on, the others can be read; it is said which one is damaged, and it can be forgotten."""
+    for name in "ab":
+        add(store, name)
+    number = {"first": 1, "middle": 2, "newest": 3}[place]
+    path = store.history.folder / f"{number}.json"
+    path.unlink()
+    REVISIONS[kind](path)
+    add(store, "c")
+    assert names(store) == {"a", "b", "c"}
+    numbers = store.history.numbers
+    assert numbers == list(range(1, len(numbers) + 1))
+    newest = list(store.history.newest())
+    assert [one.number for one in newest if isinstance(one, Damaged)] == [number]
+    assert [one.number for one in newest] == numbers[::-1]
+    assert newest[0].number > 3
+    with pytest.raises(RevisionsUnreadable, match=str(path)):
+        store.history.read(number)
+    if kind != "folder":
+        store.forget(number)
+        assert number not in store.history.numbers
+
+
+def test_what_else_lies_among_the_revisions(store: Store) -> None:
+    """Files that are no revisions are left alone, and the oldest ones are forgotten whatever lies there."""
+    add(store, "a")
+    folder = store.history.folder
+    for name in ("0003.json", "\u0664.json", "0.json", "notes.txt", "99999999999999999999.json"):
+        (folder / name).touch()
+    assert store.history.numbers == [1, 2]
+    (folder / "3.json").mkdir()
+    text = store.file.read_text() + "store: {max-revisions: 1}\n"
+    store.file.write_text(text)
+    add(store, "b")
+    add(store, "c")
+    assert store.history.numbers == [1, 3, 6]

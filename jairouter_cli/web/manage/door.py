@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from jairouter_cli.config.history import Author, Revision
+from jairouter_cli.config.history import Author, Damaged, Revision
 from jairouter_cli.config.model import Config, Service, ServiceType
 from jairouter_cli.config.store import Applied, Operation, Store
 from jairouter_cli.errors import (
@@ -115,6 +115,6 @@ class Door:
             "rejected": None if rejection is None else str(rejection.error),
         }
 
-    def revisions(self) -> list[Revision]:
+    def revisions(self) -> list[Revision | Damaged]:
         """Return all revisions, the oldest first. To be called beside the event loop."""
         return list(self.store.history.newest())[::-1]

@@ -90,10 +90,10 @@ def service_routes(door: Door) -> list[Any]:
         """Go back to the first revision: the file as it was before anything was changed."""
 
         def oldest() -> Revision:
-            numbers = door.store.history.numbers
-            if not numbers:
+            found = list(door.store.history.readable())
+            if not found:
                 raise RevisionNotFound(number=0, present="nothing was changed yet")
-            return door.store.history.read(numbers[0])
+            return found[-1]
 
         revision: Revision = await door.call("重置配置失败", oldest)
         applied = await door.edit(request, lambda document: roll_back(document, revision), "重置配置失败")

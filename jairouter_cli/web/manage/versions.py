@@ -6,7 +6,7 @@ from typing import Any
 from litestar import Response, delete, get, post
 
 from jairouter_cli.config.document import Document
-from jairouter_cli.config.history import History, Revision, masked_diff
+from jairouter_cli.config.history import Damaged, History, Revision, masked_diff
 from jairouter_cli.config.ops.revisions import roll_back
 from jairouter_cli.config.parse import parse
 from jairouter_cli.config.upstream import changes, model_view
@@ -104,8 +104,10 @@ def version_routes(door: Door) -> list[Any]:
     return [listed, current, info, one, compare, changed, rollback, apply, remove, status]
 
 
-def _described(one: Revision, *, is_current: bool) -> dict[str, Any]:
+def _described(one: Revision | Damaged, *, is_current: bool) -> dict[str, Any]:
     """Return what is known of a revision; the last four members are upstream's."""
+    if isinstance(one, Damaged):
+        return {"version": one.number, "current": is_current, "damaged": one.reason, "file": one.file}
     return {
         "version": one.number,
         "at": one.at,
