@@ -8,7 +8,8 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     ├── ConfigError                 the configuration cannot be used as it is
     │   ├── ConfigNotFound
     │   ├── ConfigSyntaxError
-    │   └── ConfigInvalid
+    │   ├── ConfigInvalid
+    │   └── ConfigDoubtful
     ├── StoreError                  the configuration file could not be read or written
     │   ├── ConfigUnreadable
     │   ├── ConfigUnwritable
@@ -155,6 +156,19 @@ class ConfigInvalid(ConfigError):
         self.file = file
         self.problems = tuple(problems)
         super().__init__(listing="\n".join(f"{file}:{p.line}: {p}" for p in self.problems), hint=hint)
+
+
+class ConfigDoubtful(ConfigError):
+    """The file could be used, but looks like one that was emptied or cut off. Keywords: `file`, `reason`, `digest`."""
+
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "{file}: {reason}; if that is meant, do it with a command (`jairouter instances remove`), or restart",
+        "zh": "{file}: {reason}; 如果确实要这样修改, 请使用命令 (`jairouter instances remove`) 或重启网关",
+    }
+
+    def __init__(self, *, file: str, reason: str, digest: str) -> None:
+        self.file = file
+        super().__init__(file=file, reason=reason, digest=digest)
 
 
 class StoreError(JAIRouterError):

@@ -91,10 +91,13 @@ class Store:
         """Read the file. Raises `ConfigNotFound`, `ConfigUnreadable`, `ConfigSyntaxError`, `ConfigInvalid`."""
         with _translated(self.file, ConfigUnreadable):
             written_at = self.file.stat().st_mtime_ns  # before it is read: what is read is this or newer
-        data = self._bytes(self.file)
+        return self.judged(self._bytes(self.file), written_at)
+
+    def judged(self, data: bytes, written_at: int) -> Loaded:
+        """Return what these bytes would be as the file. Raises as `read`."""
         document = Document.load(self._text(data), str(self.file))
         parsed = parse(document)
-        return Loaded(self.file, document, parsed.config, parsed.notices, _digest(data), written_at)
+        return Loaded(self.file, document, parsed.config, parsed.notices, digest_of(data), written_at)
 
     def apply(self, operation: Operation, author: Author = Author.CLI, expect: str | None = None) -> Applied:
         """Edit the file, and note the revision; a bad edit, or one that fails halfway, leaves it as it was.
@@ -107,7 +110,7 @@ class Store:
         _check_editable(self.file, target)
         with self._locked(target):
             data = self._bytes(target)
-            before = _digest(data)
+            before = digest_of(data)
             document = Document.load(self._text(data), str(self.file))
             history = History(target)
             if expect is not None:
@@ -124,9 +127,9 @@ class Store:
                     files.replace(target, new)
                 written_at = target.stat().st_mtime_ns
             with suppress(OSError):  # the edit is made; whoever looks next notes it as one of the file
-                revision = history.note(author, change.summary, text, _digest(new), most)
-        number = revision.number if revision is not None and revision.digest == _digest(new) else None
-        return Applied(self.file, change, parsed.config, parsed.notices, before, _digest(new), number, written_at)
+                revision = history.note(author, change.summary, text, digest_of(new), most)
+        number = revision.number if revision is not None and revision.digest == digest_of(new) else None
+        return Applied(self.file, change, parsed.config, parsed.notices, before, digest_of(new), number, written_at)
 
     def note(self) -> Revision:
         """Note the file as it is now as a revision, if nobody has. Raises what `apply` raises."""
@@ -137,11 +140,16 @@ class Store:
             text = self._text(data)
             most = parse(Document.load(text, str(self.file))).config.store.max_revisions
             with _translated(History(target).folder, RevisionsUnwritable):
-                return History(target).note(Author.FILE, _EDITED, text, _digest(data), most)
+                return History(target).note(Author.FILE, _EDITED, text, digest_of(data), most)
 
     def text(self) -> str:
         """Return the file's text as it is. Raises `ConfigNotFound`, `ConfigUnreadable`."""
         return self._text(self._bytes(self.file))
+
+    def wrote(self, digest: str) -> bool:
+        """Whether a command or the API made the file what it is now. Raises `RevisionsUnreadable`."""
+        last = self.history.last
+        return last is not None and last.digest == digest and last.author is not Author.FILE
 
     @property
     def history(self) -> History:
@@ -174,9 +182,9 @@ class Store:
             with _translated(self.file):
                 if target.exists():  # what is replaced can be gone back to
                     before = files.read(target)
-                    history.note(Author.FILE, _EDITED, before.decode("utf-8", "replace"), _digest(before), most)
+                    history.note(Author.FILE, _EDITED, before.decode("utf-8", "replace"), digest_of(before), most)
                 files.replace(target, data)
-                history.note(Author.CLI, "made by init", text, _digest(data), most)
+                history.note(Author.CLI, "made by init", text, digest_of(data), most)
 
     def _target(self) -> Path:
         """Return the file itself, behind any links: a link stays a link."""
@@ -266,5 +274,6 @@ def _translated(file: Path, kind: type[StoreError] = ConfigUnwritable) -> Iterat
         raise kind(file=str(file), reason=error.strerror or str(error), hint=hint) from error
 
 
-def _digest(data: bytes) -> str:
+def digest_of(data: bytes) -> str:
+    """Return the SHA-256 of a file's bytes, in hex."""
     return hashlib.sha256(data).hexdigest()

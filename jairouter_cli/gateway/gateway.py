@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from jairouter_cli.config.last_good import LastGood
 from jairouter_cli.config.model import Config
 from jairouter_cli.errors import JAIRouterError
+from jairouter_cli.gateway.aside import Aside
 from jairouter_cli.gateway.drain import Drain
 from jairouter_cli.gateway.fallback import AnswerCache
 from jairouter_cli.gateway.limits import Limits
@@ -56,6 +58,10 @@ class Gateway:
     crew: Crew = field(default_factory=Alone)
     digest: str = ""
     """Of the configuration in force."""
+    good: LastGood = field(default_factory=LastGood)
+    """The file that it was read from."""
+    aside: Aside = field(default_factory=Aside)
+    """For reading that file."""
     taking_over: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held from reading the file until it is in force, so that an older one never follows a newer one."""
     limits: Limits = field(default_factory=lambda: Limits(time.monotonic))

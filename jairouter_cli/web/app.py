@@ -14,6 +14,7 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
+from jairouter_cli.config.last_good import LastGood
 from jairouter_cli.config.store import Store
 from jairouter_cli.errors import RequestError
 from jairouter_cli.gateway.gateway import Gateway
@@ -22,7 +23,7 @@ from jairouter_cli.gateway.prober import probe_all
 from jairouter_cli.gateway.pulse import keep_pulse
 from jairouter_cli.gateway.together import stay_in_touch
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
-from jairouter_cli.gateway.watcher import watch
+from jairouter_cli.gateway.watcher import begin, refuse, watch
 from jairouter_cli.routing.ledger import Ledger
 from jairouter_cli.routing.table import compile_table
 from jairouter_cli.state.crew import Alone
@@ -87,10 +88,13 @@ def _observed(litestar: Litestar) -> Observed:
 def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar:
     """Build the application of a worker from its configuration file. Raises `ConfigError`, `StoreError`.
 
+    While the file cannot be used it goes by what the other workers go by, of which there is a copy in the `folder`.
+
     With others, it holds in common with them in a `folder` what must be the same for all; what it counts is there, too.
     """
     store = Store(file)
-    loaded = store.read()
+    good = LastGood(folder)
+    loaded, trouble = begin(store, good)
     shared = _share(folder, workers) if folder is not None and workers > 1 else None
     state = loaded.config.state
     limits = Limits(
@@ -111,9 +115,13 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
         limits=limits,
         crew=crew,
         tracer=watching.tracer,
+        good=good,
     )
     gateway.followers.append(watching.follow)
     gateway.use(loaded.digest, loaded.written_at)
+    good.keep(loaded)
+    if trouble is not None:
+        refuse(gateway, trouble)
     return application(gateway, store, watching, shared)
 
 

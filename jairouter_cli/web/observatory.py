@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Collection, Iterator, Mapping
+from threading import Lock
 from typing import Final
 
 from jairouter_cli.config.store import Store
@@ -18,6 +19,8 @@ from jairouter_cli.observe.families import ALIASES, FAMILIES, Family
 from jairouter_cli.observe.metrics import Metrics
 from jairouter_cli.web.observation import Observation
 
+_HANGS_S: Final = 1.0
+
 
 class Observatory:
     """What can be asked for metrics."""
@@ -27,6 +30,8 @@ class Observatory:
         self._store: Final = store
         self._watching: Final = watching
         self._loads: Final = host.Loads()
+        self._looking: Final = Lock()
+        self._revision = 0
 
     @property
     def metrics(self) -> Metrics:
@@ -102,8 +107,13 @@ class Observatory:
 
     def revision(self) -> int:
         """Return the number of the revision in force; 0 if it was not noted, or cannot be looked up."""
+        if not self._looking.acquire(timeout=_HANGS_S):
+            return self._revision  # one thread waits for a file system that hangs, and no others
         try:
             last = self._store.history.last
+            self._revision = last.number if last is not None and last.digest == self._gateway.digest else 0
         except JAIRouterError:
-            return 0
-        return last.number if last is not None and last.digest == self._gateway.digest else 0
+            self._revision = 0
+        finally:
+            self._looking.release()
+        return self._revision

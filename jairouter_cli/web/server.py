@@ -13,6 +13,7 @@ from typing import Any, Final
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 
+from jairouter_cli.config.last_good import LastGood
 from jairouter_cli.config.monitoring import AccessLog
 from jairouter_cli.config.store import Loaded
 from jairouter_cli.errors import LogUnwritable
@@ -73,6 +74,7 @@ def run(
             from jairouter_cli.state.shared import folder  # noqa: PLC0415 - not on every system
 
             shared = stack.enter_context(folder())
+            LastGood(shared).keep(loaded)  # what a worker begins with if the file is spoilt by then
         load = partial(_load, chosen, loaded.file, shared, workers, server.orders)
         server.serve(target_loader=load, wrap_loader=False)
 

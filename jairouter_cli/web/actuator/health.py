@@ -4,7 +4,6 @@
 requests: it goes by a configuration, and does not drain.
 """
 
-import asyncio
 import shutil
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import Any, Final
 from litestar import Response, get, head
 
 from jairouter_cli.errors import ConfigError, JAIRouterError
+from jairouter_cli.gateway.aside import Aside
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.routing.breaker import BreakerState
 from jairouter_cli.routing.call import Target
@@ -32,14 +32,19 @@ _PART: Final = f"{_PATH}/{{component:path}}"
 _DETAILED: Final = "detailed"
 _THRESHOLD_BYTES: Final = 10 * 1024 * 1024  # Spring's
 _MS: Final = 1000
+_HANGS_S: Final = 1.0  # whoever asks for health does not wait for long
 _USABLE: Final = frozenset({State.UP.value, State.UNKNOWN.value})
 
 
 def health_routes(gateway: Gateway, observatory: Observatory, folder: Path) -> list[Any]:
     """Return the routes; `folder` is where the configuration lies."""
+    aside = Aside()
 
     async def components() -> dict[str, Node]:
-        revision, disk = await asyncio.to_thread(lambda: (observatory.revision(), _disk_node(folder)))
+        try:
+            revision, disk = await aside.run(lambda: (observatory.revision(), _disk_node(folder)), _HANGS_S)
+        except TimeoutError:
+            revision, disk = 0, _silent_node(folder)
         found = components_of(gateway)
         found["config"] = _config_node(gateway, revision)
         return dict(sorted({**found, "diskSpace": disk}.items()))
@@ -171,6 +176,12 @@ def _disk_node(folder: Path) -> Node:
     return {"status": status, "details": {"total": disk.total, "free": disk.free, **details}}
 
 
+def _silent_node(folder: Path) -> Node:
+    """UNKNOWN, which counts for nothing: the gateway serves whether the file system answers or not."""
+    reason = f"its file system has not answered for {_HANGS_S:g} s"
+    return {"status": "UNKNOWN", "details": {"path": str(folder), "error": reason}}
+
+
 def _limits_node(far: RedisLevels) -> Node:
     """UNKNOWN while the server is lost, which counts for nothing: each host goes by its own levels, and serves."""
     return {"status": "UP" if far.is_there else "UNKNOWN", "details": {"redis": far.is_there, "losses": far.losses}}
@@ -192,7 +203,7 @@ def _config_node(gateway: Gateway, revision: int = 0) -> Node:
 
 def _place(error: JAIRouterError) -> Node:
     if not isinstance(error, ConfigError) or not error.problems:
-        return {}
+        return {"file": error.params["file"]} if "file" in error.params else {}
     return {"file": error.file, "line": error.problems[0].line}
 
 

@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from jairouter_cli.config.document import Document
 from jairouter_cli.config.history import Author, Damaged, Revision
 from jairouter_cli.config.model import Config, Service, ServiceType
-from jairouter_cli.config.store import Applied, Operation, Store
+from jairouter_cli.config.ops.change import Change
+from jairouter_cli.config.store import Applied, Operation, Store, digest_of
 from jairouter_cli.errors import (
     ConfigError,
     ConfigOutdated,
@@ -20,8 +22,9 @@ from jairouter_cli.errors import (
     ServiceNotFound,
     StoreError,
 )
+from jairouter_cli.gateway.aside import Aside
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.gateway.watcher import take_over
+from jairouter_cli.gateway.watcher import doubted, take_over
 from jairouter_cli.web.manage.envelope import AnyRequest, Refused, known_service
 
 # What upstream says where an edit does not fit (contract 2.2 to 2.4), and what we do where it says nothing.
@@ -35,6 +38,7 @@ _REFUSALS: Final[Mapping[type[EditError], tuple[int, str]]] = {
 }
 _REFUSAL: Final = (400, "参数验证失败: {error}")
 
+_HANGS_S: Final = 30.0  # an edit waits for its turn, and for the lock
 _PATIENCE_S: Final = 3.0  # the workers look five times a second
 _PAUSE_S: Final = 0.02
 
@@ -45,6 +49,7 @@ class Door:
     def __init__(self, gateway: Gateway, store: Store) -> None:
         self._gateway: Final = gateway
         self.store: Final = store
+        self._aside: Final = Aside()
 
     @property
     def config(self) -> Config:
@@ -59,23 +64,42 @@ class Door:
             raise Refused(404, f"服务类型不存在: {name}")
         return kind, found
 
-    async def edit(self, request: AnyRequest, operation: Operation, failed: str) -> Applied:
-        """Make an edit, take it over here, and wait until the other workers have. Raises `Refused`."""
+    async def edit(self, request: AnyRequest, operation: Operation, failed: str, *, restores: bool = False) -> Applied:
+        """Make an edit, take it over here, and wait until the other workers have. Raises `Refused`.
+
+        A file that looks as if it had been emptied by mistake is not edited on, unless the edit `restores` another.
+        """
+
+        def checked(document: Document) -> Change:
+            if not restores:
+                self._check(document)
+            return operation(document)
+
         expect = request.headers.get("if-match", "").strip().removeprefix("W/").strip('"') or None
         if expect == "*":
             expect = None
-        applied: Applied = await self.call(failed, lambda: self.store.apply(operation, Author.API, expect))
+        applied: Applied = await self.call(failed, lambda: self.store.apply(checked, Author.API, expect))
         self._gateway.crew.call()
-        await take_over(self._gateway, self.store)
+        await take_over(self._gateway, self.store, is_ours=True)
         end = time.monotonic() + _PATIENCE_S
         while self.behind(applied) and time.monotonic() < end:  # noqa: ASYNC110 - other processes are waited for
             await asyncio.sleep(_PAUSE_S)
         return applied
 
+    def _check(self, document: Document) -> None:
+        """Raise `ConfigDoubtful` if what is to be edited is in doubt."""
+        data, used = document.dump().encode("utf-8"), self._gateway.good.loaded
+        if used is not None and digest_of(data) != used.digest:
+            error = doubted(self.store, self.store.judged(data, 0), used)
+            if error is not None:
+                raise error
+
     async def call(self, failed: str, work: Callable[[], Any]) -> Any:
         """Do what touches files, beside the event loop. Raises `Refused`."""
         try:
-            return await asyncio.to_thread(work)
+            return await self._aside.run(work, _HANGS_S)
+        except TimeoutError:
+            raise Refused(500, f"{failed}: {self.store.file}: no answer within {_HANGS_S:g} s") from None
         except StoreError as error:
             raise Refused(500, f"{failed}: {error}") from None
         except (ConfigError, EditRefused) as error:

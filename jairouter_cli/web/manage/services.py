@@ -96,7 +96,9 @@ def service_routes(door: Door) -> list[Any]:
             return found[-1]
 
         revision: Revision = await door.call("重置配置失败", oldest)
-        applied = await door.edit(request, lambda document: roll_back(document, revision), "重置配置失败")
+        applied = await door.edit(
+            request, lambda document: roll_back(document, revision), "重置配置失败", restores=True
+        )
         outcome = door.outcome(applied, restored=revision.number)
         return envelope("配置已重置为默认值", outcome, 200, door.tags(applied))
 

@@ -25,7 +25,7 @@ def version_routes(door: Door) -> list[Any]:
         if version not in numbers:
             raise Refused(400, f"{unfit}: 版本不存在: {version}")
         revision: Revision = await door.call(failed, lambda: door.store.history.read(version))
-        applied = await door.edit(request, lambda document: roll_back(document, revision), failed)
+        applied = await door.edit(request, lambda document: roll_back(document, revision), failed, restores=True)
         return envelope(done, door.outcome(applied), 200, door.tags(applied))
 
     @get(BASE, summary="获取配置版本列表")

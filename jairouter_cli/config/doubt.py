@@ -1,0 +1,36 @@
+"""Whether a file that was changed by hand looks like one that was emptied, or cut off while it was written.
+
+Such a file may be valid, and would end a gateway that works. What commands and the management API write is never in
+doubt: they replace the file as a whole.
+"""
+
+from jairouter_cli.config.document import Document
+from jairouter_cli.config.model import Config
+
+
+def doubt(new: tuple[Document, Config], used: tuple[Document, Config]) -> str | None:
+    """Return what speaks against using a file in place of the one in use, or None."""
+    (document, config), (before, config_before) = new, used
+    count = instances(config_before)
+    if count and not instances(config):
+        return f"no instance is left in it, and {count} {'is' if count == 1 else 'are'} in use"
+    if config != config_before and is_cut(document, before):
+        return "it was cut off: it ends in the middle of a line of the configuration in use"
+    return None
+
+
+def is_cut(document: Document, before: Document) -> bool:
+    """Whether a file is the beginning of another, and its last line is not whole."""
+    text, whole = document.dump(), before.dump()
+    return not text.endswith("\n") and len(text) < len(whole) and whole.startswith(text)
+
+
+def may_be_unfinished(document: Document, before: Document) -> bool:
+    """Whether somebody may still be writing a file: it is the beginning of another, or its last line has no end."""
+    text, whole = document.dump(), before.dump()
+    return (not text.endswith("\n") and whole.endswith("\n")) or (len(text) < len(whole) and whole.startswith(text))
+
+
+def instances(config: Config) -> int:
+    """Return how many instances there are in all services."""
+    return sum(len(service.instances) for service in config.model.services.values())

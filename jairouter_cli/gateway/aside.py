@@ -1,0 +1,65 @@
+"""Work that may hang, for it touches files whose file system may not answer: beside the event loop, one at a time."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Thread
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
+Outcome = tuple[Any, BaseException | None]
+
+
+class Aside:
+    """Runs work in threads that nobody waits for longer than is said, not even when the process ends.
+
+    What hangs takes one thread, however often it is tried again; the threads of `asyncio.to_thread` are few, and would
+    all be gone soon.
+    """
+
+    def __init__(self) -> None:
+        self._running: asyncio.Future[Outcome] | None = None
+
+    async def run(self, work: Callable[[], T], within_s: float) -> T:
+        """Return what the work returns, and raise what it raises. Raises `TimeoutError`; the work may go on then."""
+        async with asyncio.timeout(within_s):
+            while self._running is not None and not self._running.done():
+                await asyncio.wait([self._running])
+            loop = asyncio.get_running_loop()
+            self._running = running = loop.create_future()
+            Thread(target=_do, args=(work, running, loop), name="aside", daemon=True).start()
+            result, error = await asyncio.shield(running)
+        if error is not None:
+            raise error
+        return cast("T", result)
+
+
+def _do(work: Callable[[], Any], running: asyncio.Future[Outcome], loop: asyncio.AbstractEventLoop) -> None:
+    outcome: Outcome
+    try:
+        outcome = work(), None
+    except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+        outcome = None, error
+    with suppress(RuntimeError):  # the loop has ended meanwhile
+        loop.call_soon_threadsafe(running.set_result, outcome)
+
+
+def bounded(work: Callable[[], T], within_s: float) -> T:
+    """Return what the work returns, where there is no event loop yet. Raises `TimeoutError`, and what it raises."""
+    outcome: list[Outcome] = []
+
+    def do() -> None:
+        try:
+            outcome.append((work(), None))
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            outcome.append((None, error))
+
+    thread = Thread(target=do, name="aside", daemon=True)
+    thread.start()
+    thread.join(within_s)
+    if not outcome:
+        raise TimeoutError
+    [(result, error)] = outcome
+    if error is not None:
+        raise error
+    return cast("T", result)
