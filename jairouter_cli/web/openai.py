@@ -9,7 +9,6 @@ import os
 import re
 import secrets
 from codecs import BOM_UTF8
-from collections.abc import Callable
 from itertools import count
 from typing import Final
 
@@ -34,7 +33,8 @@ from jairouter_cli.web.client_ip import client_ip
 from jairouter_cli.web.departures import Departures
 from jairouter_cli.web.door import ClientLeft, Door
 from jairouter_cli.web.endpoints import Endpoint
-from jairouter_cli.web.errors import error_headers, error_object, negotiate
+from jairouter_cli.web.errors import error_headers, negotiate
+from jairouter_cli.web.forms import Form, Told, form_of
 from jairouter_cli.web.packed import codings, unpack
 from jairouter_cli.web.peek import peek_json, peek_multipart
 from jairouter_cli.web.relay import relay
@@ -60,7 +60,7 @@ class OpenAI:
         """Answer, whatever happens; a failure before the head is sent becomes an error answer."""
         headers = dict(door.headers)
         request_id = self._request_id(headers.get("x-request-id"))
-        presence = self.departures.enter()
+        form, presence = form_of(endpoint.path), self.departures.enter()
 
         def locale() -> Locale:
             return negotiate(headers.get("accept-language"), self._gateway.table.config.server.locale)
@@ -69,10 +69,10 @@ class OpenAI:
             inbound = await self._admit(endpoint, door, headers, request_id)
             self.departures.watch(presence, door)
             reply = await dispatch(self._gateway, inbound)
-            await relay(reply, door, locale, self._gateway.table.config.webclient.heartbeat_interval_s)
+            await relay(reply, door, form, locale, self._gateway.table.config.webclient.heartbeat_interval_s)
         except RequestError as error:
             if not presence.left:
-                await _fail(door, error, locale, request_id)
+                await _fail(door, form, Told(error, locale(), request_id))
         except ClientLeft:
             pass
         except asyncio.CancelledError:
@@ -80,10 +80,10 @@ class OpenAI:
                 if not self._gateway.drain.is_over:
                     raise
                 if not door.started:  # not even read; the others have been told
-                    await _fail(door, ShuttingDown(), locale, request_id)
+                    await _fail(door, form, Told(ShuttingDown(), locale(), request_id))
         except Exception:
             logger.exception("bug while answering request %s", request_id)
-            await _fail(door, InternalError(), locale, request_id)
+            await _fail(door, form, Told(InternalError(), locale(), request_id))
         finally:
             presence.over()
 
@@ -150,11 +150,11 @@ def _check_media_type(endpoint: Endpoint, content_type: str) -> None:
         raise UnsupportedMediaType(expected=expected, found=kind)
 
 
-async def _fail(door: Door, error: RequestError, locale: Callable[[], Locale], request_id: str) -> None:
+async def _fail(door: Door, form: Form, told: Told) -> None:
     """Answer with an error, or break off if the head of another answer is out."""
     if door.started:
         await door.break_off()
         return
-    body = msgspec.json.encode(error_object(error, locale()))
-    headers = {"content-type": "application/json", "x-request-id": request_id, **error_headers(error)}
-    await door.whole(error.status, list(headers.items()), body)
+    body = msgspec.json.encode(form.whole(told))
+    headers = {"content-type": "application/json", "x-request-id": told.request_id, **error_headers(told.error)}
+    await door.whole(told.error.status, list(headers.items()), body)

@@ -7,8 +7,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-import msgspec
-
 from jairouter_cli.adapters.sse import EventGate, has_content
 from jairouter_cli.adapters.stream_usage import HidingGate
 from jairouter_cli.config.model import Locale
@@ -18,7 +16,7 @@ from jairouter_cli.gateway.outbound import NOT_RETURNED
 from jairouter_cli.gateway.upstream.exchange import Headers, UpstreamFailure
 from jairouter_cli.routing.call import Outcome
 from jairouter_cli.web.door import ClientLeft, Door
-from jairouter_cli.web.errors import error_object
+from jairouter_cli.web.forms import Form, Told
 
 # Proxies in front of us must neither hold events back nor keep them.
 _SSE_HEADERS: Final = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
@@ -28,15 +26,23 @@ _WHOLE_BYTES: Final = 65_536
 
 _BUG: Final = 500  # of ours: the instance has no part in it
 
+Farewell = Callable[[RequestError], bytes]
+"""Makes the last event of a stream that does not end as it should."""
+
 HEARTBEAT: Final = b": waiting for the model\n\n"
 
 
-async def relay(reply: Reply, door: Door, locale: Callable[[], Locale], heartbeat_s: float | None) -> None:
+async def relay(reply: Reply, door: Door, form: Form, locale: Callable[[], Locale], heartbeat_s: float | None) -> None:
     """Send the answer on and settle it, once, however it ends.
 
     Cancelling it is how a client leaves, or how a gateway that shuts down ends it. Raises a `RequestError` if the
     answer was cut off before anything of it went out.
     """
+
+    def farewell(error: RequestError) -> bytes:
+        events = 0 if reply.meter is None else reply.meter.events
+        return form.event(Told(error, locale(), reply.request_id, events))
+
     outcome, status = Outcome.LEFT, reply.exchange.status
     try:
         headers = _headers(reply)
@@ -44,7 +50,7 @@ async def relay(reply: Reply, door: Door, locale: Callable[[], Locale], heartbea
         content_type = names.get("content-type", "")
         reply.listen(content_type)
         if content_type.startswith("text/event-stream"):
-            outcome = await _pump_events(reply, door, headers, locale, heartbeat_s)
+            outcome = await _pump_events(reply, door, headers, farewell, heartbeat_s)
         elif 0 <= int(names.get("content-length", -1)) <= _WHOLE_BYTES:
             body = await _all(reply)
             reply.sent_bytes = len(body)
@@ -117,7 +123,7 @@ async def _pump(reply: Reply, door: Door, headers: Headers) -> Outcome:
 
 
 async def _pump_events(
-    reply: Reply, door: Door, headers: Headers, locale: Callable[[], Locale], heartbeat_s: float | None
+    reply: Reply, door: Door, headers: Headers, farewell: Farewell, heartbeat_s: float | None
 ) -> Outcome:
     """Send whole events on as they come."""
     exchange, meter = reply.exchange, reply.meter
@@ -136,11 +142,11 @@ async def _pump_events(
                 reply.sent_bytes += len(events)
                 await door.piece(events)
     except UpstreamFailure as failure:
-        await door.piece(_error_event(reply.cut_off(failure), locale()))
+        await door.piece(farewell(reply.cut_off(failure)))
         await door.end()
         return Outcome.FAILED
     except asyncio.CancelledError:
-        outcome = await _cancelled(reply, door, locale)
+        outcome = await _cancelled(reply, door, farewell)
         if outcome is Outcome.LEFT:
             raise
         return outcome
@@ -153,13 +159,13 @@ async def _pump_events(
     return Outcome.OK
 
 
-async def _cancelled(reply: Reply, door: Door, locale: Callable[[], Locale]) -> Outcome:
+async def _cancelled(reply: Reply, door: Door, farewell: Farewell) -> Outcome:
     """Return what it means that a stream is not to go on."""
     if reply.meter is not None and reply.meter.has_ended:  # clients close as soon as they have seen the last event
         return Outcome.OK
     if not reply.is_stopped:
         return Outcome.LEFT
-    await door.piece(_error_event(ShuttingDown(), locale()))
+    await door.piece(farewell(ShuttingDown()))
     await door.end()
     return Outcome.STOPPED
 
@@ -187,7 +193,3 @@ async def _first_content(reply: Reply, door: Door, gate: EventGate, heartbeat_s:
             if data:
                 reply.has_content()
             return
-
-
-def _error_event(error: RequestError, locale: Locale) -> bytes:
-    return b"data: " + msgspec.json.encode(error_object(error, locale)) + b"\n\n"

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from typing import Any
 
 import httpx
 import pytest
@@ -90,3 +91,58 @@ def test_when_the_client_leaves_the_backend_is_let_go(front: Front, *, begun: bo
     assert front.last.gone.wait(5)
     front.behaves(answer({"ok": True}))
     assert front.gateway.post("/v1/chat/completions", json={"model": "m"}).json() == {"ok": True}
+
+
+MESSAGE_START = b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":5}}}\n\n'
+CREATED = b'event: response.created\ndata: {"type":"response.created","sequence_number":0,"response":{}}\n\n'
+DELTA = b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":1}\n\n'
+SAID = "\"The answer of model 'm' was cut off by the backend\""
+TEXT = {"content-type": "text/plain"}
+DETAILS = '"details":{"source":"gateway","reason":"upstream_truncated"}'
+
+
+@pytest.mark.parametrize(
+    ("path", "events", "last"),
+    [
+        (
+            "/v1/messages",
+            MESSAGE_START,
+            'event: error\ndata: {"type":"error","error":{"message":' + SAID + ',"type":"api_error",'
+            '"code":"upstream_error",' + DETAILS + '},"request_id":"r1"}\n\n',
+        ),
+        (
+            "/api/v1/responses",
+            CREATED + DELTA,
+            'event: error\ndata: {"type":"error","code":"upstream_error","message":' + SAID + ',"param":null,'
+            '"sequence_number":2,"error":{"message":' + SAID + ',"type":"upstream_error","code":"upstream_error",'
+            + DETAILS + "}}\n\n",
+        ),
+    ],
+)  # fmt: skip
+def test_a_cut_stream_ends_in_the_words_of_its_api(front: Front, path: str, events: bytes, last: str) -> None:
+    """Clients of Anthropic's and of the Responses API pass over an event that is not one of theirs."""
+    front.behaves(raw(HEAD, chunk(events + b"event: x\nda")))
+    headers = {**ENGLISH, "x-request-id": "r1"}
+    response = front.gateway.post(path, json=REQUEST, headers=headers)
+    assert response.content == events + last.encode()
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "kind", "reason"),
+    [
+        ({"json": {}}, 400, "invalid_request_error", "missing_parameter"),
+        ({"content": b"x", "headers": TEXT}, 415, "invalid_request_error", "unsupported_media_type"),
+        ({"json": {"model": "nobody"}}, 404, "not_found_error", "model_not_found"),
+        ({"json": {"model": "m"}}, 502, "api_error", "upstream_broken_answer"),
+    ],
+)
+def test_messages_has_the_errors_of_its_api(
+    front: Front, options: dict[str, Any], status: int, kind: str, reason: str
+) -> None:
+    """The kind is Anthropic's word for the status; our details stay beside it."""
+    front.behaves(raw(b""))
+    headers = {**ENGLISH, "x-request-id": "r1", **options.get("headers", {})}
+    response = front.gateway.post("/v1/messages", **{**options, "headers": headers})
+    said = response.json()
+    assert (response.status_code, said["type"], said["error"]["type"]) == (status, "error", kind)
+    assert (said["error"]["details"]["reason"], said["request_id"]) == (reason, "r1")

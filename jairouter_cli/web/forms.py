@@ -1,0 +1,95 @@
+"""The forms in which an endpoint tells errors, as its API's clients read them: as a whole answer, and in a stream.
+
+An endpoint without a row tells them as OpenAI's chat does: `{"error": {...}}`, and in a stream as a plain event.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+
+from jairouter_cli.config.model import Locale
+from jairouter_cli.errors import RequestError
+from jairouter_cli.web.errors import error_object
+
+# Anthropic's words by status (docs.anthropic.com, "Errors"); other 4xx are the request's fault, other 5xx the API's.
+_ANTHROPIC_TYPES: Final[Mapping[int, str]] = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
+_SERVER_ERROR: Final = 500
+
+
+class Told(NamedTuple):
+    """An error, and what has gone before it: `events` of the same stream, none before a whole answer."""
+
+    error: RequestError
+    locale: Locale
+    request_id: str
+    events: int = 0
+
+
+class Form(NamedTuple):
+    """How an API tells errors."""
+
+    whole: Callable[[Told], object]
+    """The body of an answer, to be made JSON."""
+    event: Callable[[Told], bytes]
+    """The last event of a stream."""
+
+
+def form_of(path: str) -> Form:
+    """Return the form of the endpoint that is served at a path."""
+    return _FORMS.get(path, _CHAT)
+
+
+def _whole(told: Told) -> object:
+    return error_object(told.error, told.locale)
+
+
+def _event(told: Told) -> bytes:
+    return b"data: " + msgspec.json.encode(_whole(told)) + b"\n\n"
+
+
+def _message(told: Told) -> object:
+    """Return an error of Anthropic's Messages API, and beside its members what ours has."""
+    ours = error_object(told.error, told.locale)["error"]
+    status = told.error.status
+    kind = _ANTHROPIC_TYPES.get(status, "api_error" if status >= _SERVER_ERROR else "invalid_request_error")
+    return {"type": "error", "error": {**ours, "type": kind}, "request_id": told.request_id}
+
+
+def _message_event(told: Told) -> bytes:
+    return b"event: error\ndata: " + msgspec.json.encode(_message(told)) + b"\n\n"
+
+
+def _response_event(told: Told) -> bytes:
+    """Return the `error` event of OpenAI's Responses API.
+
+    Its SDKs raise only for a member `error`, which OpenAI's own service sends there, too.
+    """
+    ours = error_object(told.error, told.locale)["error"]
+    said = {
+        "type": "error",
+        "code": ours["code"],
+        "message": ours["message"],
+        "param": ours.get("param"),
+        "sequence_number": told.events,  # they are counted from 0
+        "error": ours,
+    }
+    return b"event: error\ndata: " + msgspec.json.encode(said) + b"\n\n"
+
+
+_CHAT: Final = Form(_whole, _event)
+_MESSAGES: Final = Form(_message, _message_event)
+_RESPONSES: Final = Form(_whole, _response_event)
+_FORMS: Final[Mapping[str, Form]] = {
+    "/v1/messages": _MESSAGES,
+    "/v1/messages/count_tokens": _MESSAGES,
+    "/v1/responses": _RESPONSES,
+}
