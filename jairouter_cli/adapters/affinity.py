@@ -5,13 +5,18 @@ A backend that has worked on the beginning of a prompt before need not work on i
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 import msgspec
 
+from jairouter_cli.adapters.members import elements
+from jairouter_cli.adapters.reading import read
+
 SESSION_HEADER: Final = "x-session-id"
 
 _PROMPT_BYTES: Final = 2048  # of a prompt that is one text: about as much as a system message has
+_MOST_MESSAGES: Final = 100  # of a beginning: each is a step, and there may be millions
 _SYSTEM_ROLES: Final = frozenset({"system", "developer"})
 
 
@@ -26,7 +31,7 @@ class _Fields(msgspec.Struct):
     prompt_cache_key: msgspec.Raw = msgspec.Raw()
     system: msgspec.Raw = msgspec.Raw()
     instructions: msgspec.Raw = msgspec.Raw()
-    messages: list[msgspec.Raw] | None = None
+    messages: msgspec.Raw = msgspec.Raw()
     prompt: msgspec.Raw = msgspec.Raw()
     input: msgspec.Raw = msgspec.Raw()
 
@@ -42,9 +47,8 @@ def affinity(headers: Mapping[str, str], body: bytes | bytearray, *, by_prefix: 
     """
     if session := headers.get(SESSION_HEADER):
         return session
-    try:
-        found = _fields.decode(body)
-    except msgspec.MsgspecError:  # no JSON, or of another form: a backend will judge it
+    found = read(_fields, body)
+    if found is None:  # no JSON, or of another form: a backend will judge it
         return ""
     for named in (found.prompt_cache_key, found.user):
         if bytes(named) not in {b"", b"null", b'""'}:
@@ -59,7 +63,7 @@ def _digest(found: _Fields) -> str:
 
 def _beginning(found: _Fields) -> Iterator[bytes]:
     yield from (bytes(found.system), bytes(found.instructions))
-    for message in found.messages or ():
+    for message in islice(elements(found.messages), _MOST_MESSAGES):
         yield bytes(message)
         if _role(message) not in _SYSTEM_ROLES:
             return
@@ -67,7 +71,5 @@ def _beginning(found: _Fields) -> Iterator[bytes]:
 
 
 def _role(message: msgspec.Raw) -> str:
-    try:
-        return _message.decode(message).role
-    except msgspec.MsgspecError:
-        return ""
+    said = read(_message, memoryview(message))
+    return "" if said is None else said.role

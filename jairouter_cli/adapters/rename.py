@@ -1,19 +1,27 @@
 """Putting another model's name into a request, and touching nothing else of it."""
 
 import json
+from typing import Final
 
 from multipart import MultipartSegment, PushMultipartParser, parse_options_header
 
-from jairouter_cli.adapters.members import TOKEN, members
+from jairouter_cli.adapters.members import members
+
+MOST_PARTS: Final = 1000  # of a form; it has a dozen, and each is many steps of ours
 
 
 def rename_json(body: bytes | bytearray, model: str) -> bytes:
-    """Replace the value of the object's own `model`, each if there are several; the body was found good before."""
+    """Replace the value of the object's own `model`, each if there are several; the body was found good before.
+
+    Raises `InvalidRequest` for more members than requests have.
+    """
+    name = json.dumps(model, ensure_ascii=False).encode("utf-8", "replace")
     out, done = [], 0
-    for name, start in members(body):
-        if name == "model" and (value := TOKEN.search(body, start)) is not None:
-            out += [body[done : value.start()], json.dumps(model, ensure_ascii=False).encode()]
-            done = value.end()
+    for member in members(body):
+        if member.name == "model":
+            value = bytes(body[member.start : member.end]).rstrip()  # the spaces behind it stay
+            out += [body[done : member.start], name]
+            done = member.start + len(value)
     return b"".join([*out, body[done:]])
 
 

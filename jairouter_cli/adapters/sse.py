@@ -4,10 +4,13 @@ from typing import Any, Final
 
 import msgspec
 
+from jairouter_cli.adapters.reading import UNREADABLE
+
 # An event that grows past this is let through in pieces: memory is bounded, whatever a backend sends.
 MAX_HELD_BYTES: Final = 1 << 20
 
-_ENDS: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_ENDS: Final = (b"\n\n", b"\n\r\n", b"\r\r")
+_LONGEST_END: Final = 3
 
 
 class EventGate:
@@ -19,23 +22,30 @@ class EventGate:
     __slots__ = ("_held",)
 
     def __init__(self) -> None:
-        self._held = b""
+        self._held = bytearray()
 
     def feed(self, chunk: bytes) -> bytes:
         """Take in bytes as they come, return those that may go on."""
         if not self._held and chunk.endswith(b"\n\n"):
             return chunk
-        data = self._held + chunk
-        end = max(data.rfind(mark) + len(mark) if mark in data else 0 for mark in _ENDS)
-        if not end and len(data) > MAX_HELD_BYTES:
-            end = len(data)
-        self._held = data[end:]
-        return data[:end]
+        held = self._held
+        start = max(0, len(held) - _LONGEST_END + 1)  # what came before has been looked at
+        held += chunk
+        end = max(at + len(mark) if (at := held.rfind(mark, start)) >= 0 else 0 for mark in _ENDS)
+        if not end and len(held) > MAX_HELD_BYTES:
+            end = len(held)
+        whole = bytes(held[:end])
+        del held[:end]
+        return whole
 
     def rest(self) -> bytes:
         """Return what is held back when the stream has ended as it should."""
-        rest, self._held = self._held, b""
+        rest, self._held = bytes(self._held), bytearray()
         return rest
+
+    def says_something(self, events: bytes) -> bool:
+        """Whether the events that were let through last have content."""
+        return has_content(events)
 
 
 class _Delta(msgspec.Struct):
@@ -74,7 +84,7 @@ def has_content(events: bytes) -> bool:
 def _says_something(data: bytes) -> bool:
     try:
         chunk = _decoder.decode(data)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return True
     if chunk.choices is None:
         return True

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from jairouter_cli.adapters.members import TOKEN, members
+from jairouter_cli.adapters.members import members
+from jairouter_cli.adapters.reading import UNREADABLE, read
 from jairouter_cli.adapters.sse import EventGate
 
 _NAME: Final = "stream_options"
@@ -18,7 +19,8 @@ _ASKED: Final = b'"include_usage":true'
 _DECIDED: Final = frozenset({"include_usage", "continuous_usage_stats"})
 
 _NO_CHOICES: Final = re.compile(rb'"choices"\s*:\s*\[\s*\]')
-_EVENT: Final = re.compile(rb".*?(?:\r\n\r\n|\n\n|\r\r|\Z)", re.DOTALL)
+_EMPTY: Final = re.compile(rb"\{\s*\}")
+_EVENT: Final = re.compile(rb".*?(?:\n\r\n|\n\n|\r\r|\Z)", re.DOTALL)
 _LINE: Final = re.compile(rb"\r\n|\n|\r")
 
 
@@ -32,37 +34,40 @@ class _Frame(msgspec.Struct):
 
 
 _request: Final = msgspec.json.Decoder(_Request)
-_options: Final = msgspec.json.Decoder(dict[str, Any])
+_options: Final = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
 _frame: Final = msgspec.json.Decoder(_Frame)
 
 
 def lacks_usage(body: bytes | bytearray) -> bool:
-    """Whether a streaming request says nothing of usage, so that it may be asked for; the body was found good before.
+    """Whether a streaming request says nothing of usage, so that it may be asked for.
 
-    What is no object is left to the backend to judge.
+    What cannot be read is left to the backend to judge.
     """
-    said = bytes(_request.decode(body).stream_options)
+    request = read(_request, body)
+    if request is None:
+        return False
+    said = bytes(request.stream_options)
     if said in {b"", b"null"}:
         return True
-    try:
-        options = _options.decode(said)
-    except msgspec.MsgspecError:
-        return False
-    return _DECIDED.isdisjoint(options)
+    options = read(_options, said)
+    return options is not None and _DECIDED.isdisjoint(options)
 
 
 def asking(body: bytes | bytearray) -> bytes:
-    """Return the body of a request that `lacks_usage` with the question put in."""
-    if not bytes(_request.decode(body).stream_options):
+    """Return the body of a request that `lacks_usage` with the question put in.
+
+    Raises `InvalidRequest` for more members than requests have.
+    """
+    found = members(body)
+    own = next((member for member in reversed(found) if member.name == _NAME), None)  # of several the last one counts
+    if own is None:
         start = body.index(b"{") + 1
-        return b"".join([body[:start], b'"', _NAME.encode(), b'":{', _ASKED, b"},", body[start:]])
-    *_, start = (at for name, at in members(body) if name == _NAME)  # of several the last one counts
-    tokens = TOKEN.finditer(body, start)
-    first = next(tokens)
-    if first[0] != b"{":  # it is null, and this is what comes behind it
-        return b"".join([body[:start], b"{", _ASKED, b"}", body[first.start() :]])
-    comma = b"" if next(tokens)[0] == b"}" else b","
-    return b"".join([body[: first.end()], _ASKED, comma, body[first.end() :]])
+        comma = b"," if found else b""
+        return b"".join([body[:start], b'"', _NAME.encode(), b'":{', _ASKED, b"}", comma, body[start:]])
+    if body[own.start : own.start + 1] != b"{":  # it is null
+        return b"".join([body[: own.start].rstrip(), b"{", _ASKED, b"}", body[own.end :]])
+    comma = b"" if _EMPTY.match(body, own.start) else b","
+    return b"".join([body[: own.start + 1], _ASKED, comma, body[own.start + 1 :]])
 
 
 class HidingGate(EventGate):
@@ -101,5 +106,5 @@ def _tells_usage(event: bytes) -> bool:
     data = b"\n".join(line[5:] for line in _LINE.split(event) if line.startswith(b"data:"))
     try:
         return not _frame.decode(data).choices
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         return False

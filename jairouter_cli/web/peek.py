@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
+from jairouter_cli.adapters.rename import MOST_PARTS
 from jairouter_cli.errors import InvalidParameter, InvalidRequest, MissingParameter, UnsupportedMediaType
 
 _FIELD: Final = re.compile(r" - at `\$\.(\w+)")
@@ -124,7 +125,7 @@ def _form_field(body: bytes | bytearray, boundary: str, name: str) -> str | None
     """Return the first field of that name. Every part is walked, so that a broken form is refused here."""
     found: bytearray | None = None
     inside = False
-    with PushMultipartParser(boundary, content_length=len(body)) as parser:
+    with PushMultipartParser(boundary, content_length=len(body), max_segment_count=MOST_PARTS) as parser:
         for event in walk(parser, body):
             if isinstance(event, MultipartSegment):
                 inside = event.name == name and not event.filename and found is None

@@ -1,5 +1,6 @@
 """What requests have in common."""
 
+import codecs
 import json
 from typing import Any
 
@@ -63,3 +64,16 @@ def test_members_of_any_form_do_no_harm(value: Any) -> None:
     """A backend will judge them."""
     for name in ("user", "messages", "system", "prompt", "input"):
         assert isinstance(key({name: value}), str)
+
+
+def test_odd_text_has_an_affinity() -> None:
+    """A lone surrogate in a prompt, a byte order mark before it: the session is the same."""
+    body = rb'{"user":"u","messages":[{"role":"system","content":"\ud83d"},{"content":"\ud83d"}]}'
+    for text in (body, codecs.BOM_UTF8 + body):
+        assert affinity({}, text, by_prefix=False) == '"u"'
+    nameless = body.replace(b'"user":"u",', b"")
+    assert affinity({}, nameless, by_prefix=True) == affinity(
+        {}, nameless.replace(b"}]}", b'},{"a":1}]}'), by_prefix=True
+    )
+    assert affinity({}, nameless, by_prefix=True) != affinity({}, b'{"messages":[]}', by_prefix=True)
+    assert affinity({}, b'{"user":' + b"[" * 100_000, by_prefix=True) == ""

@@ -29,6 +29,12 @@ values = st.recursive(
         ('{"mo\\u0064el": "m"}', '{"mo\\u0064el": "new"}'),
         ('{"a": "\\"model\\": {[", "model": "m\\"x"}', '{"a": "\\"model\\": {[", "model": "new"}'),
         ('{"messages": [], "model": "é"}', '{"messages": [], "model": "new"}'),
+        ('{"model": ["m", {"a": 1}] , "model": "m"}', '{"model": "new" , "model": "new"}'),
+        ('\ufeff{"model": "m"}', '\ufeff{"model": "new"}'),
+        (r'{"a": "\ud83d", "model": "\udfff", "b": "\\\ud83d"}', r'{"a": "\ud83d", "model": "new", "b": "\\\ud83d"}'),
+        (r'{"\ud83d": "\ud83d\ude00", "model": "m"}', r'{"\ud83d": "\ud83d\ude00", "model": "new"}'),
+        ('{"a": ' + "9" * 10_000 + ', "model": "m"}', '{"a": ' + "9" * 10_000 + ', "model": "new"}'),
+        ('{"a": ' + "[" * 500 + "]" * 500 + ', "model": "m"}', '{"a": ' + "[" * 500 + "]" * 500 + ', "model": "new"}'),
     ],
 )
 def test_json(before: str, after: str) -> None:
@@ -42,6 +48,11 @@ def test_any_json(other: dict[str, object], old: str, new: str, indent: int | No
     before = {**other, "model": old}
     body = json.dumps(before, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
     assert json.loads(rename_json(body, new)) == {**before, "model": new}
+
+
+def test_bytes_that_are_no_text() -> None:
+    """They are the backend's to judge."""
+    assert rename_json(b'{"\xd6": "\xd6\xd0", "model": "m"}', "new") == b'{"\xd6": "\xd6\xd0", "model": "new"}'
 
 
 def test_form() -> None:

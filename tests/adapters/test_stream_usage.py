@@ -31,6 +31,8 @@ ODD = (b": ping", b"id: 1\nevent: x\ndata: [1,\ndata: 2]", b"", b"data: [DONE]",
             '{"stream_options":{"include_usage":true},"a":{"stream_options":1},"b":"{"}',
         ),
         ('{"stream\\u005foptions":{}}', '{"stream\\u005foptions":{"include_usage":true}}'),
+        ('\ufeff{"model":"m"}', '\ufeff{"stream_options":{"include_usage":true},"model":"m"}'),
+        (r'{"a":"\ud83d","stream_options":{}}', r'{"a":"\ud83d","stream_options":{"include_usage":true}}'),
         ('{"stream_options":1,"stream_options":{}}', '{"stream_options":1,"stream_options":{"include_usage":true}}'),
     ],
 )
@@ -46,6 +48,12 @@ def test_what_is_put_in(before: str, after: str) -> None:
 def test_who_has_decided_is_not_asked_again(options: str) -> None:
     """Nor is what a backend will refuse made any better."""
     assert not lacks_usage(f'{{"stream_options":{options}}}'.encode())
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"a":' + b"[" * 100_000, b'{"stream_options":"\xff"}'])
+def test_what_cannot_be_read_is_not_asked(body: bytes) -> None:
+    """A backend will judge it."""
+    assert not lacks_usage(body)
 
 
 @given(st.dictionaries(st.text(), values, max_size=4), st.sampled_from([None, 1]), st.booleans())
