@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jairouter_cli.adapters.reported import MOST_TOKENS
 from jairouter_cli.adapters.usage import PICTURE_TOKENS, Meter, expected_tokens
 from jairouter_cli.routing.call import Source, Spent
 
@@ -32,11 +33,34 @@ PICTURE = [{"role": "user", "content": [{"image_url": {"url": "data:image/png;ba
         ({"messages": PICTURE}, PICTURE_TOKENS + 16, 0),
         ({"messages": MESSAGES, "max_tokens": -5, "n": "two"}, 108, 0),
         ({"messages": MESSAGES, "max_tokens": "many"}, 108, 0),
+        ({"messages": MESSAGES, "max_tokens": "50", "n": 2.0}, 108, 100),
+        ({"messages": MESSAGES, "max_tokens": 50, "n": 1, "best_of": 3}, 108, 150),
+        ({"messages": MESSAGES, "max_tokens": True, "n": False}, 108, 0),
+        ({"messages": MESSAGES, "max_tokens": [5], "n": {"n": 3}}, 108, 0),
+        ({"prompt": ["xxxx", "yyyy", "zzzz"], "max_tokens": 50}, 6, 150),
+        ({"prompt": [[1, 2], [3]], "max_tokens": 50}, 3, 100),
+        ({"prompt": [1, 2, 3], "max_tokens": 50}, 2, 50),
     ],
 )
 def test_what_is_expected(fields: dict[str, Any], prompt: float, most: float) -> None:
     """A token for four bytes of the prompt, a picture for what it is; beside it what is asked for at most."""
     assert expected_tokens(body(model="m", **fields)) == pytest.approx((prompt, most), abs=3)
+
+
+@pytest.mark.parametrize("number", ["1e308", "1e999", "9" * 10_000, "9" * 400 + ".0", '"1e999"', "9000000000000000000"])
+def test_no_number_is_beyond_all_measure(number: str) -> None:
+    """Nor what comes of two of them; what a whole bucket is charged at most, it is charged."""
+    text = f'{{"messages":[],"max_tokens":{number},"n":{number}}}'.encode()
+    assert expected_tokens(text) == (0.5, MOST_TOKENS)
+    assert expected_tokens(text.replace(number.encode(), b"-" + number.strip('"').encode())) == (0.5, 0)
+
+
+@pytest.mark.parametrize("odd", [rb"\ud83d", rb"\\\udfff", b"\xd6\xd0", b"\xff\xfe"])
+def test_odd_text_costs_what_it_is_long(odd: bytes) -> None:
+    """A lone surrogate, bytes that are no text, a byte order mark: no way round a limit."""
+    text = b'{"messages":"' + odd * 100 + b'","max_tokens":7}'
+    expected = ((len(odd) * 100 + 2) / 4, 7)
+    assert expected_tokens(text) == expected_tokens(b"\xef\xbb\xbf" + text) == expected
 
 
 @pytest.mark.parametrize("text", [b"", b"--boundary\r\n", b"[1]", b"{"])
@@ -62,6 +86,20 @@ def metered(*pieces: bytes, prompt: float = 10) -> float | None:
         ({"completion_tokens": 4}, 4),
         ({"seconds": 4}, None),
         ({"total_tokens": "9"}, None),
+        (
+            {"input_tokens": 3, "cache_creation_input_tokens": 20, "cache_read_input_tokens": 100, "output_tokens": 5},
+            128,
+        ),
+        ({"input_tokens": 3, "input_tokens_details": {"cached_tokens": 2}, "output_tokens": 5}, 8),
+        ({"prompt_tokens": 3.0, "completion_tokens": 4.0}, 7),
+        ({"prompt_tokens": 3.5, "completion_tokens": 4}, None),
+        ({"prompt_tokens": -3, "completion_tokens": 4}, None),
+        ({"prompt_tokens": True, "completion_tokens": 4}, None),
+        ({"prompt_tokens": float("nan"), "completion_tokens": 4}, None),
+        ({"prompt_tokens": 1e308, "completion_tokens": 4}, None),
+        ({"prompt_tokens": 10**400, "completion_tokens": 4}, None),
+        ({"prompt_tokens": [[1]], "completion_tokens": {"a": 1}}, None),
+        ({"total_tokens": 2**53}, None),
     ],
 )
 def test_what_the_backend_says(usage: dict[str, Any], tokens: float | None) -> None:
@@ -77,6 +115,47 @@ def test_the_last_usage_of_a_stream_counts() -> None:
     )
     assert metered(*events, last) == 12
     assert metered(b'data: {"x":1}\n\n' * 3000, last[:30], last[30:]) == 12
+
+
+START = b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":25,'
+START += b'"cache_creation_input_tokens":10,"cache_read_input_tokens":100,"output_tokens":1}}}\n\n'
+DELTA = b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"type":"text_delta","text":"x"}}\n\n'
+STOP = b'event: message_delta\ndata: {"type":"message_delta","delta":{},"usage":{"output_tokens":15}}\n\n'
+STOP += b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+TOLD_AGAIN = STOP.replace(b'"usage":{', b'"usage":{"input_tokens":25,')
+COMPLETED = b'event: response.completed\ndata: {"type":"response.completed","response":{"output":["%s"],"usage":'
+COMPLETED += b'{"input_tokens":30,"output_tokens":4,"total_tokens":34}, "metadata":{"a":"%s"}}}\n\n'
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 1_000_000])
+@pytest.mark.parametrize(
+    ("stream", "spent"),
+    [
+        (START + DELTA + STOP, Spent(135, 15, Source.MEASURED)),
+        (START + DELTA + TOLD_AGAIN, Spent(135, 15, Source.MEASURED)),
+        (START + DELTA * 500 + STOP, Spent(135, 15, Source.MEASURED)),
+        (COMPLETED % (b"y" * 100_000, b"z"), Spent(30, 4, Source.MEASURED)),
+        (COMPLETED % (b"y", b"z" * 100_000), Spent(30, 4, Source.MEASURED)),
+        (b'{"usage":{"prompt_tokens":3,"completion_tokens":4},"x":"' + b"y" * 50_000, Spent(3, 4, Source.MEASURED)),
+    ],
+)  # fmt: skip
+def test_a_report_is_found_wherever_it_stands(stream: bytes, spent: Spent, size: int) -> None:
+    """At the beginning, in the middle and at the end of an answer of any length, and in parts, as Anthropic's."""
+    meter = Meter()
+    for start in range(0, len(stream), size):
+        meter.add(stream[start : start + size])
+    assert meter.spent(b"{}", cut=False) == spent
+    assert meter.tokens(0) == spent.input_tokens + spent.output_tokens
+
+
+@pytest.mark.parametrize(
+    "junk", [b"[" * 100_000, b'{"usage":' * 20_000, b'"usage":{' * 5000, b'"usage":[' * 5000, b"\xff" * 20_000]
+)
+def test_no_depth_upsets_it(junk: bytes) -> None:
+    """Nothing but what a report says is believed, and nothing is raised."""
+    assert metered(b'{"usage":' + junk) is None
+    assert metered(b"data: " + junk + b"\n\n") == 11
+    assert expected_tokens(b'{"max_tokens":' + junk) == (0.0, 0.0)
 
 
 def test_without_usage_events_are_counted() -> None:
@@ -101,6 +180,8 @@ REQUEST = body(messages=MESSAGES)
         ([b'data: {"a":1}\n\n'] * 5, False, Spent(108, 5, Source.ESTIMATED)),
         ([b'data: {"a":1}\n\n'] * 5, True, Spent(108, 5, Source.PARTIAL)),
         ([b'data: {"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n'], True, Spent(3, 4, Source.MEASURED)),
+        ([START, DELTA * 9], True, Spent(135, 10, Source.PARTIAL)),
+        ([START, *[DELTA] * 500], True, Spent(135, 501, Source.PARTIAL)),
         ([b"RIFF...."], False, None),
         ([b'{"text":"no tokens here"}'], False, None),
     ],
