@@ -1,5 +1,6 @@
 """Asking a running gateway: where it is, and what it says."""
 
+import ipaddress
 import os
 import time
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ _PATIENCE: Final = "JAIROUTER_WAIT_TIMEOUT"
 _ASKING_S: Final = 0.5  # a worker that hangs must not use up the patience: the next question may reach another
 _SILENT: Final = "none has answered"
 _PAUSE_S: Final = 0.05
+_IPV4: Final = 4
 
 UrlOption = Annotated[
     str | None, typer.Option(help="The gateway's address; by default the one its configuration file names.")
@@ -39,8 +41,21 @@ def base(ctx: typer.Context, config: Path | None, url: str | None) -> str:
 
 def base_url(server: Server) -> str:
     """Return the address at which a server with these settings is reached from its own machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(server.host, server.host)
-    return f"http://[{host}]:{server.port}" if ":" in host and "[" not in host else f"http://{host}:{server.port}"
+    host = _reachable(server.host.strip().strip("[]"))
+    return f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
+
+
+def _reachable(host: str) -> str:
+    """Return the loopback address in place of one that stands for all; `0` is short for 0.0.0.0."""
+    try:
+        address = ipaddress.ip_address(int(host) if host == "0" else host)
+    except ValueError:  # a name
+        return host
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if not address.is_unspecified:
+        return host
+    return "127.0.0.1" if address.version == _IPV4 else "::1"
 
 
 def _server(ctx: typer.Context, config: Path | None) -> Server:

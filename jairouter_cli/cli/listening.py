@@ -1,35 +1,75 @@
-"""Whether a server could listen, found out before it is started."""
+"""Where a server could listen, found out before it is started."""
 
 import errno
+import ipaddress
 import socket
+from typing import Final
 
 from jairouter_cli.errors import ServeError
 
+_WHERE: Final = "127.0.0.1 is this machine only, 0.0.0.0 every IPv4 address of it, :: every address: see --host"
+
+_LAST_PORT: Final = 65535
+
+
+def resolved(host: str) -> str:
+    """Return the address that a host is; of a name's, the first of IPv4, which is what most clients try.
+
+    Raises `ServeError` where it is none.
+    """
+    name = host.strip().removeprefix("[").removesuffix("]")
+    if not name:
+        raise ServeError(message="the address to listen on is empty", hint=_WHERE)
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise ServeError(message=f"cannot listen on '{host}': {error.strerror}", hint=_WHERE) from None
+    except ValueError:  # no name at all: too long, say
+        raise ServeError(message=f"cannot listen on '{host}': it is no name and no address", hint=_WHERE) from None
+    addresses = [str(one[4][0]) for one in sorted(found, key=lambda one: one[0] != socket.AF_INET)]
+    if "%" in addresses[0] or "%" in name:
+        message = f"cannot listen on '{host}': an address with a zone cannot be used"
+        raise ServeError(message=message, hint="listen on :: and let the zone's network in")
+    return addresses[0]
+
 
 def bindable(host: str, port: int) -> int:
-    """Return the port to listen on: `port`, or a free one for 0. Raises `ServeError` where nobody can listen.
+    """Return the port to listen on: `port`, or a free one for 0. Raises `ServeError` where nobody can listen."""
+    return place(host, port)[1]
+
+
+def place(host: str, port: int) -> tuple[str, int]:
+    """Return the address and the port to listen on; a free port for 0. Raises `ServeError` where nobody can listen.
 
     Granian lets several processes share a port, so a second server on it would start and take half the requests.
     """
+    address = resolved(host)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except socket.gaierror as error:
-        raise ServeError(message=f"cannot listen on {host}: {error.strerror}") from None
-    with socket.socket(family, kind, proto) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except OSError as error:
-            raise _cannot(host, port, error) from None
-        return int(probe.getsockname()[1])
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address, port))
+            return address, int(probe.getsockname()[1])
+    except OSError as error:
+        raise _cannot(host, address, port, error) from None
 
 
-def _cannot(host: str, port: int, error: OSError) -> ServeError:
+def _cannot(host: str, address: str, port: int, error: OSError) -> ServeError:
     if error.errno == errno.EADDRINUSE:
         return ServeError(
             message=f"port {port} on {host} is taken",
-            hint=f"end the other program, or choose another port: --port {port + 1}",
+            hint=f"end the other program, or choose another port: --port {port + 1 if port < _LAST_PORT else 0}",
         )
     if error.errno == errno.EACCES:
         return ServeError(message=f"this user may not listen on port {port}", hint="choose a port from 1024 up: --port")
+    if error.errno == errno.EADDRNOTAVAIL:
+        named = host if host == address else f"{host} ({address})"
+        return ServeError(message=f"cannot listen on {named}: this machine does not have that address", hint=_WHERE)
     return ServeError(message=f"cannot listen on {host}:{port}: {error.strerror}", hint="see --host and --port")
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only programs of this machine reach an address."""
+    found = ipaddress.ip_address(address)
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return (mapped or found).is_loopback

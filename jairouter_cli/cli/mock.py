@@ -18,13 +18,16 @@ def mock(
     as_json: Annotated[bool, typer.Option("--json", help="Print the address as JSON.")] = False,
 ) -> None:
     """Run a pretend model server: chat, completions, embeddings, rerank, speech, transcription, images."""
-    from jairouter_cli.cli.listening import bindable  # noqa: PLC0415 - as below
+    from jairouter_cli.cli.asking import base_url  # noqa: PLC0415 - as below
+    from jairouter_cli.cli.listening import place  # noqa: PLC0415
+    from jairouter_cli.config.model import Server  # noqa: PLC0415
     from jairouter_cli.mock.behaviour import Behaviour  # noqa: PLC0415 - heavy: it brings the server along
     from jairouter_cli.mock.server import run  # noqa: PLC0415
 
-    port = bindable(host, port)
+    address, port = place(host, port)
+    url = base_url(Server(host=address, port=port))
     if as_json:
-        output.print_json({"url": f"http://{host}:{port}"})
+        output.print_json({"url": url})
     else:
-        output.say(f"a pretend model server listens on http://{host}:{port}; end it with Ctrl-C")
-    run(host, port, Behaviour(delay_s=delay, chunk_interval_s=chunk_interval, fail_rate=fail_rate, name=name))
+        output.say(f"a pretend model server listens on {url}; end it with Ctrl-C")
+    run(address, port, Behaviour(delay_s=delay, chunk_interval_s=chunk_interval, fail_rate=fail_rate, name=name))

@@ -1,6 +1,5 @@
 """`jairouter serve`: starts the gateway and says, on one screen, where it is and what to try."""
 
-import ipaddress
 import os
 from contextlib import ExitStack
 from enum import StrEnum
@@ -46,19 +45,20 @@ def serve(
     as_json: JsonOption = False,
 ) -> None:
     """Start the gateway."""
-    from jairouter_cli.cli.listening import bindable  # noqa: PLC0415 - sockets are of no use to other commands
+    from jairouter_cli.cli.listening import is_loopback, place  # noqa: PLC0415 - sockets are of no use to other commands
 
     with ExitStack() as stack:
         loaded = Store(_file(ctx, config, stack, demo=demo)).read()
         options.tell(loaded.file, loaded.notices)
         server = _overridden(loaded.config.server, host, port, workers)
-        address = bindable(server.host, server.port)
-        url = base_url(Server(host=server.host, port=address))
-        _warn_if_open(server.host)
+        address, free = place(server.host, server.port)
+        url = base_url(Server(host=address, port=free))
+        if not is_loopback(address):
+            _warn_of_openness(server.host)
         announce = partial(_announce, loaded, server, url, as_json=as_json, demo=demo)
         from jairouter_cli.web.server import run  # noqa: PLC0415 - heavy: it brings Litestar and Granian along
 
-        run(loaded, server.host, address, server.workers, announce, interface)
+        run(loaded, address, free, server.workers, announce, interface)
 
 
 def _file(ctx: typer.Context, config: Path | None, stack: ExitStack, *, demo: bool) -> Path:
@@ -82,15 +82,10 @@ def _overridden(server: Server, host: str | None, port: int | None, workers: int
     return msgspec.structs.replace(server, **{name: value for name, value in given.items() if value is not None})
 
 
-def _warn_if_open(host: str) -> None:
-    try:
-        is_loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = host == "localhost"
-    if not is_loopback:
-        output.warn(
-            f"listening on {host} without authentication: whoever reaches the port can use the backends and their keys"
-        )
+def _warn_of_openness(host: str) -> None:
+    output.warn(
+        f"listening on {host} without authentication: whoever reaches the port can use the backends and their keys"
+    )
 
 
 def _announce(loaded: Loaded, server: Server, url: str, *, as_json: bool, demo: bool) -> None:

@@ -6,43 +6,113 @@ among this process's open files, so this works on Linux only, and is looked for 
 """
 
 import asyncio
-import contextlib
 import ctypes
+import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 _OPEN_FILES: Final = Path("/proc/self/fd")
+_MOST_FILES: Final = 65536  # that are tried one after the other where the system does not list them
 _SO_ATTACH_FILTER: Final = 26  # of Linux; the module `socket` has no name for it
 _LET_NOTHING_PASS: Final = struct.pack("=HBBI", 0x06, 0, 0, 0)  # BPF: return 0
-_INTERNET: Final = frozenset({socket.AF_INET, socket.AF_INET6})
+_NOWHERE: Final = struct.pack("=H14x", socket.AF_UNSPEC)
+_MAPPED: Final = bytes(10) + b"\xff\xff"  # an IPv4 address among those of IPv6 (RFC 4291, 2.5.5.2)
+_NONE_LEFT: Final = frozenset({errno.EMFILE, errno.ENFILE})
+_ANY: Final = frozenset({bytes(16), _MAPPED + bytes(4)})
+
+Address = tuple[bytes, int]
 
 
-def find(client: str, server: str) -> socket.socket | None:
-    """Return a duplicate of the socket between two `host:port` addresses, or None. The caller closes it."""
-    wanted = _address(client), _address(server)
-    for entry in os.scandir(_OPEN_FILES):
+def find(client: str, server: str) -> list[socket.socket]:
+    """Return duplicates of the sockets between two `host:port` addresses; none if the client has gone.
+
+    Where the server listens on all addresses, two connections from the same port of a client to two of them cannot be
+    told apart: both are returned. The caller closes them. Raises `OSError` when there is no descriptor left for one.
+    """
+    peer, own = address(client), address(server)
+    found: list[socket.socket] = []
+    for number in [number for number in open_files() if _is_between(number, peer, own)]:
         try:
-            if not os.readlink(entry.path).startswith("socket:"):  # noqa: PTH115 - thousands of them
+            duplicate = socket.socket(fileno=os.dup(number))
+        except OSError as error:
+            if error.errno not in _NONE_LEFT:  # closed since
                 continue
-            found = socket.socket(fileno=os.dup(int(entry.name)))
-        except OSError:  # closed since
-            continue
-        try:
-            if (found.getpeername()[:2], found.getsockname()[:2]) == wanted:
-                return found
-        except OSError:  # not connected
-            pass
-        found.close()
-    return None
+            close(found)
+            raise
+        if _is_between(duplicate.fileno(), peer, own):  # it may have been closed, and its number given to another
+            found.append(duplicate)
+        else:
+            duplicate.close()
+    return found
 
 
-def _address(text: str) -> tuple[str, int]:
+def close(sockets: Iterable[socket.socket]) -> None:
+    """Close duplicates."""
+    for one in sockets:
+        one.close()
+
+
+def address(text: str) -> Address:
+    """Return the bytes of an IPv6 address and the port of a `host:port`; IPv4 is mapped, a zone is left out."""
     host, _, port = text.rpartition(":")
-    return host.strip("[]"), int(port)
+    return _packed(host.strip("[]")), int(port)
+
+
+def _packed(host: str) -> bytes:
+    if ":" not in host:
+        return _MAPPED + socket.inet_aton(host)
+    return socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
+
+
+def _is_between(number: int, peer: Address, own: Address) -> bool:
+    """Whether an open file is a connection between two addresses."""
+    with suppress(OSError), _Lent(number) as probe:  # no socket, not connected, or closed since
+        if not _is_at(probe.getpeername(), peer):
+            return False
+        name = probe.getsockname()
+        return bool(name[1] == own[1] and (own[0] in _ANY or _packed(name[0]) == own[0]))
+    return False
+
+
+class _Lent:
+    """An open file as a socket, which is not closed at the end. Raises `OSError` where it is none."""
+
+    __slots__ = ("_probe",)
+
+    def __init__(self, number: int) -> None:
+        self._probe = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 0, fileno=number)
+
+    def __enter__(self) -> socket.socket:
+        return self._probe
+
+    def __exit__(self, *_: object) -> None:
+        self._probe.detach()
+
+
+def _is_at(name: Any, place: Address) -> bool:
+    """Whether the name of a socket, of whatever family, is an address."""
+    return _is_internet(name) and bool(name[1] == place[1]) and _packed(name[0]) == place[0]
+
+
+def _is_internet(name: Any) -> bool:
+    return isinstance(name, tuple) and isinstance(name[0], str)
+
+
+def open_files() -> Iterable[int]:
+    """Return the numbers of this process's open files, and maybe of some that are not open.
+
+    They are tried one after the other where /proc is missing or another's, or no descriptor is left for reading it.
+    """
+    try:
+        return [int(name) for name in os.listdir(_OPEN_FILES)]  # noqa: PTH208 - thousands of them
+    except OSError:
+        return range(min(os.sysconf("SC_OPEN_MAX"), _MOST_FILES)) if sys.platform == "linux" else ()
 
 
 async def writable(client: socket.socket) -> None:
@@ -65,14 +135,14 @@ def reset_all(port: int) -> None:
     """Break off every connection of clients to a port of this process."""
     for found in _at(port):
         if not found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            with contextlib.suppress(OSError):  # the client was faster
+            with suppress(OSError):  # the client was faster
                 reset(found)
 
 
 def has_clients(port: int) -> bool:
     """Whether any client has a connection to a port of this process."""
     for found in _at(port):
-        with contextlib.suppress(OSError):  # the one that listens, or one of ours that does not even do that
+        with suppress(OSError):  # the one that listens, or one of ours that does not even do that
             found.getpeername()
             return True
     return False
@@ -89,7 +159,7 @@ def hold_off(port: int) -> bool:
     is_done = False
     for found in _at(port):
         if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            with contextlib.suppress(OSError):  # a sandbox that knows no filters
+            with suppress(OSError):  # a sandbox that knows no filters
                 found.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
                 is_done = True
     return is_done
@@ -97,21 +167,25 @@ def hold_off(port: int) -> bool:
 
 def _at(port: int) -> Iterator[socket.socket]:
     """Yield duplicates of this process's sockets that stand at a port; each is closed afterwards."""
-    if not _OPEN_FILES.exists():
-        return
-    for entry in list(os.scandir(_OPEN_FILES)):
-        try:
-            if not os.readlink(entry.path).startswith("socket:"):  # noqa: PTH115 - as above
-                continue
-            found = socket.socket(fileno=os.dup(int(entry.name)))
-        except OSError:  # closed since
-            continue
-        with found:
-            if found.family in _INTERNET and found.getsockname()[1] == port:
-                yield found
+    for number in [number for number in open_files() if _stands_at(number, port)]:
+        with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:  # closed since
+            yield found
+
+
+def _stands_at(number: int, port: int) -> bool:
+    with suppress(OSError), _Lent(number) as probe:  # no socket, or closed since
+        name = probe.getsockname()
+        return _is_internet(name) and bool(name[1] == port)
+    return False
 
 
 def reset(client: socket.socket) -> None:
-    """Break the connection off: what was under way is lost, and the client can tell."""
+    """Break the connection off: what was under way is lost, and the client can tell. Raises `OSError`.
+
+    To connect it to nowhere resets it at once. To shut it down would end it first, and an end is all that tells an
+    HTTP/1.0 client that an answer is complete.
+    """
+    if ctypes.CDLL(None).connect(client.fileno(), _NOWHERE, len(_NOWHERE)) == 0:
+        return
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.shutdown(socket.SHUT_RDWR)

@@ -25,6 +25,12 @@ from jairouter_cli.web.openai import OpenAI
 # How much of an answer goes out before the client is asked whether it keeps up.
 _UNCHECKED_BYTES: Final = 256 * 1024
 
+# How long the last piece has to reach the kernel before its connection is reset.
+_ON_ITS_WAY_S: Final = 0.01
+
+# How long a door without a free descriptor waits before it tries again.
+_AGAIN_S: Final = 0.05
+
 # What is larger is collected piece by piece: Granian would hold it twice for a moment.
 _AT_ONCE_BYTES: Final = 1024 * 1024
 
@@ -78,7 +84,7 @@ class RsgiDoor:
     __slots__ = (
         "_proto",
         "_scope",
-        "_socket",
+        "_sockets",
         "_transport",
         "_unchecked_bytes",
         "client_ip",
@@ -94,7 +100,7 @@ class RsgiDoor:
         self._scope = scope
         self._proto = proto
         self._transport: Any = None
-        self._socket: socket.socket | None = None
+        self._sockets: list[socket.socket] = []
         self._unchecked_bytes = 0
         self.method: str = scope.method
         self.path: str = scope.path
@@ -142,10 +148,14 @@ class RsgiDoor:
         self._unchecked_bytes += len(data)
         if self._unchecked_bytes > _UNCHECKED_BYTES:
             self._unchecked_bytes = 0
-            if self._socket is None:
-                self._socket = self._find()
-            if self._socket is not None:
-                await client_socket.writable(self._socket)
+            await self._keep_pace()
+
+    async def _keep_pace(self) -> None:
+        """Wait until the client has taken most of what was sent."""
+        if not self._sockets:
+            self._sockets = await self._find()
+        for one in self._sockets:
+            await client_socket.writable(one)
 
     async def end(self) -> None:
         """Let go of the transport: Granian ends an answer when nobody holds it any more."""
@@ -153,21 +163,33 @@ class RsgiDoor:
         self._close()
 
     async def break_off(self) -> None:
-        """Reset the connection: on its own Granian would end the answer as if it were complete."""
-        broken = self._socket or self._find()
-        if broken is not None:
+        """Reset the connection: on its own Granian would end the answer as if it were complete.
+
+        Where it cannot be found though its client is there, the answer is left without an end until the client leaves.
+        """
+        await asyncio.sleep(_ON_ITS_WAY_S)
+        is_broken = False
+        for broken in self._sockets or await self._find():
             with contextlib.suppress(OSError):  # the client was faster
                 client_socket.reset(broken)
             broken.close()
-        self._transport = self._socket = None
+            is_broken = True
+        self._sockets = []
+        if not is_broken:
+            await self._proto.client_disconnect()
+        self._transport = None
 
-    def _find(self) -> socket.socket | None:
-        return client_socket.find(self._scope.client, self._scope.server)
+    async def _find(self) -> list[socket.socket]:
+        """Return the client's connection, once there is a descriptor for it; nothing if it is gone."""
+        while True:
+            try:
+                return client_socket.find(self._scope.client, self._scope.server)
+            except OSError:
+                await asyncio.sleep(_AGAIN_S)
 
     def _close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        client_socket.close(self._sockets)
+        self._sockets = []
 
 
 def _as_latin1(text: str) -> str:
