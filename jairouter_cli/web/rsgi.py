@@ -34,6 +34,8 @@ _AGAIN_S: Final = 0.05
 # What is larger is collected piece by piece: Granian would hold it twice for a moment.
 _AT_ONCE_BYTES: Final = 1024 * 1024
 
+DROPPED_HEADER: Final = "x-jairouter-dropped-headers"  # names those of a backend's that could not be sent on
+
 
 class RsgiApplication:
     """The whole application of a worker."""
@@ -131,12 +133,12 @@ class RsgiDoor:
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a whole answer."""
         self.started = True
-        self._proto.response_bytes(status, list(headers), body)
+        self._proto.response_bytes(status, _as_text(headers), body)
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the head of an answer."""
         self.started = True
-        self._transport = self._proto.response_stream(status, list(headers))
+        self._transport = self._proto.response_stream(status, _as_text(headers))
 
     async def piece(self, data: bytes) -> None:
         """Send a piece of the body; from time to time, wait for a client that is slow to take it."""
@@ -203,6 +205,22 @@ def _with_host(scope: Any) -> Headers:
     if not scope.authority:
         return lines
     return [("host", scope.authority), *(line for line in lines if line[0] != "host")]
+
+
+def _as_text(headers: Headers) -> list[tuple[str, str]]:
+    """Return headers as Granian takes them: it writes text as UTF-8, so that bytes which are no UTF-8 cannot be sent.
+
+    A header with such bytes is left out, and named in one of ours.
+    """
+    if all(value.isascii() for _, value in headers):
+        return list(headers)
+    sent, dropped = [], []
+    for name, value in headers:
+        try:
+            sent.append((name, value if value.isascii() else value.encode("latin-1").decode()))
+        except UnicodeError:
+            dropped.append(name)
+    return [*sent, (DROPPED_HEADER, ", ".join(dropped))] if dropped else sent
 
 
 class Bridge:

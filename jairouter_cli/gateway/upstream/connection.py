@@ -11,12 +11,23 @@ from typing import Final, Protocol, cast
 import httptools
 
 from jairouter_cli.gateway.upstream.exchange import FailureKind, Headers, UpstreamFailure, UpstreamRequest
+from jairouter_cli.gateway.upstream.head import (
+    MOST_BYTES,
+    MOST_LINES,
+    TOO_LONG,
+    TOO_MANY,
+    coding_fault,
+    passed_on,
+    status_fault,
+)
 from jairouter_cli.routing.call import Timeouts
 
-_HEAD_LIMIT_BYTES: Final = 64 * 1024  # of an answer's headers; nginx and Node stop at 8 to 16 KiB
+_HEAD_SLICE_BYTES: Final = 16 * 1024  # of what comes before a body is known to have begun, between looks at the limit
 _READ_AHEAD_BYTES: Final = 256 * 1024  # of a body that the client is slow to take, before the backend is made to wait
 _WRITE_SLICE_BYTES: Final = 256 * 1024  # of a large upload, so that a slow backend is noticed
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
+_VERSIONS: Final = frozenset({"1.1", "1.0"})
+_TLS_ALERT: Final = b"\x15\x03"  # how a server that speaks TLS answers plain HTTP
 _NO_TIMEOUTS: Final = Timeouts(0, float("inf"), float("inf"), 0)
 
 
@@ -41,10 +52,13 @@ class Connection(asyncio.Protocol):
         "_content_s",
         "_expires_at",
         "_failure",
+        "_fault",
         "_framed",
         "_head_bytes",
         "_headers",
         "_in_body",
+        "_lines",
+        "_overhead_bytes",
         "_owner",
         "_parser",
         "_paused",
@@ -78,7 +92,10 @@ class Connection(asyncio.Protocol):
         """Make ready for an exchange."""
         self.status = 0
         self._headers: list[tuple[str, str]] = []
+        self._lines = 0
         self._head_bytes = 0
+        self._overhead_bytes = 0
+        self._fault = ""
         self._buffered = 0
         self._in_body = False
         self._complete = False
@@ -179,14 +196,19 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self.has_answered = True
+        in_body, before = self._in_body, self._buffered
         try:
-            self._parser.feed_data(data)
+            self._parse(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._reusable = False
             if not self._complete:
-                self._fail(UpstreamFailure(FailureKind.BROKEN, f"not HTTP/1.1: {error}"))
-        if self._in_body and not self._complete:  # a head that drips is no answer: its time does not begin anew
-            self.deadline = self.loop.time() + self._silence_s
+                self._fail(UpstreamFailure(FailureKind.BROKEN, self._fault or _said(error, data)))
+        if in_body and not self._complete:  # what drips beside a body is none: its time does not begin anew
+            if self._buffered > before:
+                self.deadline = self.loop.time() + self._silence_s
+                self._overhead_bytes = 0
+            else:
+                self._judge_overhead(len(data))
         if self._buffered > _READ_AHEAD_BYTES and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
@@ -223,20 +245,30 @@ class Connection(asyncio.Protocol):
         """Take a header; one that follows the body is a trailer, which is not passed on."""
         if self._in_body:
             return
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > _HEAD_LIMIT_BYTES:
-            raise ValueError
+        self._lines += 1
+        self._head_bytes += len(name) + len(value) + 4  # with ": " and the end of the line
+        if self._lines > MOST_LINES:
+            self._refuse(TOO_MANY)
+        if self._head_bytes > MOST_BYTES:
+            self._refuse(TOO_LONG)
         self._headers.append((name.lower().decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
         """Begin the body, unless this was an interim answer (RFC 9110, 15.2)."""
         status = self._parser.get_status_code()
+        if (version := self._parser.get_http_version()) not in _VERSIONS:
+            self._refuse(f"the backend answered in HTTP/{version}, not in HTTP/1.1")
+        if fault := status_fault(status) or coding_fault(self._headers):
+            self._refuse(fault)
         if status < 200:  # noqa: PLR2004 - 1xx
             return
         self.status = status
         self._framed = any(name in _FRAMING for name, _ in self._headers)
+        self._headers = passed_on(self._headers)
         self._in_body = True
+        self._overhead_bytes = 0
         self._silence_s = self._timeouts.idle_s
+        self.deadline = self.loop.time() + self._silence_s
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of the body."""
@@ -258,6 +290,32 @@ class Connection(asyncio.Protocol):
             raise httptools.HttpParserError("an answer that nobody asked for")
 
     # --- small things ---
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser; as long as the head has not ended, in slices, so that it is bounded before it is read."""
+        start = 0
+        while not self._in_body and start < len(data):
+            piece = data if len(data) <= _HEAD_SLICE_BYTES else data[start : start + _HEAD_SLICE_BYTES]
+            start += len(piece)
+            self._overhead_bytes += len(piece)
+            self._parser.feed_data(piece)
+            if self._overhead_bytes > MOST_BYTES + _HEAD_SLICE_BYTES and not self._in_body:
+                self._fault = TOO_LONG
+                raise httptools.HttpParserError
+        if start < len(data):
+            self._parser.feed_data(data[start:] if start else data)
+
+    def _judge_overhead(self, count: int) -> None:
+        """Bound what is neither head nor body: extensions of chunks, and trailers."""
+        self._overhead_bytes += count
+        if self._overhead_bytes > MOST_BYTES:
+            detail = f"the backend sent more than {MOST_BYTES // 1024} KiB around its chunks"
+            self._fail(UpstreamFailure(FailureKind.BROKEN, detail))
+
+    def _refuse(self, fault: str) -> None:
+        """Make the parser stop, inside one of its callbacks."""
+        self._fault = fault
+        raise ValueError(fault)
 
     async def _more(self) -> None:
         """Wait until something has happened. Raises `UpstreamFailure`."""
@@ -305,3 +363,10 @@ class Connection(asyncio.Protocol):
                     detail = f"the backend took nothing for {write_s:g} s"
                     raise UpstreamFailure(FailureKind.BROKEN, detail, write_s) from None
                 self._can_write = None
+
+
+def _said(error: Exception, data: bytes) -> str:
+    """Return why an answer is none."""
+    if data.startswith(_TLS_ALERT):
+        return "the backend speaks TLS, not plain HTTP: its base-url should begin with https://"
+    return f"the backend's answer is not HTTP/1.1: {error}"

@@ -14,6 +14,7 @@ from jairouter_cli.config.model import ConnectionPool, Tls
 from jairouter_cli.errors import ConfigUnreadable
 from jairouter_cli.gateway.upstream.connection import Connection
 from jairouter_cli.gateway.upstream.exchange import FailureKind, PoolState, UpstreamFailure, UpstreamRequest
+from jairouter_cli.gateway.upstream.head import written
 
 _TICK_S: Final = 0.1  # how often silence is looked for; a timeout is late by this at most
 
@@ -31,7 +32,7 @@ class Http1Upstream:
     async def send(self, request: UpstreamRequest) -> Connection:
         """Send, and return when the answer's headers have come. Raises `UpstreamFailure`."""
         pool = self._pools.get(request.origin) or self._open_pool(request.origin)
-        head = _head(request, pool.host_header)
+        head = written(request, pool.host_header)
         while True:
             connection, is_kept = await pool.take(request)
             try:
@@ -209,10 +210,3 @@ class _Pool:
         """Close every connection."""
         for connection in (*self._idle, *self._busy):
             connection.abort()
-
-
-def _head(request: UpstreamRequest, host: str) -> bytes:
-    """Return the request line and headers, ready to be sent."""
-    lines = "".join([f"{name}: {value}\r\n" for name, value in request.headers])
-    start = f"{request.method} {request.path} HTTP/1.1\r\nhost: {host}\r\n"
-    return f"{start}{lines}content-length: {len(request.body)}\r\n\r\n".encode("latin-1")

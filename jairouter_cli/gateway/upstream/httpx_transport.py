@@ -10,7 +10,8 @@ from typing import Final, cast
 import httpx
 
 from jairouter_cli.config.model import ConnectionPool
-from jairouter_cli.gateway.upstream.exchange import FailureKind, Headers, PoolState, UpstreamFailure, UpstreamRequest
+from jairouter_cli.gateway.upstream.exchange import FailureKind, PoolState, UpstreamFailure, UpstreamRequest
+from jairouter_cli.gateway.upstream.head import coding_fault, passed_on, size_fault, status_fault
 
 # Every class of httpx.TransportError, nearest class first; a test fails when httpx grows one that falls through.
 FAILURES: Final[tuple[tuple[type[Exception], FailureKind], ...]] = (
@@ -64,7 +65,11 @@ class HttpxUpstream:
         except httpx.TransportError as error:
             raise translated(error, timeouts.first_byte_s) from error
         limits["read"] = timeouts.idle_s
-        return HttpxExchange(response, request)
+        exchange = HttpxExchange(response, request)
+        if fault := exchange.fault:
+            await exchange.aclose()
+            raise UpstreamFailure(FailureKind.BROKEN, fault)
+        return exchange
 
     def pools(self) -> tuple[PoolState, ...]:
         """Return nothing: the transport keeps that to itself."""
@@ -86,9 +91,9 @@ class HttpxExchange:
         self._content_by = float("inf")
         self._content_s = 0.0
         self.status: Final = response.status_code
-        self.headers: Final[Headers] = [
-            (name.lower().decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
-        ]
+        headers = [(name.lower().decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw]
+        self.fault: Final = status_fault(response.status_code) or coding_fault(headers) or size_fault(headers)
+        self.headers: Final = passed_on(headers)
 
     async def read(self) -> bytes:
         """Return the next piece of the body, nothing at its end. Raises `UpstreamFailure`."""
