@@ -205,6 +205,7 @@ class Journey:
         steps = plan(pool, call, gateway.around)
         step = _advance(steps, None)
         answer: Reply | None = None
+        before: Lease | None = None
         try:
             while not isinstance(step, Exhausted):
                 if isinstance(step, Wait):
@@ -213,7 +214,8 @@ class Journey:
                 if not isinstance(step, Lease):
                     step = _advance(steps, await self._charge(step, pool))
                     continue
-                exchange, result = await self._attempt(step, pool)
+                exchange, result = await self._attempt(step, pool, anew=step is before)
+                before = step
                 if exchange is not None:
                     await discard(answer)
                     if result is None:
@@ -249,7 +251,7 @@ class Journey:
 
     # --- attempts ---
 
-    async def _attempt(self, lease: Lease, pool: Pool) -> tuple[Exchange | None, Result | None]:
+    async def _attempt(self, lease: Lease, pool: Pool, *, anew: bool) -> tuple[Exchange | None, Result | None]:
         """Try an instance; return its answer and, unless it will do, what to tell the plan. Raises a `RequestError`."""
         gateway, target = self.gateway, lease.target
         if self.bill is not None:
@@ -259,6 +261,8 @@ class Journey:
         expires_at = float("inf") if total_s is None else self.started + total_s
         patience_s = max(0.0, self.started + pool.failover.deadline_s - began)
         request = outbound(self.inbound, target, expires_at, patience_s)
+        if anew:
+            request = request._replace(anew=True)
         if self.trail is not None:
             model = target.upstream_model or self.inbound.call.model
             request = request._replace(headers=self.trail.attempt(target, model, request.headers))
@@ -273,7 +277,8 @@ class Journey:
                 raise self._error(Exhausted()) from None
             ours = failure.kind is FailureKind.POOL_TIMEOUT
             outcome = Outcome.REFUSED if ours else Outcome.FAILED
-            return None, Result(outcome, failure.detail or failure.kind.value, failure.kind not in _NOT_REACHED)
+            was_work, reason = failure.kind not in _NOT_REACHED, failure.detail or failure.kind.value
+            return None, Result(outcome, reason, was_work, was_stale=failure.was_stale)
         except BaseException:
             now = gateway.clock()
             self.attempts.append(Attempt(target, None, LEFT, now - began))

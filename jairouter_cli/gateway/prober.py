@@ -12,7 +12,13 @@ from typing import Final, NamedTuple
 
 from jairouter_cli.config.model import HealthCheck
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.gateway.upstream.exchange import FailureKind, Headers, UpstreamFailure, UpstreamRequest
+from jairouter_cli.gateway.upstream.exchange import (
+    Exchange,
+    FailureKind,
+    Headers,
+    UpstreamFailure,
+    UpstreamRequest,
+)
 from jairouter_cli.routing.call import Probe, Target, Timeouts, Turn
 from jairouter_cli.routing.health import State
 
@@ -122,7 +128,7 @@ async def _get(gateway: Gateway, question: Question, path: str, timeout_s: float
     headers: Headers = [("user-agent", "jairouter"), ("accept", "*/*"), *question.headers]
     try:
         request = UpstreamRequest(question.origin, path, headers, b"", timeouts, by, method="GET")
-        exchange = await gateway.upstream.send(request)
+        exchange = await _send(gateway, request)
         read = 0
         try:
             while read < _LARGEST_BYTES and (piece := await exchange.read()):
@@ -135,3 +141,13 @@ async def _get(gateway: Gateway, question: Question, path: str, timeout_s: float
         return failure.detail if failure.kind is FailureKind.UNREACHABLE else failure.kind.value
     good = exchange.status in (_OK if question.probe.strict else _ALIVE)
     return "" if good else f"HTTP {exchange.status} to GET {path}"
+
+
+async def _send(gateway: Gateway, request: UpstreamRequest) -> Exchange:
+    """Send; once more if it was but an old connection that broke. Raises `UpstreamFailure`."""
+    try:
+        return await gateway.upstream.send(request)
+    except UpstreamFailure as failure:
+        if not failure.was_stale:
+            raise
+    return await gateway.upstream.send(request._replace(anew=True))

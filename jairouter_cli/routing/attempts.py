@@ -36,13 +36,15 @@ class Obstacle(Enum):
 class Result(NamedTuple):
     """What became of an attempt that did not do. `was_work` says whether it cost the backend any.
 
-    `cooldown_s` is how long the backend asked to be left alone.
+    `cooldown_s` is how long the backend asked to be left alone. With `was_stale` the fault was most likely that of an
+    old connection: the same instance may be tried once more.
     """
 
     outcome: Outcome
     reason: str = ""
     was_work: bool = True
     cooldown_s: float = 0.0
+    was_stale: bool = False
 
 
 class Wait(NamedTuple):
@@ -117,7 +119,7 @@ def obstacle(seat: Seat, now: float) -> Obstacle | None:
 
 
 def plan(pool: Pool, call: Call, around: Circumstances) -> Plan:
-    """Yield a lease per attempt, each on an instance that was not tried before.
+    """Yield a lease per attempt, each on an instance that was not tried before; or the same lease, once more.
 
     Lower `priority` comes first, as long as any instance of it can be used. Instances known to be down come last, not
     never: a probe may be older than the recovery. The `max-retries` of the instance tried first bounds the attempts
@@ -129,7 +131,10 @@ def plan(pool: Pool, call: Call, around: Circumstances) -> Plan:
         found = yield from course.find()
         if isinstance(found, Exhausted):
             return found
-        bound = course.failed(found, cast("Result", (yield found)))
+        result = cast("Result", (yield found))
+        if result.was_stale and course.may_repeat(found):
+            result = cast("Result", (yield found))
+        bound = course.failed(found, result)
         if bound is not None:
             return Exhausted(bound=bound)
 
@@ -182,6 +187,18 @@ class _Course:
             if lease is not None:  # else another worker was faster
                 return lease
 
+    def may_repeat(self, lease: Lease) -> bool:
+        """Whether an instance may be sent the request a second time, which costs as much as any other attempt."""
+        pool, (_, _, clock, budget) = self.pool, self.around
+        now, retries = clock(), self._retries_after(lease)
+        if _bound(pool, retries, self.deadline - now) is not None or not budget.spend(pool.failover, now):
+            return False
+        self.retries = retries
+        return True
+
+    def _retries_after(self, lease: Lease) -> int:
+        return lease.target.max_retries if self.retries is None else self.retries - 1
+
     def failed(self, lease: Lease, result: Result) -> Bound | None:
         """Take in that an attempt did not do; return what forbids another one."""
         pool, (_, _, clock, budget) = self.pool, self.around
@@ -190,7 +207,7 @@ class _Course:
         if result.cooldown_s:
             lease.live.cool(now + min(result.cooldown_s, pool.failover.max_cooldown_s))
         self.left = [seat for seat in self.left if seat.target is not lease.target]
-        self.retries = lease.target.max_retries if self.retries is None else self.retries - 1
+        self.retries = self._retries_after(lease)
         bound = _bound(pool, self.retries, self.deadline - now)
         if bound is None and self.left and result.was_work and not budget.spend(pool.failover, now):
             return Bound.BUDGET

@@ -13,7 +13,8 @@ Headers = Sequence[tuple[str, str]]
 class UpstreamRequest(NamedTuple):
     """One request to one backend. `path` includes the query; `headers` hold neither `host` nor `content-length`.
 
-    `expires_at` is when the whole call must be over, on the event loop's clock; infinity for never.
+    `expires_at` is when the whole call must be over, on the event loop's clock; infinity for never. With `anew` no kept
+    connection will do.
     """
 
     origin: str
@@ -23,6 +24,7 @@ class UpstreamRequest(NamedTuple):
     timeouts: Timeouts
     expires_at: float = float("inf")
     method: str = "POST"
+    anew: bool = False
 
 
 class FailureKind(Enum):
@@ -39,7 +41,13 @@ class FailureKind(Enum):
 
 
 class UpstreamFailure(Exception):
-    """An exchange failed. `detail` is for the log: it may name addresses. `after_s` is how long a timeout was."""
+    """An exchange failed. `detail` is for the log: it may name addresses. `after_s` is how long a timeout was.
+
+    `was_stale` is whether a kept connection broke before a byte of an answer: most likely the backend had closed it
+    just then and knows nothing of the request.
+    """
+
+    was_stale = False
 
     def __init__(self, kind: FailureKind, detail: str, after_s: float = 0.0) -> None:
         self.kind = kind

@@ -33,20 +33,17 @@ class Http1Upstream:
         """Send, and return when the answer's headers have come. Raises `UpstreamFailure`."""
         pool = self._pools.get(request.origin) or self._open_pool(request.origin)
         head = written(request, pool.host_header)
-        while True:
-            connection, is_kept = await pool.take(request)
-            try:
-                await connection.exchange(head, request)
-            except UpstreamFailure as failure:
-                connection.abort()
-                # A kept connection that the backend closed just now: nothing of the request was answered.
-                if is_kept and failure.kind is FailureKind.BROKEN and not connection.has_answered:
-                    continue
-                raise
-            except BaseException:
-                connection.abort()
-                raise
-            return connection
+        connection, is_kept = await pool.take(request)
+        try:
+            await connection.exchange(head, request)
+        except UpstreamFailure as failure:
+            connection.abort()
+            failure.was_stale = is_kept and failure.kind is FailureKind.BROKEN and not connection.has_answered
+            raise
+        except BaseException:
+            connection.abort()
+            raise
+        return connection
 
     def pools(self) -> list[PoolState]:
         """Return how the connections to each backend stand."""
@@ -120,7 +117,9 @@ class _Pool:
 
     async def take(self, request: UpstreamRequest) -> tuple[Connection, bool]:
         """Return a connection and whether it was used before. Raises `UpstreamFailure`."""
-        while self._idle:
+        if request.anew and self._idle and self.open >= self._settings.max_connections:
+            self._idle.popleft().abort()  # to make room: the place is there, but not the connection
+        while self._idle and not request.anew:
             connection = self._idle.pop()  # the one used last is the least likely to have been closed
             if connection.is_usable:
                 self._busy.add(connection)
