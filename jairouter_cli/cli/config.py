@@ -13,6 +13,7 @@ from jairouter_cli.cli import exchange, options, output, revisions, values
 from jairouter_cli.cli.options import ConfigOption, JsonOption
 from jairouter_cli.config import paths
 from jairouter_cli.config.model import Config
+from jairouter_cli.config.render import quoted_like_yaml_1_1
 from jairouter_cli.config.store import Store
 from jairouter_cli.config.view import as_yaml, plain
 from jairouter_cli.errors import ConfigError
@@ -63,7 +64,7 @@ def _yaml(data: Any) -> str:
     yaml = YAML()
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 4096
-    yaml.dump(data, stream)
+    yaml.dump(quoted_like_yaml_1_1(data), stream)
     return stream.getvalue()
 
 

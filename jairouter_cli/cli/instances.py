@@ -8,6 +8,7 @@ from rich.table import Table
 from jairouter_cli.cli import options, output
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, ServiceArgument, WaitOption
 from jairouter_cli.config.kinds import Secret, Url, UrlPath
+from jairouter_cli.config.masking import shown_path
 from jairouter_cli.config.model import Config, Dialect, Instance, ServiceType
 from jairouter_cli.config.ops import instances as ops
 from jairouter_cli.config.view import instance_view
@@ -50,7 +51,7 @@ def _table(found: Instances) -> Table | str:
 
 def _row(kind: ServiceType, instance: Instance) -> tuple[object, ...]:
     state = "enabled" if instance.enabled else "disabled"
-    adapter, path = instance.adapter or "-", instance.path or "-"
+    adapter, path = instance.adapter or "-", shown_path(instance.path or "-")
     return kind.value, instance.name, instance.base_url, path, instance.weight, adapter, state
 
 

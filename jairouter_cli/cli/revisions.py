@@ -8,7 +8,8 @@ from rich.text import Text
 
 from jairouter_cli.cli import options, output
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption
-from jairouter_cli.config.history import Damaged, History, Revision, diff, masked_diff
+from jairouter_cli.config.history import Damaged, History, Revision, diff
+from jairouter_cli.config.masking import masked_diff
 from jairouter_cli.config.ops.revisions import roll_back
 from jairouter_cli.errors import RevisionNotFound
 

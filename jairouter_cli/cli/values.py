@@ -16,7 +16,7 @@ from jairouter_cli.config.ops import values as ops
 from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.parse import parse
 from jairouter_cli.config.view import as_yaml
-from jairouter_cli.errors import JAIRouterError, UsageError
+from jairouter_cli.errors import ConfigSyntaxError, JAIRouterError, UsageError
 
 KeyArgument = Annotated[
     str, typer.Argument(help="Like server.port or model.services.chat.instances[0].weight.", metavar="KEY")
@@ -52,14 +52,17 @@ def set_value(
     as_json: JsonOption = False,
 ) -> None:
     """Set a key in the file."""
-    try:
-        read = Document.load(f"value: {value}\n", "VALUE").get(("value",))
-    except JAIRouterError as error:
-        raise UsageError(message=f"not a value in YAML: {error}") from None
+
+    def operation(document: Document) -> Change:
+        try:
+            return ops.set_text(document, key, value)
+        except ConfigSyntaxError as error:
+            raise UsageError(message=f"not a value in YAML: {error}") from None
+
     options.edit(
         ctx,
         config,
-        lambda document: ops.set_value(document, key, read),
+        operation,
         expect=expect,
         wait=wait,
         as_json=as_json,

@@ -94,7 +94,7 @@ class Document:
             raise self._bad(*fault_of(error, self.text)) from None
         except tuple(FOREIGN_ERRORS) as error:
             raise self._bad(0, next(text for kind, text in FOREIGN_ERRORS.items() if isinstance(error, kind))) from None
-        if root is None and (self._tree is None or not self._tree.value):
+        if root is None and (self.tree is None or not self.tree.value):
             return CommentedMap()
         if not isinstance(root, CommentedMap):
             raise self._bad(1, "the file must be a mapping, with keys like server: and model:")
@@ -223,14 +223,14 @@ class Document:
     # --- where things stand ---
 
     @cached_property
-    def _tree(self) -> Node | None:
+    def tree(self) -> Node | None:
         """The syntax tree, with positions."""
         tree: Node | None = new_yaml().compose(io.StringIO(self.text))
         return tree
 
     def _node(self, path: Path) -> Node | None:
         """Return the syntax node at a path."""
-        node = self._tree
+        node = self.tree
         for step in path:
             if isinstance(node, MappingNode):
                 node = next((value for key, value in node.value if key.value == str(step)), None)
@@ -272,7 +272,7 @@ class Document:
     @cached_property
     def _style(self) -> "Style":
         """How the file indents, where there is something to go by."""
-        depths = list(depths_of(self._tree))
+        depths = list(depths_of(self.tree))
         steps = Counter(depth for kind, depth in depths if kind is MappingNode)
         offsets = Counter(depth for kind, depth in depths if kind is SequenceNode)
         step = steps.most_common(1)[0][0] if steps else 2

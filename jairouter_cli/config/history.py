@@ -18,8 +18,6 @@ from typing import Final, NamedTuple
 import msgspec
 
 from jairouter_cli.config import files
-from jairouter_cli.config.document import Document
-from jairouter_cli.config.parse import masked, secrets_of
 from jairouter_cli.errors import RevisionNotFound, RevisionsUnreadable
 
 FOUND: Final = "as it was found"
@@ -141,12 +139,6 @@ class History:
 def diff(before: str, after: str, names: tuple[str, str]) -> str:
     """Return what changed between two texts, as `diff -u` shows it."""
     return "\n".join(difflib.unified_diff(before.splitlines(), after.splitlines(), *names, lineterm=""))
-
-
-def masked_diff(before: str, after: str, names: tuple[str, str]) -> str:
-    """Return the same without the keys that stand in either text."""
-    secrets = secrets_of(Document.load(before, names[0])) | secrets_of(Document.load(after, names[1]))
-    return masked(diff(before, after, names), secrets)
 
 
 def _listed(numbers: list[int]) -> str:

@@ -6,22 +6,21 @@ The walk is driven by the structs of `model`; there is no second list of keys. W
 
 import difflib
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
-from types import NoneType, UnionType
-from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+from typing import Any, Final, get_args, get_origin
 
 import msgspec
 
 from jairouter_cli.config import scalars
 from jairouter_cli.config.document import Document
-from jairouter_cli.config.kinds import MASK, Alias, Secret, Unit, Url
+from jairouter_cli.config.fields import Field, described, fields_of
+from jairouter_cli.config.kinds import Secret, Url, UrlPath
+from jairouter_cli.config.masking import shown_path
 from jairouter_cli.config.model import Config, Fallback, FallbackStrategy, Instance, Service, ServiceType, State
 from jairouter_cli.config.monitoring import LABEL_NAME, CustomMetric, Metrics
-from jairouter_cli.config.spelling import find_key, kebab, service_type, squash
+from jairouter_cli.config.spelling import find_key, service_type, squash
 from jairouter_cli.errors import ConfigInvalid, Problem
 
 Path = tuple[str | int, ...]
@@ -50,19 +49,6 @@ class Parsed:
     notices: tuple[Notice, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """One field of a struct as the walk needs it."""
-
-    name: str
-    key: str
-    kind: Any
-    aliases: tuple[str, ...] = ()
-    unit: Unit | None = None
-    bounds: msgspec.Meta | None = None
-    required: bool = False
-
-
 def parse(document: Document, environ: Mapping[str, str] | None = None) -> Parsed:
     """Read the whole document; `environ` fills its placeholders (the process's own by default).
 
@@ -74,101 +60,6 @@ def parse(document: Document, environ: Mapping[str, str] | None = None) -> Parse
     if walk.problems:
         raise ConfigInvalid(document.file, sorted(walk.problems, key=lambda problem: problem.line))
     return Parsed(config, tuple(walk.notices()))
-
-
-def secrets_of(document: Document) -> frozenset[str]:
-    """Return the values in a document that are never shown, placeholders excepted; what is wrong in it is left out."""
-    found: list[Any] = [_Walk(document, None).struct(Config, document.root, ())]
-    secrets = set()
-    while found:
-        one = found.pop()
-        if isinstance(one, Secret):
-            secrets.add(one.value)
-        elif isinstance(one, msgspec.Struct):
-            found += msgspec.structs.astuple(one)
-        elif isinstance(one, Mapping):
-            found += one.values()
-        elif isinstance(one, tuple):
-            found += one
-    return frozenset(value for value in secrets if value and not value.startswith("${"))
-
-
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """Return a text with a mask wherever one of the secrets stands in it as a word of its own."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", MASK, text)
-    return text
-
-
-def names_of(struct: type[msgspec.Struct], field: str) -> tuple[str, ...]:
-    """Return the keys under which a field is read, the one that is written first."""
-    spec = next(spec for spec in _fields(struct) if spec.name == field)
-    return (spec.key, *spec.aliases)
-
-
-def member_of(kind: Any, key: str) -> tuple[tuple[str, ...], Any]:
-    """Return a member of a section by one of its keys: all of them, the one that is written first, and its kind.
-
-    The kind is a struct for a section, and for a list what its items are; `ServiceType` for the services. Raises
-    `KeyError` with the keys that there are.
-    """
-    if kind is ServiceType:
-        service = service_type(key)
-        if service is None:
-            raise KeyError(*ServiceType)
-        return (service.value,), Service
-    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)) or kind is Secret:
-        return (key,), None  # a header, or what no section is: the file will be judged
-    for spec in _fields(kind):
-        if squash(key) in {squash(name) for name in (spec.key, *spec.aliases) if "." not in name}:
-            return (spec.key, *spec.aliases), _kind(spec.kind)
-    raise KeyError(*(spec.key for spec in _fields(kind)))
-
-
-def kind_of(struct: type[msgspec.Struct], key: str) -> Any:
-    """Return what kind of value a section's key has, whichever of its spellings it is; None if there is no such key."""
-    for spec in _fields(struct):
-        if squash(key) in {squash(name) for name in (spec.key, *spec.aliases) if "." not in name}:
-            return spec.kind
-    return None
-
-
-def unit_of(struct: type[msgspec.Struct], field: str) -> float:
-    """Return the unit, in seconds, of a duration that is written as a plain number."""
-    spec = next(spec for spec in _fields(struct) if spec.name == field)
-    return spec.unit.seconds if spec.unit is not None else 1.0
-
-
-def _kind(kind: Any) -> Any:
-    return get_args(kind)[0] if get_origin(kind) in {tuple, dict} else kind
-
-
-@cache
-def _fields(struct: type[msgspec.Struct]) -> tuple[_Field, ...]:
-    hints = get_type_hints(struct, include_extras=True)
-    hints = {name: hints[name] for name in struct.__struct_fields__}
-    required = {f.name for f in msgspec.structs.fields(struct) if f.required}
-    return tuple(_describe(name, hint, required=name in required) for name, hint in hints.items())
-
-
-def _describe(name: str, hint: Any, *, required: bool) -> _Field:
-    kind, extras = _unwrap(hint)
-    aliases = next((extra.keys for extra in extras if isinstance(extra, Alias)), ())
-    unit = next((extra for extra in extras if isinstance(extra, Unit)), None)
-    bounds = next((extra for extra in extras if isinstance(extra, msgspec.Meta)), None)
-    return _Field(name, kebab(name), kind, aliases, unit, bounds, required)
-
-
-def _unwrap(hint: Any) -> tuple[Any, tuple[Any, ...]]:
-    """Strip `Annotated` and `| None` off a type; return it with the annotations."""
-    if get_origin(hint) is Annotated:
-        inner, *extras = get_args(hint)
-        kind, more = _unwrap(inner)
-        return kind, (*extras, *more)
-    if get_origin(hint) is UnionType or type(hint) is UnionType or NoneType in get_args(hint):
-        (inner,) = (arg for arg in get_args(hint) if arg is not NoneType)
-        return _unwrap(inner)
-    return hint, ()
 
 
 def read_section(struct: type[msgspec.Struct], members: Mapping[str, Any]) -> Any:
@@ -198,7 +89,7 @@ class _Walk:
         """Read a mapping into `struct`; where it is unusable, note why and return None."""
         if not isinstance(node, Mapping):
             return self._wrong(path, "a mapping", node)
-        fields = _fields(struct)
+        fields = fields_of(struct)
         values = {}
         for spec in fields:
             value = self._field(spec, node, path)
@@ -226,7 +117,7 @@ class _Walk:
                 self._problem((*path, "custom"), f"each metric once; {names.count(twice)} would be shown as {twice}")
         return made
 
-    def _field(self, spec: _Field, node: Mapping[Any, Any], path: Path) -> Any:
+    def _field(self, spec: Field, node: Mapping[Any, Any], path: Path) -> Any:
         found = list(self._spelled(spec, node, path))
         if not found:
             if spec.required:
@@ -241,7 +132,7 @@ class _Walk:
             return None
         return self._value(spec, value, (*path, *at))
 
-    def _spelled(self, spec: _Field, node: Mapping[Any, Any], path: Path) -> Iterator[tuple[tuple[str, ...], Any]]:
+    def _spelled(self, spec: Field, node: Mapping[Any, Any], path: Path) -> Iterator[tuple[tuple[str, ...], Any]]:
         """Find a field under all its names; yield the keys as written and the value."""
         wanted = {squash(spec.key), *(squash(alias) for alias in spec.aliases if "." not in alias)}
         for key, value in node.items():
@@ -257,7 +148,7 @@ class _Walk:
                 self.consumed.add((*path, key, inner_key))
                 yield (key, inner_key), node[key][inner_key]
 
-    def _value(self, spec: _Field, value: Any, path: Path) -> Any:
+    def _value(self, spec: Field, value: Any, path: Path) -> Any:
         kind, origin = spec.kind, get_origin(spec.kind)
         if origin is tuple:
             item = get_args(kind)[0]
@@ -268,7 +159,7 @@ class _Walk:
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind is not Secret:
             shorthand = getattr(kind, "SHORTHAND", None)
             if shorthand is not None and isinstance(value, str | int | float):
-                (short,) = (one for one in _fields(kind) if one.key == shorthand)
+                (short,) = (one for one in fields_of(kind) if one.key == shorthand)
                 read = self._scalar(short, value, path)
                 return None if read is None else self._checked(kind(**{short.name: read}), path)
             return self.struct(kind, value, path)
@@ -280,9 +171,9 @@ class _Walk:
         items = (self.struct(struct, item, (*path, index)) for index, item in enumerate(node))
         return tuple(item for item in items if item is not None)
 
-    def _scalars(self, spec: _Field, node: Any, path: Path) -> Any:
+    def _scalars(self, spec: Field, node: Any, path: Path) -> Any:
         """Read a list of single values; one alone, or several with commas between them, will do (Spring's way)."""
-        one = _describe(spec.name, get_args(spec.kind)[0], required=True)
+        one = described(spec.name, get_args(spec.kind)[0], required=True)
         if isinstance(node, str):
             node = [part.strip() for part in node.split(",") if part.strip()]
         if not isinstance(node, Sequence):
@@ -317,7 +208,7 @@ class _Walk:
         """Read values by name; a mapping in it is a name with dots, as loggers have them."""
         if not isinstance(node, Mapping):
             return self._wrong(path, "a mapping of names to values", node)
-        spec = _Field("word", "word", kind)
+        spec = Field("word", "word", kind)
         found: dict[str, Any] = {}
         for key, value in node.items():
             at = (*path, key)
@@ -325,14 +216,14 @@ class _Walk:
                 inner = self._words(kind, value, at) or {}
                 found |= {f"{key}.{name}": read for name, read in inner.items()}
             elif (read := self._scalar(spec, value, at)) is not None:
-                found[str(key)] = read
+                found[scalars.text_of(key) or str(key)] = read
         return found
 
     def _headers(self, node: Any, path: Path) -> Any:
         if not isinstance(node, Mapping):
             shown = _HIDDEN if isinstance(node, str | int | float) else node  # one header's value, it may be a key
             return self._wrong(path, "a mapping of header names to values", shown)
-        spec = _Field("header", "header", Secret)
+        spec = Field("header", "header", Secret)
         headers = {}
         for key, value in node.items():
             at = (*path, key)
@@ -342,9 +233,11 @@ class _Walk:
                 headers[str(key)] = secret
         return headers
 
-    def _scalar(self, spec: _Field, value: Any, path: Path) -> object:
+    def _scalar(self, spec: Field, value: Any, path: Path) -> object:
         # an address may hold a password, which is one of the things that can be wrong with it
-        shown = _HIDDEN if spec.kind is Secret or (spec.kind is Url and "@" in str(value)) else value
+        shown = _HIDDEN if spec.kind is Secret else value
+        if spec.kind in {Url, UrlPath} and isinstance(value, str):
+            shown = _HIDDEN if "@" in value else shown_path(value)
         if not isinstance(value, str | int | float):
             return self._wrong(path, "a single value", value)
         try:
@@ -362,7 +255,7 @@ class _Walk:
 
     # --- what is noted on the way ---
 
-    def _unknown_keys(self, struct: type, fields: tuple[_Field, ...], node: Mapping[Any, Any], path: Path) -> None:
+    def _unknown_keys(self, struct: type, fields: tuple[Field, ...], node: Mapping[Any, Any], path: Path) -> None:
         known = {squash(spec.key): spec.key for spec in fields}
         known |= {squash(alias.split(".")[0]): alias.split(".")[0] for spec in fields for alias in spec.aliases}
         for key in node:
@@ -409,7 +302,7 @@ class _Walk:
         return text.removeprefix(".") or "the file"
 
 
-def _convert(spec: _Field, value: scalars.Scalar) -> object:
+def _convert(spec: Field, value: scalars.Scalar) -> object:
     if spec.unit is not None:
         return scalars.read_duration(value, spec.unit)
     if issubclass(spec.kind, StrEnum):
@@ -417,7 +310,7 @@ def _convert(spec: _Field, value: scalars.Scalar) -> object:
     return scalars.READERS[spec.kind](value)
 
 
-def _out_of_bounds(spec: _Field, value: Any) -> str:
+def _out_of_bounds(spec: Field, value: Any) -> str:
     """Return a phrase for the range that `value` misses, or nothing."""
     bounds = spec.bounds
     if bounds is None:

@@ -4,23 +4,19 @@ Secrets are told by what the model says of a key, and, where it does not know th
 not sure to be harmless is one.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, get_args, get_origin
 
-import msgspec
-
 from jairouter_cli.config import scalars
 from jairouter_cli.config.document import Document
+from jairouter_cli.config.fields import kind_alone, kind_of, kind_within
 from jairouter_cli.config.kinds import Secret
-from jairouter_cli.config.model import Config, Service, ServiceType
-from jairouter_cli.config.parse import FOREIGN_SECTIONS, kind_of
-from jairouter_cli.config.spelling import service_type, squash
+from jairouter_cli.config.masking import is_secret, shown, sounds_secret
+from jairouter_cli.config.model import Config
+from jairouter_cli.config.parse import FOREIGN_SECTIONS
+from jairouter_cli.config.spelling import squash
 
 Path = tuple[str | int, ...]
-
-_SECRET_NAME: Final = re.compile(r"password|passwd|secret|token|key|authorization|credential|cookie", re.IGNORECASE)
-_WORD: Final = 8  # characters from which on a secret is found in the midst of a word, too
 
 
 class Property(NamedTuple):
@@ -33,11 +29,6 @@ class Property(NamedTuple):
 
 
 Tree = Property | dict[str, "Tree"] | list["Tree"]
-
-
-def sounds_secret(name: str) -> bool:
-    """Whether a name is like that of a secret."""
-    return _SECRET_NAME.search(name) is not None
 
 
 def tree(document: Document, environ: Mapping[str, str]) -> dict[str, Tree]:
@@ -71,28 +62,6 @@ def properties_of(plain: Any, path: Path = ()) -> Iterator[Property]:
         yield Property(dotted(path), plain, 0, isinstance(plain, str) and sounds_secret(str(path[-1])))
 
 
-def secrets_in(value: Any) -> frozenset[str]:
-    """Return all secrets in a configuration."""
-    found: set[str] = set()
-    if isinstance(value, Secret):
-        found.add(value.value)
-    elif isinstance(value, msgspec.Struct):
-        found.update(*(secrets_in(member) for member in msgspec.structs.astuple(value)))
-    elif isinstance(value, Mapping):
-        found.update(*(secrets_in(member) for member in value.values()))
-    elif isinstance(value, tuple):
-        found.update(*(secrets_in(member) for member in value))
-    return frozenset(one for one in found if one)
-
-
-def tells(text: str, secrets: frozenset[str]) -> bool:
-    """Whether one of some secrets stands in a text: as a word, or anywhere if it is long."""
-    return any(
-        secret in text and (len(secret) >= _WORD or re.search(rf"(?<!\w){re.escape(secret)}(?!\w)", text))
-        for secret in secrets
-    )
-
-
 def dotted(path: Path) -> str:
     """Return a path as Spring writes it: `a.b[0].c`."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
@@ -109,45 +78,27 @@ class _Walk:
         if kind is None:  # whatever it is, and were it without end
             return Property(dotted(path), "", self._document.line(path), is_secret=True)
         if isinstance(node, Mapping):
-            return {str(key): self.node(value, _member(kind, str(key)), (*path, key)) for key, value in node.items()}
+            return {
+                str(key): self.node(value, kind_within(kind, str(key)), (*path, key)) for key, value in node.items()
+            }
         if isinstance(node, Sequence) and not isinstance(node, str):
             item = get_args(kind)[0] if get_origin(kind) is tuple else None
             return [self.node(value, item, (*path, index)) for index, value in enumerate(node)]
         name = next(step for step in reversed(path) if isinstance(step, str))
-        return Property(dotted(path), self._filled(node), self._document.line(path), _is_secret(_alone(kind), name))
+        alone = kind_alone(kind)
+        return Property(dotted(path), self._filled(node, alone), self._document.line(path), is_secret(alone, name))
 
-    def _filled(self, value: Any) -> str | float | bool:
+    def _filled(self, value: Any, kind: Any) -> str | float | bool:
         match value:
             case None:
                 return ""
+            case int() | float() if kind is str:
+                return scalars.text_of(value) or value
             case bool() | int() | float():
                 return value
             case _:
                 try:
-                    return scalars.expand(str(value), self._environ)
+                    text = scalars.expand(str(value), self._environ)
                 except (scalars.Unset, scalars.Expected):
-                    return str(value)
-
-
-def _member(kind: Any, key: str) -> Any:
-    """Return the kind of what stands under a key."""
-    if get_origin(kind) is dict:
-        of, item = get_args(kind)
-        return item if of is not ServiceType or service_type(key) is not None else kind_of(Service, key)
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind is not Secret:
-        return kind_of(kind, key)
-    return kind if kind in {Secret, str} else None
-
-
-def _alone(kind: Any) -> Any:
-    """Return the kind of a value that stands alone, for a whole section or list perhaps."""
-    if get_origin(kind) is tuple:
-        return get_args(kind)[0]
-    short = getattr(kind, "SHORTHAND", None)
-    return kind if short is None else kind_of(kind, short)
-
-
-def _is_secret(kind: Any, name: str) -> bool:
-    if kind is None or kind is Secret:
-        return True
-    return kind is str and sounds_secret(name)
+                    text = str(value)
+                return text if kind is Secret else shown(kind, text)

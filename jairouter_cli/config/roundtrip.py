@@ -8,7 +8,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import TaggedScalar
 from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.scalarint import ScalarInt
 
 # What ruamel raises beside YAMLError: for `%YAML 1.3`, for `!!int x`, for `!!bool x`, for brackets without end.
 FOREIGN_ERRORS: Final[dict[type[Exception], str]] = {
@@ -18,14 +20,44 @@ FOREIGN_ERRORS: Final[dict[type[Exception], str]] = {
     TypeError: "a value does not fit its !!tag",
     ValueError: "a value does not fit its !!tag",
 }
+_INT: Final = "tag:yaml.org,2002:int"
+_FLOAT: Final = "tag:yaml.org,2002:float"
+_NOT_FINITE: Final = frozenset({".inf", ".nan"})
+_LONGEST_NUMBER: Final = 4000  # digits; Python refuses to read 4300
 
 
 class _Constructor(RoundTripConstructor):
-    """Reads dates as text, as YAML 1.2 has it: no setting is a date, and 2024-13-01 may be a model's name."""
+    """Reads dates as text, as YAML 1.2 has it: no setting is a date, and 2024-13-01 may be a model's name.
+
+    A number keeps how it is written, for it may stand where text belongs: a key that begins with zeros. One without an
+    end or with more digits than Python reads is text.
+    """
+
+    def construct_number_as_written(self, node: ScalarNode) -> Any:
+        """Read a number; its attribute `written` is its text."""
+        if node.value.strip("+-").lower() in _NOT_FINITE:
+            return self.construct_yaml_str(node)
+        try:
+            is_int = node.tag == _INT
+            number = self.construct_yaml_int(node) if is_int else self.construct_yaml_float(node)
+        except (ValueError, OverflowError):
+            if node.style is None and len(node.value) > _LONGEST_NUMBER:
+                return self.construct_yaml_str(node)
+            raise
+        if str(number) == node.value and type(number) is int:
+            return number
+        if ":" in node.value:  # YAML 1.1 takes 1:30 for ninety
+            return self.construct_yaml_str(node)
+        if type(number) is int:
+            number = ScalarInt(number)
+        number.written = node.value
+        return number
 
     yaml_constructors = {  # noqa: RUF012 - as its base has it
         **RoundTripConstructor.yaml_constructors,
         "tag:yaml.org,2002:timestamp": RoundTripConstructor.construct_yaml_str,
+        _INT: construct_number_as_written,
+        _FLOAT: construct_number_as_written,
     }
 
 

@@ -69,13 +69,22 @@ def _closing(text: str, start: int) -> int:
     raise Expected("a closing } for ${")
 
 
-def read_text(value: Scalar) -> str:
-    """Read text; a whole number is taken for its digits, other YAML types want quotes."""
+def text_of(value: object) -> str | None:
+    """Return what a value is as text: of a number how it is written in the file; None if that is not known."""
+    written = getattr(value, "written", None)
+    if isinstance(written, str):
+        return written
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(int(value))
-    raise Expected("text (put it in quotes)")
+    return str(int(value)) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def read_text(value: Scalar) -> str:
+    """Read text; a number is taken as it is written, other YAML types want quotes."""
+    text = text_of(value)
+    if text is None:
+        raise Expected("text (put it in quotes)")
+    return text
 
 
 def read_bool(value: Scalar) -> bool:
@@ -228,3 +237,5 @@ READERS: Final[Mapping[type, Callable[[Scalar], object]]] = {
     MetricName: read_metric_name,
     Moment: read_moment,
 }
+# The kinds of values that are text, whatever they look like.
+TEXTS: Final = frozenset({str, Url, UrlPath, Network, Secret, MetricPrefix, MetricName, Moment})

@@ -11,9 +11,9 @@ from typing import Any, Final
 import msgspec
 
 from jairouter_cli.config import files
+from jairouter_cli.config.fields import unit_of
 from jairouter_cli.config.kinds import Secret
 from jairouter_cli.config.model import Config, Instance, ModelSection, Service
-from jairouter_cli.config.parse import unit_of
 from jairouter_cli.config.spelling import camel, service_type, squash
 from jairouter_cli.config.view import plain
 from jairouter_cli.errors import ForeignUnreadable

@@ -1,12 +1,12 @@
 """A configuration as plain data: for JSON in camelCase, for YAML in kebab-case, secrets masked unless asked for."""
 
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from typing import Any
 
 import msgspec
 
-from jairouter_cli.config.kinds import Bytes, Secret
+from jairouter_cli.config.kinds import Bytes, Secret, UrlPath
+from jairouter_cli.config.masking import shown_path
 from jairouter_cli.config.model import Instance, ServiceType
 from jairouter_cli.config.spelling import camel, kebab
 
@@ -23,9 +23,9 @@ def plain(value: Any, *, naming: Naming = camel, reveal: bool = False) -> Any:
         return {str(key): plain(item, naming=naming, reveal=reveal) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [plain(item, naming=naming, reveal=reveal) for item in value]
-    if isinstance(value, StrEnum | Bytes):
-        return value.value if isinstance(value, StrEnum) else int(value)
-    return str(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return str(value) if reveal or not isinstance(value, UrlPath) else shown_path(value)
+    return int(value) if isinstance(value, Bytes) else value
 
 
 def _struct(value: msgspec.Struct, *, naming: Naming, reveal: bool) -> dict[str, Any]:

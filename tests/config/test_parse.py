@@ -241,7 +241,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         ("adapter: gpt", "one of normal, gpustack, ollama, vllm, xinference, localai, found 'gpt'"),
         ("max-retries: -1", "a number of at least 0, found -1"),
         ("path: '${X'", "a closing } for ${, found '${X'"),
-        ("path: 1.5", "text (put it in quotes), found 1.5"),
+        ("path: true", "text (put it in quotes), found true"),
         ("timeout: PT1.2.3S", "a duration like 10s, 500ms or PT10S, found 'PT1.2.3S'"),
     ],
 )

@@ -3,9 +3,10 @@
 import pytest
 
 from jairouter_cli.config.document import Document
+from jairouter_cli.config.masking import secrets_in, tells
 from jairouter_cli.config.model import Config
 from jairouter_cli.config.parse import parse
-from jairouter_cli.config.properties import Property, flat, properties_of, secrets_in, tells, tree
+from jairouter_cli.config.properties import Property, flat, properties_of, tree
 from jairouter_cli.config.view import as_yaml
 
 FILE = """\
@@ -69,10 +70,8 @@ def test_secrets_of_a_configuration() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("k", True),
-        ("a k", True),
-        ("Bearer=k;", True),
-        ("kk", False),
+        ("k", False),
+        ("Bearer=k;", False),
         ("8080", False),
         ("long-enough-secret", True),
         ("xlong-enough-secretx", True),
@@ -80,7 +79,7 @@ def test_secrets_of_a_configuration() -> None:
     ],
 )
 def test_what_tells_a_secret(text: str, told: bool) -> None:
-    """A short one as a word of its own, a long one anywhere."""
+    """A long one, wherever it stands; a short one may be any word."""
     assert tells(text, frozenset({"k", "long-enough-secret"})) is told
 
 

@@ -9,10 +9,11 @@ from typing import Any, Final
 import msgspec
 
 from jairouter_cli.config.document import Document, Path
-from jairouter_cli.config.kinds import MASK
+from jairouter_cli.config.masking import is_mask_of
 from jairouter_cli.config.model import Instance, ServiceType
 from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.ops.sections import is_in_camel_case, merge
+from jairouter_cli.config.scalars import text_of
 from jairouter_cli.config.spelling import camel, find_key, kebab, service_type
 from jairouter_cli.config.view import plain
 from jairouter_cli.errors import InstanceAmbiguous, InstanceExists, InstanceNotFound
@@ -94,7 +95,7 @@ def _with_secrets_of(node: Mapping[str, Any], members: Mapping[str, Any]) -> dic
     found: dict[str, Any] = {}
     for key, value in members.items():
         there = node.get(find_key(node, key) or key)
-        if value == MASK and there is not None:
+        if there is not None and is_mask_of(value, there):
             found[key] = there
         elif isinstance(value, Mapping) and isinstance(there, Mapping):
             found[key] = _with_secrets_of(there, value)
@@ -154,7 +155,7 @@ def _entry(index: int, item: Mapping[str, Any]) -> _Entry:
 
 def _member(item: Mapping[str, Any], wanted: str) -> str:
     value = item.get(_key(item, wanted))
-    return "" if value is None else str(value)
+    return "" if value is None else text_of(value) or str(value)
 
 
 def _numbered(entries: Sequence[_Entry]) -> Iterator[_Entry]:

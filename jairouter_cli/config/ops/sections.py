@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from jairouter_cli.config.document import Document, Path
-from jairouter_cli.config.kinds import MASK, Secret
+from jairouter_cli.config.fields import member_of
+from jairouter_cli.config.kinds import MASK
+from jairouter_cli.config.masking import is_mask_of
 from jairouter_cli.config.model import Service
-from jairouter_cli.config.parse import member_of
 from jairouter_cli.config.spelling import camel, service_type, squash
 from jairouter_cli.errors import EditRefused
 
@@ -35,7 +36,7 @@ def written(kind: Any, value: Any, *, in_camel_case: bool = False) -> Any:
 
     Raises `EditRefused` for what is masked: there is nothing that could stand in its place.
     """
-    if value == MASK:
+    if isinstance(value, str) and MASK in value:
         raise EditRefused([f"a value is masked ({MASK}), and there is none to keep: send the value itself"])
     if isinstance(value, Mapping):
         found = {}
@@ -57,27 +58,17 @@ def merge(document: Document, path: Path, kind: Any, value: Mapping[str, Any]) -
     What is masked stays as it is. Raises `EditImpossible`, `EditRefused`.
     """
     for key, item in value.items():
-        if not _is_said(key, item) or item == MASK:
+        if not _is_said(key, item):
             continue
         names, inner = _member(kind, key)
         at = (*path, key_in(document, path, names))
+        if is_mask_of(item, document.get(at)):
+            continue
         if isinstance(item, Mapping) and isinstance(document.get(at), Mapping) and document.get(at):
             document = merge(document, at, inner, item)
         else:
             document = document.assign(at, written(inner, item, in_camel_case=is_in_camel_case(document, path)))
     return document
-
-
-def concealed(kind: Any, value: Any) -> Any:
-    """Return a section that came as JSON with a mask in the place of every key and header in it."""
-    if kind is Secret:
-        return MASK
-    if isinstance(value, Mapping):
-        is_headers = kind is str  # what the values of a mapping of headers are called by
-        return {key: MASK if is_headers else concealed(_member(kind, str(key))[1], item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [concealed(kind, item) for item in value]
-    return value
 
 
 def key_in(document: Document, path: Path, names: Sequence[str]) -> str:

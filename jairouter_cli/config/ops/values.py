@@ -3,23 +3,42 @@
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_origin
 
 from jairouter_cli.config.document import Document, Path
+from jairouter_cli.config.fields import kind_within, member_of
+from jairouter_cli.config.masking import concealed
 from jairouter_cli.config.model import Config
 from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.ops.sections import key_in
-from jairouter_cli.config.parse import masked, member_of, secrets_of
+from jairouter_cli.config.scalars import TEXTS, text_of
 from jairouter_cli.config.spelling import service_type, squash
 from jairouter_cli.errors import KeyNotFound
 
+_QUOTED: Final = re.compile(r"""\s*(?:"[^"]*"|'[^']*')\s*""")
 _STEP: Final = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
+
+
+def set_text(document: Document, key: str, text: str) -> Change:
+    """Put what a person typed at a key: YAML, but where text belongs it is taken as it stands, unless it is in quotes.
+
+    Raises `KeyNotFound`, `EditImpossible`, and `ConfigSyntaxError` for what is no YAML.
+    """
+    path, kind = _resolved(document, key)
+    if kind in TEXTS and not _QUOTED.fullmatch(text):
+        return _set(document, key, path, kind, text)
+    return _set(document, key, path, kind, Document.load(f"value: {text}\n", "VALUE").get(("value",)))
 
 
 def set_value(document: Document, key: str, value: Any) -> Change:
     """Put a value at a key of the file. Raises `KeyNotFound`, `EditImpossible`."""
-    edited = document.assign(path_of(document, key), value)
-    return Change(edited, masked(f"set {key} to {value}", secrets_of(edited)))
+    path, kind = _resolved(document, key)
+    return _set(document, key, path, kind, value)
+
+
+def _set(document: Document, key: str, path: Path, kind: Any, value: Any) -> Change:
+    said = concealed(kind, value, str(path[-1]))
+    return Change(document.assign(path, value), f"set {key} to {text_of(said) or said}")
 
 
 def unset_value(document: Document, key: str) -> Change:
@@ -46,21 +65,28 @@ def value_at(data: Any, key: str) -> Any:
 
 def path_of(document: Document, key: str) -> Path:
     """Return where a key stands, or would stand, in the spellings of the file. Raises `KeyNotFound`."""
+    return _resolved(document, key)[0]
+
+
+def _resolved(document: Document, key: str) -> tuple[Path, Any]:
+    """Return where a key stands, or would stand, and what kind of value belongs there; None if that is not known."""
     path: Path = ()
     kind: Any = Config
+    whole: Any = Config
     for step in _steps(key):
         node = document.get(path)
         if isinstance(step, int):
             if not isinstance(node, list) or step >= len(node):
                 raise KeyNotFound(key=key, candidates=f"there are {len(node) if isinstance(node, list) else 0} there")
-            path = (*path, step)
+            path, whole = (*path, step), kind
             continue
+        whole = kind_within(kind if get_origin(whole) is tuple else whole, step)
         try:
             names, kind = member_of(kind, step)
         except KeyError as unknown:
             raise KeyNotFound(key=key, candidates=_candidates(unknown.args, step)) from None
         path = (*path, key_in(document, path, names))
-    return path
+    return path, whole
 
 
 def _steps(key: str) -> list[str | int]:

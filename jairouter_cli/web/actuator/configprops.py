@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from litestar import Response, get
 
-from jairouter_cli.config.properties import Property, Tree, sounds_secret
+from jairouter_cli.config.masking import sounds_secret
+from jairouter_cli.config.properties import Property, Tree
 from jairouter_cli.config.spelling import camel, find_key
 from jairouter_cli.config.store import Store
 from jairouter_cli.config.view import plain

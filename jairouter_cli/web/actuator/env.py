@@ -13,16 +13,15 @@ from typing import Annotated, Any, Final, NamedTuple
 from litestar import Response, get
 from litestar.params import Parameter
 
+from jairouter_cli.config.document import Document
 from jairouter_cli.config.kinds import MASK
+from jairouter_cli.config.masking import secret_variables, secrets_in, sounds_secret, tells
 from jairouter_cli.config.model import Config
 from jairouter_cli.config.properties import (
     Property,
     Tree,
     flat,
     properties_of,
-    secrets_in,
-    sounds_secret,
-    tells,
     tree,
 )
 from jairouter_cli.config.spelling import squash
@@ -105,12 +104,14 @@ class Origins:
     def _environment(self) -> Iterator[Property]:
         """Yield the variables that are about this program: its own, and those that the file names."""
         try:
-            named = set(_PLACEHOLDER.findall(self._store.text()))
+            text = self._store.text()
+            named = set(_PLACEHOLDER.findall(text))
+            secret = secret_variables(Document.load(text, ""))
         except JAIRouterError:
-            named = set()
+            named, secret = set(), frozenset()
         for name, value in sorted(os.environ.items()):
             if name.startswith(_OURS) or name in named:
-                yield Property(name, value, 0, sounds_secret(name))
+                yield Property(name, value, 0, name in secret or sounds_secret(name))
 
 
 def env_routes(gateway: Gateway, store: Store) -> list[Any]:

@@ -12,9 +12,10 @@ from litestar import Response, delete, get, post
 from litestar.params import Parameter
 
 from jairouter_cli.config import files, upstream
+from jairouter_cli.config.masking import concealed
 from jairouter_cli.config.model import ModelSection
 from jairouter_cli.config.ops.imports import take_over
-from jairouter_cli.config.ops.sections import concealed, written
+from jairouter_cli.config.ops.sections import written
 from jairouter_cli.config.parse import read_section
 from jairouter_cli.errors import ConfigError, ForeignUnreadable
 from jairouter_cli.web.manage.door import Door

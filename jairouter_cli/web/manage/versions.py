@@ -6,7 +6,8 @@ from typing import Any
 from litestar import Response, delete, get, post
 
 from jairouter_cli.config.document import Document
-from jairouter_cli.config.history import Damaged, History, Revision, masked_diff
+from jairouter_cli.config.history import Damaged, History, Revision
+from jairouter_cli.config.masking import masked_diff
 from jairouter_cli.config.ops.revisions import roll_back
 from jairouter_cli.config.parse import parse
 from jairouter_cli.config.upstream import changes, model_view
