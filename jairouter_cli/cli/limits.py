@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from jairouter_cli.cli import asking, options, output
 from jairouter_cli.cli.asking import TimeoutOption, UrlOption
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption, complete_service
-from jairouter_cli.config.model import LIMIT_DEFAULTS, Config, Limiting, LimitScope, RateLimit
+from jairouter_cli.config.model import LIMIT_DEFAULTS, Config, Limiting, LimitScope, RateLimit, window_of
 from jairouter_cli.config.ops import limits as ops
 from jairouter_cli.config.ops.limits import Place
 from jairouter_cli.config.view import plain
@@ -204,10 +204,11 @@ def _row(found: _Found) -> tuple[object, ...]:
     rules = found.rules
     is_window = rules.algorithm is Limiting.SLIDING_WINDOW
     shown = {name: getattr(rules, name) or getattr(LIMIT_DEFAULTS, name) for name in RateLimit.__struct_fields__}
+    most, window_s = window_of(rules)
     about_requests: tuple[object, ...] = (
         shown["algorithm"],
-        shown["max_requests" if is_window else "capacity"],
-        f"in {shown['window_size_s']:g} s" if is_window else f"{shown['rate']:g}/s",
+        f"{most:g}" if is_window else shown["capacity"],
+        f"in {window_s:g} s" if is_window else f"{shown['rate']:g}/s",
     )
     return (
         str(found.place),

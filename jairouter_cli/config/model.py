@@ -228,15 +228,35 @@ class RateLimit(Struct, frozen=True, kw_only=True):
         return self.client_ip.enabled or (self.enabled and self.client_ip_enable)
 
 
+_WINDOW_S: Final = 60.0
+_MOST_IN_WINDOW: Final = 100
+
 LIMIT_DEFAULTS: Final = RateLimit(
     algorithm=Limiting.TOKEN_BUCKET,
     capacity=100,
     rate=10.0,
-    window_size_s=60.0,
-    max_requests=100,
+    window_size_s=_WINDOW_S,
+    max_requests=_MOST_IN_WINDOW,
     warm_up_period_s=300.0,
     cold_factor=3.0,
 )
+
+
+def window_of(*sections: RateLimit | ClientLimit | None) -> tuple[float, float]:
+    """Return how many requests a sliding window lets through, and within how many seconds; the first section wins.
+
+    One that says `rate` and not `max_requests` means so many a second: within one second, as in upstream, or within
+    its `window_size`. A window that would let nothing through is as long as one request takes.
+    """
+    said = [section for section in sections if section is not None]
+    window_s = next((section.window_size_s for section in said if section.window_size_s is not None), None)
+    for section in said:
+        if section.max_requests is not None:
+            return section.max_requests, window_s or _WINDOW_S
+        if section.rate is not None:
+            window_s = max(window_s or 1.0, 1 / section.rate)
+            return max(section.rate * window_s, 1.0), window_s
+    return _MOST_IN_WINDOW, window_s or _WINDOW_S
 
 
 class ManagementLimit(Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from jairouter_cli.config.model import (
     ManagementLimit,
     RateLimit,
     ServiceType,
+    window_of,
 )
 from jairouter_cli.routing.admission import Limit, Unit
 from jairouter_cli.routing.limit import LimitRule, stepper
@@ -155,12 +156,13 @@ def _rule(rules: RateLimit, nearer: ClientLimit | None = None) -> LimitRule:
         values = (getattr(section, name, None) for section in (nearer, rules, LIMIT_DEFAULTS))
         return float(next(value for value in values if value is not None))
 
+    most, window_s = window_of(nearer, rules)
     return LimitRule(
         rules.algorithm or Limiting.TOKEN_BUCKET,
         said("capacity"),
         said("rate"),
-        said("window_size_s"),
-        said("max_requests"),
+        window_s,
+        most,
         said("warm_up_period_s"),
         said("cold_factor"),
         rules.queue,
