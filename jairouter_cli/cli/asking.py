@@ -1,6 +1,7 @@
 """Asking a running gateway: where it is, and what it says."""
 
 import ipaddress
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -23,10 +24,20 @@ _SILENT: Final = "none has answered"
 _PAUSE_S: Final = 0.05
 _IPV4: Final = 4
 
+
+def finite(value: float) -> float:
+    """Refuse what is no number, which lies between any two. Raises `UsageError`."""
+    if not math.isfinite(value):
+        raise UsageError(message="nan is not a number of seconds")
+    return value
+
+
 UrlOption = Annotated[
     str | None, typer.Option(help="The gateway's address; by default the one its configuration file names.")
 ]
-TimeoutOption = Annotated[float, typer.Option(help="Seconds to wait for an answer.", min=0.1)]
+TimeoutOption = Annotated[
+    float, typer.Option(help="Seconds to wait for an answer.", min=0.1, max=3600, callback=finite)
+]
 
 
 def token(ctx: typer.Context, config: Path | None, url: str | None) -> str | None:
@@ -103,8 +114,8 @@ def _patience_s(environ: Mapping[str, str]) -> float:
     """Return how long to wait for the workers. Raises `UsageError`."""
     text = environ.get(_PATIENCE)
     try:
-        return _PATIENCE_S if text is None else float(text)
-    except ValueError:
+        return _PATIENCE_S if text is None else finite(float(text))
+    except (ValueError, UsageError):
         raise UsageError(message=f"{_PATIENCE} is no number of seconds: '{text}'") from None
 
 

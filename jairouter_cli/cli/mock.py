@@ -5,14 +5,17 @@ from typing import Annotated
 import typer
 
 from jairouter_cli.cli import output
+from jairouter_cli.cli.asking import finite
 
 
 def mock(
     *,
     port: Annotated[int, typer.Option(help="The port to listen on.", min=1, max=65535)] = 9000,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    delay: Annotated[float, typer.Option(help="Seconds before anything is answered.", min=0)] = 0.0,
-    chunk_interval: Annotated[float, typer.Option(help="Seconds between the pieces of a stream.", min=0)] = 0.0,
+    delay: Annotated[float, typer.Option(help="Seconds before an answer.", min=0, max=3600, callback=finite)] = 0.0,
+    chunk_interval: Annotated[
+        float, typer.Option(help="Seconds between the pieces of a stream.", min=0, max=3600, callback=finite)
+    ] = 0.0,
     fail_rate: Annotated[float, typer.Option(help="The share of requests that fail with 503.", min=0, max=1)] = 0.0,
     name: Annotated[str, typer.Option(help="What it calls itself in the header x-mock-backend.")] = "mock",
     as_json: Annotated[bool, typer.Option("--json", help="Print the address as JSON.")] = False,

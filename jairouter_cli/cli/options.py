@@ -112,5 +112,6 @@ def report(applied: Applied, *, as_json: bool) -> None:
         "service": change.service,
         "instance": change.instance,
         "revision": applied.revision,
+        "notices": [notice.message for notice in applied.notices],
     }
     output.show(data, as_json=as_json, text=lambda: change.summary)

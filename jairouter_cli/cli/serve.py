@@ -39,7 +39,9 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="The port, over server.port; 0 takes a free one.", min=0, max=65535)
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes that serve, over server.workers.", min=1)] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that serve, over server.workers.", min=1, max=1024)
+    ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Serve pretend models; needs no configuration.")] = False,
     interface: Annotated[Interface | None, typer.Option(hidden=True, help="How the server calls us.")] = None,
     as_json: JsonOption = False,

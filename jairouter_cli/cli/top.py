@@ -14,7 +14,7 @@ import typer
 from rich.console import Console, Group, RenderableType
 
 from jairouter_cli.cli import asking, output, screen
-from jairouter_cli.cli.asking import TimeoutOption, UrlOption
+from jairouter_cli.cli.asking import TimeoutOption, UrlOption, finite
 from jairouter_cli.cli.feed import Feed, feeding, look
 from jairouter_cli.cli.keys import Keyboard, NoKeyboard, keyboard
 from jairouter_cli.cli.options import ConfigOption, JsonOption
@@ -30,7 +30,9 @@ def top(
     ctx: typer.Context,
     *,
     once: Annotated[bool, typer.Option("--once", help="Print one table of one interval, for scripts.")] = False,
-    interval: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.1, max=3600)] = 2.0,
+    interval: Annotated[
+        float, typer.Option(help="Seconds between two looks.", min=0.1, max=3600, callback=finite)
+    ] = 2.0,
     sort: Annotated[Sort, typer.Option(help="What instances are sorted by.")] = Sort.REQUESTS,
     url: UrlOption = None,
     timeout: TimeoutOption = 5.0,

@@ -454,9 +454,9 @@ class Server(Struct, frozen=True, kw_only=True):
 
     host: Annotated[Text, Alias(("address",))] = "127.0.0.1"
     port: Port = 8080
-    workers: Positive = 1
+    workers: Annotated[int, Meta(gt=0, le=1024)] = 1
     locale: Locale = Locale.ZH
-    max_body_size: Bytes = Bytes(64 * 1024 * 1024)
+    max_body_size: Annotated[Bytes, Meta(gt=0)] = Bytes(64 * 1024 * 1024)
     trusted_proxies: tuple[Network, ...] = ()
     route_header: bool = False
     admin_token: Secret | None = None

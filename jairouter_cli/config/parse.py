@@ -14,7 +14,9 @@ from typing import Any, Final, get_args, get_origin
 import msgspec
 
 from jairouter_cli.config import scalars
+from jairouter_cli.config.bounds import out_of_bounds, unlikely
 from jairouter_cli.config.document import Document
+from jairouter_cli.config.effect import in_vain
 from jairouter_cli.config.fields import Field, described, fields_of
 from jairouter_cli.config.kinds import Secret, Url, UrlPath
 from jairouter_cli.config.masking import shown_path
@@ -56,7 +58,9 @@ def parse(document: Document, environ: Mapping[str, str] | None = None) -> Parse
     """
     walk = _Walk(document, os.environ if environ is None else environ)
     config = walk.struct(Config, document.root, ())
-    walk.check_instances(config)
+    if isinstance(config, Config):
+        walk.check_instances(config)
+        walk.check_effects(config)
     if walk.problems:
         raise ConfigInvalid(document.file, sorted(walk.problems, key=lambda problem: problem.line))
     return Parsed(config, tuple(walk.notices()))
@@ -82,6 +86,7 @@ class _Walk:
     foreign: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
     remarks: list[Notice] = field(default_factory=list)
+    said: dict[int, dict[str, Path]] = field(default_factory=dict)
 
     # --- the walk ---
 
@@ -90,15 +95,17 @@ class _Walk:
         if not isinstance(node, Mapping):
             return self._wrong(path, "a mapping", node)
         fields = fields_of(struct)
-        values = {}
+        values, places = {}, {}
         for spec in fields:
-            value = self._field(spec, node, path)
+            at, value = self._field(spec, node, path)
             if value is not None:
-                values[spec.name] = value
+                values[spec.name], places[spec.name] = value, at
         self._unknown_keys(struct, fields, node, path)
         if any(spec.required and spec.name not in values for spec in fields):
             return None
-        return self._checked(struct(**values), path)
+        made = self._checked(struct(**values), path)
+        self.said[id(made)] = places
+        return made
 
     def _checked(self, made: Any, path: Path) -> Any:
         """Note what is wrong with a section as a whole; return it."""
@@ -117,20 +124,22 @@ class _Walk:
                 self._problem((*path, "custom"), f"each metric once; {names.count(twice)} would be shown as {twice}")
         return made
 
-    def _field(self, spec: Field, node: Mapping[Any, Any], path: Path) -> Any:
+    def _field(self, spec: Field, node: Mapping[Any, Any], path: Path) -> tuple[Path, Any]:
+        """Return where a field stands, and its value; None if it has none that can be used."""
         found = list(self._spelled(spec, node, path))
         if not found:
             if spec.required:
                 self._problem(path, f"a value for {spec.key}")
-            return None
-        at, value = found[0]
+            return path, None
+        keys, value = found[0]
+        at = (*path, *keys)
         for other, _ in found[1:]:
-            self._problem((*path, *other), f"one spelling of {spec.key}", f"it at line {self._line((*path, *at))} too")
+            self._problem((*path, *other), f"one spelling of {spec.key}", f"it at line {self._line(at)} too")
         if value is None:
             if spec.required:
-                self._wrong((*path, *at), f"a value for {spec.key}", None)
-            return None
-        return self._value(spec, value, (*path, *at))
+                self._wrong(at, f"a value for {spec.key}", None)
+            return at, None
+        return at, self._value(spec, value, at)
 
     def _spelled(self, spec: Field, node: Mapping[Any, Any], path: Path) -> Iterator[tuple[tuple[str, ...], Any]]:
         """Find a field under all its names; yield the keys as written and the value."""
@@ -250,8 +259,12 @@ class _Walk:
             )
         except scalars.Expected as expected:
             return self._wrong(path, str(expected), shown)
-        wanted = _out_of_bounds(spec, read)
-        return self._wrong(path, wanted, shown) if wanted else read
+        wanted = out_of_bounds(spec, read)
+        if wanted:
+            return self._wrong(path, wanted, shown)
+        if doubt := unlikely(spec, value, read):
+            self.remarks.append(Notice(self._line(path), f"{self._dotted(path)}: {doubt}"))
+        return read
 
     # --- what is noted on the way ---
 
@@ -271,9 +284,14 @@ class _Walk:
             else:
                 self.unused.append(self._dotted(at))
 
-    def check_instances(self, config: Config | None) -> None:
+    def check_effects(self, config: Config) -> None:
+        """Remark what has no effect beside what was chosen."""
+        for path, why in in_vain(config, self.said):
+            self.remarks.append(Notice(self._line(path), f"{self._dotted(path)} has no effect: {why}"))
+
+    def check_instances(self, config: Config) -> None:
         """Remark instances that stand twice, which the shipped file of upstream has."""
-        for kind, service in config.model.services.items() if config else ():
+        for kind, service in config.model.services.items():
             ids = [instance.id for instance in service.instances]
             for twice in sorted({name for name in ids if ids.count(name) > 1}):
                 self.remarks.append(Notice(0, f"service {kind} has {ids.count(twice)} instances with the id {twice}"))
@@ -308,23 +326,6 @@ def _convert(spec: Field, value: scalars.Scalar) -> object:
     if issubclass(spec.kind, StrEnum):
         return scalars.read_choice(value, spec.kind)
     return scalars.READERS[spec.kind](value)
-
-
-def _out_of_bounds(spec: Field, value: Any) -> str:
-    """Return a phrase for the range that `value` misses, or nothing."""
-    bounds = spec.bounds
-    if bounds is None:
-        return ""
-    if bounds.min_length is not None and len(value) < bounds.min_length:
-        return "text that is not empty"
-    noun = "a duration" if spec.unit else "a number"
-    if bounds.gt is not None and not value > bounds.gt:
-        return f"{noun} greater than {bounds.gt}"
-    if bounds.ge is not None and not value >= bounds.ge:
-        return f"{noun} of at least {bounds.ge}"
-    if bounds.le is not None and not value <= bounds.le:
-        return f"{noun} of at most {bounds.le}"
-    return ""
 
 
 def _shown(value: Any) -> str:

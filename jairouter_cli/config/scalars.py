@@ -8,6 +8,7 @@ import ipaddress
 import math
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -17,6 +18,8 @@ from jairouter_cli.config.kinds import Bytes, MetricName, MetricPrefix, Moment, 
 from jairouter_cli.config.spelling import squash
 
 Scalar = str | int | float | bool
+
+_DIGITS: Final = 400  # of a number that is read; what is larger than any setting is refused by its range
 
 _UNITS_S: Final = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES: Final = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}  # as in Spring's DataSize: powers of 1024
@@ -101,17 +104,19 @@ def read_int(value: Scalar) -> int:
     """Read a whole number, also from text (a placeholder yields text)."""
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value)
-    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value.strip()):
+    if isinstance(value, str) and re.fullmatch(rf"[+-]?\d{{1,{_DIGITS}}}", value.strip()):
         return int(value)
     raise Expected("a whole number")
 
 
 def read_float(value: Scalar) -> float:
     """Read a number, also from text."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?", value.strip()):
-        return float(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number or (isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?", value.strip())):
+        with suppress(OverflowError):  # an integer that no float can hold
+            found = float(value)
+            if math.isfinite(found):
+                return found
     raise Expected("a number")
 
 
@@ -138,7 +143,8 @@ def _seconds(text: str, unit: Unit) -> float | None:
 
 def read_size(value: Scalar) -> Bytes:
     """Read a size in bytes from `10MB`, `512KB` or a plain number."""
-    if match := re.fullmatch(r"(\d+)\s*([a-zA-Z]*)", str(value).strip()):
+    text = text_of(value) or ""
+    if match := re.fullmatch(rf"(\d{{1,{_DIGITS}}})\s*([a-zA-Z]*)", text.strip()):
         factor = _SIZES.get(match[2].upper())
         if factor is not None:
             return Bytes(int(match[1]) * factor)

@@ -69,6 +69,7 @@ def test_upstreams_own_file_loads() -> None:
     assert (parsed.config.webclient.read_timeout_s, model.circuit_breaker.timeout_s) == (30, 60)
     assert [notice.message for notice in parsed.notices] == [
         "service tts has 2 instances with the id cosyvoice-300m@http://192.0.2.6:9090",
+        "model.load-balance.hash-algorithm has no effect: it is for the types ip-hash, consistent-hash and prefix-affinity",
         "sections that this program does not use: spring",
         "keys that this program does not use: webclient.max-in-memory-size, store.type",
     ]
