@@ -1,5 +1,6 @@
 """`jairouter config import|export`: from and to what other programs keep."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,12 @@ from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, Wa
 from jairouter_cli.config import files, litellm, upstream
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.history import Damaged, Revision
+from jairouter_cli.config.imports import has_imports, whole_of
 from jairouter_cli.config.ops.imports import replace_all, take_over
 from jairouter_cli.config.parse import parse
+from jairouter_cli.config.render import Style, block_lines
+from jairouter_cli.config.roundtrip import plain_copy
+from jairouter_cli.config.spelling import squash
 from jairouter_cli.config.store import Operation
 from jairouter_cli.errors import ConfigUnwritable, ForeignUnreadable
 
@@ -62,7 +67,16 @@ def _of_file(path: Path) -> Operation:
     if "model_list" in read.root:
         model = litellm.model_section(read.root)
         return lambda document: take_over(document, model, summary)
+    if has_imports(read):
+        text = _united(read)
     return lambda document: replace_all(document, text, summary)
+
+
+def _united(document: Document) -> str:
+    """Return the text of a file with what it imports, which has its places elsewhere; comments are lost."""
+    root = whole_of(document, os.environ).root()
+    kept = {key: value for key, value in root.items() if squash(str(key)).partition(".")[0] != "spring"}
+    return "\n".join(block_lines(plain_copy(kept), Style(2, 2))) + "\n"
 
 
 def export_config(

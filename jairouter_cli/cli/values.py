@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 from jairouter_cli.cli import options, output
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config.document import Document
+from jairouter_cli.config.imports import has_imports
 from jairouter_cli.config.ops import values as ops
 from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.parse import parse
@@ -106,7 +108,7 @@ def edit(
         output.say("nothing was changed")
         return
     try:
-        parse(edited)
+        parse(replace(edited, file=str(loaded.file)) if has_imports(edited) else edited)
     except JAIRouterError as error:
         error.hint = f"the file is as it was; your draft is {draft}"
         raise

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path as FilePath
 from typing import Any, Final, get_args, get_origin
 
 import msgspec
@@ -18,10 +19,11 @@ from jairouter_cli.config.bounds import out_of_bounds, unlikely
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.effect import in_vain
 from jairouter_cli.config.fields import Field, described, fields_of
+from jairouter_cli.config.imports import whole_of
 from jairouter_cli.config.kinds import Secret, Url, UrlPath
 from jairouter_cli.config.masking import shown_path
 from jairouter_cli.config.model import Config, Fallback, FallbackStrategy, Instance, Service, ServiceType, State
-from jairouter_cli.config.monitoring import LABEL_NAME, CustomMetric, Metrics
+from jairouter_cli.config.monitoring import LABEL_NAME, Category, CustomMetric, Metrics
 from jairouter_cli.config.spelling import find_key, service_type, squash
 from jairouter_cli.errors import ConfigInvalid, Problem
 
@@ -31,6 +33,7 @@ Path = tuple[str | int, ...]
 FOREIGN_SECTIONS: Final = frozenset({"spring", "springdoc", "info", "debug", "jairouter"})
 STATE_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
+_CATEGORIES: Final = frozenset(squash(category) for category in Category)
 _HIDDEN: Final = "a value"  # what is said of one that may be a key
 _FOUND_LENGTH = 60  # characters of a wrong value that are shown
 
@@ -49,6 +52,8 @@ class Parsed:
 
     config: Config
     notices: tuple[Notice, ...] = ()
+    imports: tuple[FilePath, ...] = ()
+    """The files that belong to it."""
 
 
 def parse(document: Document, environ: Mapping[str, str] | None = None) -> Parsed:
@@ -56,14 +61,34 @@ def parse(document: Document, environ: Mapping[str, str] | None = None) -> Parse
 
     Raises `ConfigInvalid` with every problem found.
     """
-    walk = _Walk(document, os.environ if environ is None else environ)
-    config = walk.struct(Config, document.root, ())
-    if isinstance(config, Config):
-        walk.check_instances(config)
-        walk.check_effects(config)
+    environ = os.environ if environ is None else environ
+    whole = whole_of(document, environ)
+    notices = [Notice(line, text) for line, text in whole.remarks]
+    for one in whole.documents if whole.files else ():
+        alone, _ = _walked(one, one.root, environ)  # so that what is wrong is said with its own file and line
+        notices += (notice if one is document else _elsewhere(notice, one) for notice in alone.own_notices())
+    walk, config = _walked(document, whole.root() if whole.files else document.root, environ)
+    notices += walk.remarks if whole.files else walk.notices()
+    if whole.files:
+        listed = ", ".join(map(str, whole.files))
+        notices.append(Notice(0, f"imported files are read at start and when this one is changed: {listed}"))
+    return Parsed(config, tuple(notices), whole.files)
+
+
+def _walked(document: Document, root: Mapping[Any, Any], environ: Mapping[str, str]) -> tuple["_Walk", Config]:
+    walk = _Walk(document, environ, is_whole=root is document.root)
+    config = walk.struct(Config, root, ())
     if walk.problems:
         raise ConfigInvalid(document.file, sorted(walk.problems, key=lambda problem: problem.line))
-    return Parsed(config, tuple(walk.notices()))
+    walk.check_instances(config)
+    walk.check_effects(config)
+    return walk, config
+
+
+def _elsewhere(notice: Notice, document: Document) -> Notice:
+    """Return a notice about an imported file."""
+    place = f"{document.file}:{notice.line}" if notice.line else document.file
+    return Notice(0, f"{place}: {notice.message}")
 
 
 def read_section(struct: type[msgspec.Struct], members: Mapping[str, Any]) -> Any:
@@ -81,6 +106,8 @@ class _Walk:
 
     document: Document
     environ: Mapping[str, str] | None
+    is_whole: bool = True
+    """Whether what is read is the document itself, so that all lines are its own."""
     problems: list[Problem] = field(default_factory=list)
     consumed: set[Path] = field(default_factory=set)
     foreign: list[str] = field(default_factory=list)
@@ -187,7 +214,17 @@ class _Walk:
             node = [part.strip() for part in node.split(",") if part.strip()]
         if not isinstance(node, Sequence):
             node = [node]
+        if one.kind is Category:
+            node = self._known_categories(node, path)
         return tuple(self._scalar(one, item, (*path, index)) for index, item in enumerate(node))
+
+    def _known_categories(self, node: Sequence[Any], path: Path) -> list[Any]:
+        """Return the categories that there are here; the Java version has more, and its files name them."""
+        foreign = [one for one in node if isinstance(one, str) and "${" not in one and squash(one) not in _CATEGORIES]
+        if foreign:
+            text = f"{self._dotted(path)} names what there is not here: {', '.join(map(str, foreign))}"
+            self.remarks.append(Notice(self._line(path), f"{text} (there is {', '.join(Category)})"))
+        return [one for one in node if one not in foreign]
 
     def _services(self, node: Any, path: Path) -> Any:
         if not isinstance(node, Mapping):
@@ -299,6 +336,10 @@ class _Walk:
     def notices(self) -> Iterator[Notice]:
         """Yield what was noticed, grouped so that each kind is said once."""
         yield from self.remarks
+        yield from self.own_notices()
+
+    def own_notices(self) -> Iterator[Notice]:
+        """Yield what was noticed about keys that this program does not know."""
         if self.foreign:
             yield Notice(0, f"sections that this program does not use: {', '.join(self.foreign)}")
         if self.unused:
@@ -312,7 +353,8 @@ class _Walk:
         self.problems.append(Problem(self._dotted(path), self._line(path), expected, found))
 
     def _line(self, path: Path) -> int:
-        return self.document.line(path)
+        found = self.document.line(path)
+        return found if self.is_whole or self.document.get(path) is not None else 0
 
     @staticmethod
     def _dotted(path: Path) -> str:

@@ -16,6 +16,7 @@ from typing import Final
 from jairouter_cli.config import files
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.history import Author, History, Revision
+from jairouter_cli.config.imports import has_imports
 from jairouter_cli.config.model import Config, StoreSettings
 from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.parse import Notice, Parsed, parse
@@ -27,6 +28,7 @@ from jairouter_cli.errors import (
     ConfigOutdated,
     ConfigUnreadable,
     ConfigUnwritable,
+    EditError,
     EditRefused,
     RevisionCurrent,
     RevisionsUnwritable,
@@ -115,10 +117,11 @@ class Store:
             history = History(target)
             if expect is not None:
                 _check_expected(expect, before, history.last)
-            change = operation(document)
+            change = _operated(operation, document)
             text = change.document.dump()
             # judged as it will be read, not as it was built
             parsed = _judged(Document.load(text, str(self.file)), document)
+            _check_effect(document, change, parsed)
             new, most = text.encode("utf-8"), parsed.config.store.max_revisions
             with _translated(history.folder, RevisionsUnwritable):
                 revision: Revision | None = history.note(Author.FILE, _EDITED, self._text(data), before, most)
@@ -260,6 +263,24 @@ def _judged(edited: Document, before: Document) -> Parsed:
     except ConfigInvalid as error:
         parse(before)  # raises if the file was bad already, with lines that can be looked up
         raise EditRefused([str(problem) for problem in error.problems]) from None
+
+
+def _operated(operation: Operation, document: Document) -> Change:
+    """Edit a document; where it imports others, an edit that does not find its place says so."""
+    try:
+        return operation(document)
+    except EditError as error:
+        if has_imports(document):
+            named = ", ".join(map(str, parse(document).imports)) or "none that is there"
+            error.hint = f"what stands in a file that this one imports is edited there ({named})"
+        raise
+
+
+def _check_effect(before: Document, change: Change, after: Parsed) -> None:
+    """Raise `EditRefused` for an edit that an imported file overrides: it would be written and change nothing."""
+    if after.imports and change.document.root != before.root and parse(before).config == after.config:
+        named = ", ".join(map(str, after.imports))
+        raise EditRefused([f"it would have no effect, for an imported file says otherwise: edit it there ({named})"])
 
 
 @contextmanager
