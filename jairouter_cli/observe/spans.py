@@ -28,6 +28,7 @@ from jairouter_cli.routing.call import Target
 logger: Final = logging.getLogger("jairouter")
 
 _PARENT: Final = "traceparent"
+_LONGEST: Final = 4096  # of a header that is read; the standard asks for 512
 _STATE: Final = "tracestate"
 _FIRST_TOKEN: Final = "gen_ai.first_token"  # noqa: S105 - of an answer
 _NAME_LENGTH: Final = 256
@@ -60,7 +61,9 @@ class Spans:
 
     def begin(self, headers: Headers, began_s_ago: float = 0.0) -> "Trail":
         """Begin to follow a request, as part of its client's trace if it names one."""
-        context = self._propagator.extract({name: value for name, value in headers if name in {_PARENT, _STATE}})
+        context = self._propagator.extract(
+            {name: value for name, value in headers if name in {_PARENT, _STATE} and len(value) <= _LONGEST}
+        )
         start = time.time_ns() - int(began_s_ago * _NS)
         span = self._tracer.start_span("request", context, SpanKind.SERVER, start_time=start)
         return Trail(self, span, start, has_parent=get_current_span(context).get_span_context().is_valid)

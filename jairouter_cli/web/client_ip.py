@@ -62,8 +62,8 @@ def is_loopback(client: str) -> bool:
     return address is not None and address.is_loopback
 
 
-def forwarded(lines: Sequence[str]) -> list[dict[str, str]]:
-    """Return what `Forwarded` says of each hop (RFC 7239), empty for a hop of which nothing can be read.
+def forwarded(lines: Sequence[str]) -> list[str]:
+    """Return what `Forwarded` says, hop by hop (RFC 7239), for `pairs` to read; "" for what cannot be read.
 
     Quotes that are not closed, or that hide a separator, leave nothing to be read of the whole: a client may have
     opened them so that the words of the proxy behind it are taken for its own.
@@ -71,14 +71,15 @@ def forwarded(lines: Sequence[str]) -> list[dict[str, str]]:
     text = ",".join(lines)
     quoted = text.split('"')
     if len(quoted) % 2 == 0 or "\\" in text or any(not _SEPARATORS.isdisjoint(part) for part in quoted[1::2]):
-        return [{}]
-    return [_pairs(hop) for hop in text.split(",")]
+        return [""]
+    return text.split(",")
 
 
 _SEPARATORS: Final = frozenset(",;=")
 
 
-def _pairs(hop: str) -> dict[str, str]:
+def pairs(hop: str) -> dict[str, str]:
+    """Return what is said of one hop, by names in lower case; nothing if it is not written as it should be."""
     found: dict[str, str] = {}
     for pair in hop.split(";"):
         name, equals, value = (part.strip() for part in pair.partition("="))
@@ -92,9 +93,9 @@ def _pairs(hop: str) -> dict[str, str]:
 def _told(headers: Headers) -> Iterator[list[str]]:
     """Yield, for each kind of header that is there, the hops that it names, the farthest first."""
     if lines := [value for name, value in headers if name == "x-forwarded-for"]:
-        yield ",".join(lines).split(",")
+        yield ",".join(lines).rsplit(",", _MOST_HOPS)
     if lines := [value for name, value in headers if name == "forwarded"]:
-        yield [hop.get("for", "") for hop in forwarded(lines)]
+        yield [pairs(hop).get("for", "") for hop in forwarded(lines)[-_MOST_HOPS - 1 :]]
 
 
 def _walk(peer: str, hops: Sequence[str], trusted: tuple[Network, ...]) -> str:

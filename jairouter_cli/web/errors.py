@@ -34,9 +34,8 @@ ENVELOPED: Final = (
 
 logger: Final = logging.getLogger("jairouter")
 
-_LANGUAGE: Final = re.compile(
-    r"\s*([a-zA-Z]{1,8})(?:-[a-zA-Z0-9-]+)?\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?))?\s*(?:,|$)"
-)
+_READ_OF_LANGUAGES: Final = 1024  # letters; browsers send fifty
+_WEIGHT: Final = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")  # RFC 9110, 12.4.2
 
 _SPOKEN: Final = {locale.value: locale for locale in Locale}
 
@@ -46,12 +45,20 @@ ErrorObject = dict[str, dict[str, object]]
 def negotiate(accept_language: str | None, default: Locale) -> Locale:
     """Return the language that the client wants most of those we speak, else `default` (RFC 9110, 12.5.4)."""
     best, best_quality = default, 0.0
-    for language, quality in _LANGUAGE.findall(accept_language or ""):
-        weight = float(quality or 1)
-        spoken = _SPOKEN.get(language.lower())
-        if spoken is not None and weight > best_quality:
-            best, best_quality = spoken, weight
+    for entry in (accept_language or "")[:_READ_OF_LANGUAGES].split(","):
+        language, _, weight = entry.partition(";")
+        spoken = _SPOKEN.get(language.partition("-")[0].strip().lower())
+        if spoken is not None and (quality := _quality(weight)) > best_quality:
+            best, best_quality = spoken, quality
     return best
+
+
+def _quality(weight: str) -> float:
+    """Return how much something is wanted; what is no weight makes it unwanted."""
+    if not weight.strip():
+        return 1.0
+    name, _, value = (part.strip() for part in weight.partition("="))
+    return float(value) if name.lower() == "q" and _WEIGHT.fullmatch(value) else 0.0
 
 
 def error_object(error: RequestError, locale: Locale) -> ErrorObject:

@@ -14,13 +14,12 @@ from jairouter_cli.observe.collection import Distribution, Metric
 from jairouter_cli.observe.custom import is_shown
 from jairouter_cli.observe.exposition import full_name
 from jairouter_cli.observe.families import ALIASES, FAMILIES, Family, Kind
+from jairouter_cli.web.expressions import compiled
 from jairouter_cli.web.observatory import Observatory
 
 Node = dict[str, Any]
 
 _KINDS: Final = {Kind.COUNTER: "COUNTER", Kind.GAUGE: "GAUGE"}
-# What may take hours on a name: repetition of a group, and many repetitions in a row.
-_HUNGRY: Final = re.compile(r"\)[*+{]|[*+{](?:.*[*+{]){3}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +154,11 @@ def searched(entries: list[Entry], pattern: str, category: str | None) -> list[E
 
     Raises `ValueError` for one that could take hours.
     """
-    if _HUNGRY.search(pattern):
-        raise ValueError("namePattern: use at most three of * + { and none of them behind a group")
     try:
-        expression = re.compile(pattern, re.IGNORECASE)
-    except (re.error, OverflowError, RecursionError):
+        expression = compiled(pattern, re.IGNORECASE)
+    except ValueError as error:
+        raise ValueError(f"namePattern: {error}") from None
+    if expression is None:
         return []
     found = [entry for entry in entries if expression.search(entry.name)]
     return [entry for entry in found if category is None or entry.category == category]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jairouter_cli.config.kinds import Network
-from jairouter_cli.web.client_ip import UNKNOWN, client_in, client_ip, forwarded, is_loopback
+from jairouter_cli.web.client_ip import UNKNOWN, client_in, client_ip, forwarded, is_loopback, pairs
 
 TRUSTED = (Network("10.0.0.0/8"), Network("::1/128"), Network("127.0.0.1/32"))
 
@@ -130,7 +130,7 @@ def test_nothing_in_a_header_does_harm(text: str, name: str) -> None:
 
 def test_what_forwarded_says_of_each_hop() -> None:
     """Names in lower case, values without their quotes; a hop that cannot be read says nothing."""
-    assert forwarded(['For="[::1]:80" ; proto=https,host=a;host=b', "by=x"]) == [
+    assert [pairs(hop) for hop in forwarded(['For="[::1]:80" ; proto=https,host=a;host=b', "by=x"])] == [
         {"for": "[::1]:80", "proto": "https"},
         {},
         {"by": "x"},

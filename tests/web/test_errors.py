@@ -22,6 +22,13 @@ JSON = {"content-type": "application/json"}
         ("fr", Locale.ZH),
         ("en;q=0", Locale.ZH),
         ("*;;;q=x,\x00", Locale.ZH),
+        ("en;q=9e999", Locale.ZH),
+        ("en;q=nan", Locale.ZH),
+        ("en;q=1.5", Locale.ZH),
+        ("en;q=0.0001, zh;q=0", Locale.ZH),
+        ("en; Q = 0.1", Locale.EN),
+        ("fr-FR , en-US-x ;q=1.000", Locale.EN),
+        ("x" * 2000 + ",en", Locale.ZH),
     ],
 )
 def test_the_language_is_negotiated(accepted: str | None, chosen: Locale) -> None:

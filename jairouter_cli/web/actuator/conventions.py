@@ -4,6 +4,7 @@ from typing import Any, Final, NoReturn
 
 from litestar import MediaType, Request, Response
 from litestar.connection import ASGIConnection
+from litestar.datastructures.headers import Accept
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.handlers import BaseRouteHandler
 
@@ -17,6 +18,8 @@ BASE: Final = "/actuator"
 ACTUATOR_JSON: Final = "application/vnd.spring-boot.actuator.v3+json"
 MEDIA_TYPES: Final = (ACTUATOR_JSON, "application/vnd.spring-boot.actuator.v2+json", MediaType.JSON.value)
 
+_READ_OF_ACCEPT: Final = 1024  # letters; browsers send a hundred
+
 AnyRequest = Request[Any, Any, Any]
 Node = dict[str, Any]
 
@@ -27,7 +30,8 @@ _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 def answer(request: AnyRequest, node: Node, status: int = 200) -> Response[Node]:
     """Return an answer of the type that the client wants most of ours, by default the newest of Spring's."""
-    return Response(node, status_code=status, media_type=request.accept.best_match([*MEDIA_TYPES], ACTUATOR_JSON))
+    wanted = Accept(request.headers.get("accept", "*/*")[:_READ_OF_ACCEPT])
+    return Response(node, status_code=status, media_type=wanted.best_match([*MEDIA_TYPES], ACTUATOR_JSON))
 
 
 def nothing() -> NoReturn:

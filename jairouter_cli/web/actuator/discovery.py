@@ -9,7 +9,7 @@ from litestar.datastructures import Headers
 from jairouter_cli.config.management import Access
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, access, answer
-from jairouter_cli.web.client_ip import forwarded, is_trusted
+from jairouter_cli.web.client_ip import forwarded, is_trusted, pairs
 
 # Upstream's names; what is ours alone (`jairouter-metrics`) is no endpoint of Spring's, and is not listed there either.
 _LINKS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
@@ -69,7 +69,7 @@ def _said_by_proxy(headers: Headers) -> Mapping[str, str]:
     if said:
         said["prefix"] = said.get("prefix", "").rstrip("/")
         return said
-    nearest = forwarded(headers.getall("forwarded", []))[0]
+    nearest = pairs(forwarded(headers.getall("forwarded", []))[0])
     return {name: value for name in ("proto", "host") if (value := nearest.get(name))}
 
 

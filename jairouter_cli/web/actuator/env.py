@@ -32,6 +32,7 @@ from jairouter_cli.errors import JAIRouterError
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.web.actuator.command_line import command_line
 from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answer, bad_parameter, nothing, shows
+from jairouter_cli.web.expressions import compiled
 from jairouter_cli.web.guard import operators_only
 
 Pattern = Annotated[str, Parameter(query="pattern", description="Only keys in which this regular expression is found.")]
@@ -170,6 +171,9 @@ def _find(properties: Sequence[Property], key: str) -> Property | None:
 
 def _compiled(pattern: str) -> re.Pattern[str]:
     try:
-        return re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        bad_parameter(f"no regular expression: {error}")
+        expression = compiled(pattern)
+    except ValueError as error:
+        bad_parameter(f"pattern: {error}")
+    if expression is None:
+        bad_parameter("pattern: this is no regular expression")
+    return expression
