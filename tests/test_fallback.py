@@ -7,6 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from jairouter_cli.gateway.fallback import key_of, may_keep, may_look
+from jairouter_cli.gateway.upstream.exchange import Headers
 from tests.backend import Backend, answer, backend, chosen, raw
 from tests.process import Served, config, run, serving
 
@@ -121,22 +123,91 @@ def test_another_model_answers(front: Front) -> None:
 
 
 def test_the_same_question_of_the_same_client_is_answered_from_memory(front: Front) -> None:
-    """Whatever the order of its members; with age and mark. Anything else of it differs: no answer (D-32)."""
+    """With age and mark, whatever calls itself how. Anything else of it differs: no answer."""
     alice, bob = ({"authorization": f"Bearer {name}"} for name in ("alice", "bob"))
     front.behind.behave = answer({"data": "for alice"})
     front.ask("embeddings", headers=alice, input="secret")
     front.behind.behave = raw()
-    told = front.served.post(
-        "/v1/embeddings",
-        content=b'{"input": "secret",\n "model": "m"}',
-        headers={**alice, "content-type": "application/json"},
-    )
+    again = {**alice, "user-agent": "other", "x-request-id": "r2", "traceparent": "t2", "x-stainless-retry-count": "1"}
+    told = front.ask("embeddings", headers=again, input="secret")
     assert (told.status_code, told.json()) == (200, {"data": "for alice"})
     assert (told.headers["x-jairouter-fallback"], told.headers["age"]) == ("cache", "0")
     assert told.headers["content-type"] == "application/json"
     assert front.ask("embeddings", headers=bob, input="secret").status_code == 502
     assert front.ask("embeddings", headers=alice, input="other").status_code == 502
     assert front.ask("embeddings", headers=alice, input="secret", model="n").status_code == 502
+
+
+BODY = b'{"model":"m","x":1,"x":2}'
+SAID = [
+    ("content-type", "application/json"),
+    ("accept", "a"),
+    ("authorization", "Bearer alice"),
+    ("authorization", "x"),
+]
+OTHERS = {
+    "another header": [*SAID, ("cookie", "session=bob")],
+    "no credential": SAID[:2],
+    "the first of two lines": [*SAID[:2], ("authorization", "Bearer bob"), ("authorization", "x")],
+    "the order of two lines": [*SAID[:2], SAID[3], SAID[2]],
+    "one line less": SAID[:3],
+    "two lines in one": [*SAID[:2], ("authorization", "Bearer alice, x")],
+    **{
+        name: [*SAID, (name, "bob")]
+        for name in ("api-key", "x-goog-api-key", "openai-organization", "openai-project", "x-forwarded-for", "host")
+    },
+    **{name: [*SAID, (name, "en")] for name in ("accept-language", "accept-encoding", "x-session-id", "x-anything")},
+}
+
+
+@pytest.mark.parametrize("headers", OTHERS.values(), ids=OTHERS)
+def test_whoever_asks_otherwise_asks_something_else(headers: Headers) -> None:
+    """By any header, but for those that say nothing; their lines of different names may come in any order."""
+    assert key_of((), headers, BODY) != key_of((), SAID, BODY)
+    assert key_of((), [SAID[2], ("user-agent", "x"), SAID[1], SAID[3], SAID[0]], BODY) == key_of((), SAID, BODY)
+
+
+@pytest.mark.parametrize("body", [b'{"model":"m","x":2}', b'{"x":1,"x":2,"model":"m"}', BODY + b" ", b"", b"\xff"])
+def test_another_body_is_another_request(body: bytes) -> None:
+    """Whatever the members of one name, whatever a parser would make of it."""
+    assert key_of(("q",), SAID, body) != key_of(("q",), SAID, BODY)
+    assert key_of(("q",), SAID, bytearray(body)) == key_of(("q",), SAID, body)
+    assert key_of(("", "q"), SAID, body) != key_of(("q", ""), SAID, body)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ("cache-control", "private"),
+        ("cache-control", "max-age=5, No-Store"),
+        ("cache-control", 'no-cache="set-cookie"'),
+        ("cache-control", "max-age = 0"),
+        ("pragma", "no-cache"),
+    ],
+)
+def test_what_is_not_to_be_kept_is_not(said: tuple[str, str]) -> None:
+    """By the answer's word, or by the question's."""
+    kept = [("cache-control", "public, max-age=5"), ("vary", "accept-encoding, origin"), ("content-type", "a")]
+    assert may_keep(kept)
+    assert may_look(kept)
+    assert not may_keep([*kept, said])
+    assert not may_look([*kept, said])
+
+
+@pytest.mark.parametrize("said", [("set-cookie", "a=b"), ("vary", "*"), ("vary", "a, *"), ("vary", "User-Agent")])
+def test_an_answer_for_one_is_not_kept(said: tuple[str, str]) -> None:
+    """It is another each time, or depends on what is not looked at."""
+    assert not may_keep([("cache-control", "public"), said])
+
+
+@pytest.mark.parametrize("asked", [{}, {"cache-control": "no-store"}])
+def test_cache_control_is_obeyed(front: Front, asked: dict[str, str]) -> None:
+    """A backend's, and a client's."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n" + (b"" if asked else b"cache-control: private\r\n") + b"\r\n{}"
+    front.behind.behave = raw(head)
+    assert front.ask("embeddings", headers=asked, input="private").status_code == 200
+    front.behind.behave = BROKEN
+    assert front.ask("embeddings", headers=asked, input="private").status_code == 500
 
 
 def test_the_memory_is_bounded_and_the_longest_unused_goes_first(front: Front) -> None:

@@ -15,7 +15,7 @@ from jairouter_cli.errors import (
     RequestError,
     ShuttingDown,
 )
-from jairouter_cli.gateway.fallback import FALLBACK_HEADER, Copy, configured, key_of
+from jairouter_cli.gateway.fallback import FALLBACK_HEADER, Copy, configured, key_of, may_keep, may_look
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.journey import CLIENT_LEFT, SERVER_ERROR, Journey, Reply, discard
 from jairouter_cli.gateway.outbound import Inbound
@@ -78,9 +78,9 @@ def _asking(gateway: Gateway, inbound: Inbound) -> Inbound:
 async def _with_fallback(journey: Journey, pool: Pool, rules: Fallback) -> Reply:
     """Travel, and put something in the place of a failure. Raises a `RequestError`."""
     inbound, key = journey.inbound, b""
-    if rules.strategy is FallbackStrategy.CACHE and not inbound.call.stream:
+    if rules.strategy is FallbackStrategy.CACHE and not inbound.call.stream and may_look(inbound.headers):
         parts = (inbound.call.service.value, inbound.call.model, inbound.tail, inbound.query)
-        key = key_of(parts, dict(inbound.headers), inbound.body)
+        key = key_of(parts, inbound.headers, inbound.body)
     try:
         reply = await journey.travel(pool)
     except RequestError as error:
@@ -91,7 +91,7 @@ async def _with_fallback(journey: Journey, pool: Pool, rules: Fallback) -> Reply
             raise
         return instead
     if not reply.has_failed:
-        if key and reply.exchange.status == _OK:
+        if key and reply.exchange.status == _OK and may_keep(reply.exchange.headers):
             reply.copy = Copy(key, rules)
         return reply
     try:

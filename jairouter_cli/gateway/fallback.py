@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -15,6 +15,24 @@ FALLBACK_HEADER: Final = "x-jairouter-fallback"
 
 _LARGEST_BYTES: Final = 1024 * 1024  # of an answer that is kept
 _KEPT_HEADERS: Final = ("content-type", "content-encoding")
+# Headers that differ from one request to the next, and change nothing in what is asked, or by whom.
+_SAYS_NOTHING: Final = frozenset(
+    {
+        "connection",
+        "content-encoding",
+        "content-length",
+        "keep-alive",
+        "traceparent",
+        "tracestate",
+        "user-agent",
+        "x-request-id",
+        "x-stainless-read-timeout",
+        "x-stainless-retry-count",
+    }
+)
+_CACHE_CONTROL: Final = frozenset({"cache-control", "pragma"})
+_FORBID: Final = frozenset({"no-store", "no-cache", "private", "max-age=0", "s-maxage=0"})
+_OF_ONE_ANSWER: Final = frozenset({"set-cookie", "set-cookie2", "content-range"})
 
 
 class Canned:
@@ -53,14 +71,36 @@ def configured(fallback: Fallback) -> Canned | None:
     return Canned(fallback.status, [("content-type", kind), (FALLBACK_HEADER, "default")], body)
 
 
-def key_of(parts: tuple[str, ...], headers: Mapping[str, str], body: bytes | bytearray) -> bytes:
-    """Return the key of a request: where it goes (`parts`), what it says in whatever order, and who asks."""
-    try:
-        said = msgspec.json.encode(msgspec.json.decode(body), order="sorted")
-    except msgspec.MsgspecError:
-        said = bytes(body)
-    who = (headers.get("authorization", ""), headers.get("x-api-key", ""), headers.get("accept-encoding", ""))
-    return hashlib.sha256(msgspec.msgpack.encode((parts, who, said))).digest()
+def key_of(parts: tuple[str, ...], headers: Headers, body: bytes | bytearray) -> bytes:
+    """Return the key of a request: where it goes (`parts`), and all that it says, byte for byte.
+
+    Any header may say who asks, or what for; only those that never do are left out. Better few hits than a wrong one.
+    """
+    said = sorted((pair for pair in headers if pair[0] not in _SAYS_NOTHING), key=itemgetter(0))
+    return hashlib.sha256(msgspec.msgpack.encode((parts, said, body))).digest()
+
+
+def may_look(asked: Headers) -> bool:
+    """Whether a client leaves it open that it is answered from memory, and its answer remembered."""
+    return _directives(asked).isdisjoint(_FORBID)
+
+
+def may_keep(answered: Headers) -> bool:
+    """Whether a backend leaves it open that its answer is given again to whoever asks the same in the same words."""
+    names = {name for name, _ in answered}
+    varies = {part.strip().lower() for name, value in answered if name == "vary" for part in value.split(",")}
+    return (
+        _directives(answered).isdisjoint(_FORBID)
+        and names.isdisjoint(_OF_ONE_ANSWER)
+        and varies.isdisjoint({"*"} | _SAYS_NOTHING)
+    )
+
+
+def _directives(headers: Headers) -> set[str]:
+    """Return what `Cache-Control` says, without arguments but for that of ages of nothing."""
+    said = ",".join(value for name, value in headers if name in _CACHE_CONTROL)
+    parts = (part.strip().lower().replace('"', "").replace(" ", "") for part in said.split(","))
+    return {part if part in _FORBID else part.partition("=")[0] for part in parts}
 
 
 @dataclass(slots=True)
