@@ -100,6 +100,6 @@ def test_the_page_needs_nothing_from_the_net(served: Served) -> None:
     for name in re.findall(r'(?:src|href)="([^"]+)"', page.text):
         loaded = served.get(f"/swagger-ui/{name}")
         assert loaded.is_success, name
-        assert len(loaded.content) > 500
+        assert len(loaded.content) > 100
     assert served.get("/swagger-ui/secrets.yaml").status_code == 404
     assert served.get("/schema").status_code == 404, "the framework's own pages, which load from the net"

@@ -162,6 +162,7 @@ def test_messages(demo: Served) -> None:
     stream = demo.post("/v1/messages", json={**body, "stream": True}).text
     assert stream.startswith("event: message_start\ndata: ")
     assert stream.endswith('data: {"type":"message_stop"}\n\n')
+    assert demo.post("/v1/messages/count_tokens?beta=true", json=body).json()["input_tokens"] > 0
 
 
 @pytest.mark.parametrize("path", ["/rerank", "/v2/rerank", "/v1/rerank"])

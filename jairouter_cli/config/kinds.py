@@ -59,6 +59,12 @@ class Network(str):
     __slots__ = ()
 
 
+class Origin(str):
+    """Where a page comes from, in lower case: `https://host:port`, with `*` for any port, or `*` for any page."""
+
+    __slots__ = ()
+
+
 class MetricPrefix(str):
     """What the names of metrics begin with: letters, digits and `_`; empty for no prefix."""
 

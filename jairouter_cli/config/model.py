@@ -16,6 +16,7 @@ from jairouter_cli.config.kinds import (
     Count,
     Millis,
     Network,
+    Origin,
     Port,
     Positive,
     Rate,
@@ -443,6 +444,22 @@ class Shutdown(Struct, frozen=True, kw_only=True):
     delay_s: Wait = 0.0
 
 
+class Cors(Struct, frozen=True, kw_only=True):
+    """`server.cors`: the origins whose pages may use `/v1` in a browser; at first those of the user's own machine.
+
+    A port of `*` is any. `*` alone lets every page in that somebody opens who can reach the gateway.
+    """
+
+    allowed_origins: tuple[Origin, ...] = (
+        Origin("http://localhost:*"),
+        Origin("https://localhost:*"),
+        Origin("http://127.0.0.1:*"),
+        Origin("https://127.0.0.1:*"),
+        Origin("http://[::1]:*"),
+        Origin("https://[::1]:*"),
+    )
+
+
 class Server(Struct, frozen=True, kw_only=True):
     """`server`: where the gateway listens and how it speaks; host, port and workers are read at start.
 
@@ -458,6 +475,7 @@ class Server(Struct, frozen=True, kw_only=True):
     locale: Locale = Locale.ZH
     max_body_size: Annotated[Bytes, Meta(gt=0)] = Bytes(64 * 1024 * 1024)
     trusted_proxies: tuple[Network, ...] = ()
+    cors: Cors = Cors()
     route_header: bool = False
     admin_token: Secret | None = None
     open_management: bool = False

@@ -14,12 +14,26 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-from jairouter_cli.config.kinds import Bytes, MetricName, MetricPrefix, Moment, Network, Secret, Unit, Url, UrlPath
+from jairouter_cli.config.kinds import (
+    Bytes,
+    MetricName,
+    MetricPrefix,
+    Moment,
+    Network,
+    Origin,
+    Secret,
+    Unit,
+    Url,
+    UrlPath,
+)
 from jairouter_cli.config.spelling import squash
 
 Scalar = str | int | float | bool
 
 _DIGITS: Final = 400  # of a number that is read; what is larger than any setting is refused by its range
+
+# Schemes of applications (`app://obsidian.md`) and of extensions of browsers are origins, too.
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:([0-9]{1,5}|\*))?")
 
 _UNITS_S: Final = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES: Final = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}  # as in Spring's DataSize: powers of 1024
@@ -184,6 +198,14 @@ def read_network(value: Scalar) -> Network:
         raise Expected("an IP address or a network, like 10.0.0.0/8") from None
 
 
+def read_origin(value: Scalar) -> Origin:
+    """Read an origin as browsers send it, with a port of `*`, or `*` alone."""
+    text = read_text(value).strip().lower()
+    if text != "*" and not _ORIGIN.fullmatch(text):
+        raise Expected("an origin, like https://chat.example or http://localhost:*, or *")
+    return Origin(text)
+
+
 def read_metric_prefix(value: Scalar) -> MetricPrefix:
     """Read what the names of metrics begin with (contract 4.3)."""
     text = read_text(value)
@@ -238,6 +260,7 @@ READERS: Final[Mapping[type, Callable[[Scalar], object]]] = {
     Url: read_url,
     UrlPath: read_path,
     Network: read_network,
+    Origin: read_origin,
     Secret: read_secret,
     MetricPrefix: read_metric_prefix,
     MetricName: read_metric_name,

@@ -18,7 +18,7 @@ from jairouter_cli.mock.body import JSON, AnyRequest
 from jairouter_cli.mock.chat import chat
 from jairouter_cli.mock.completions import completions
 from jairouter_cli.mock.images import edits, generations, picture
-from jairouter_cli.mock.kin import messages, moderations, responses, score
+from jairouter_cli.mock.kin import count_tokens, messages, moderations, responses, score
 from jairouter_cli.mock.models import list_models, show_model
 from jairouter_cli.mock.vectors import embeddings, rerank
 
@@ -89,7 +89,7 @@ def create(behaviour: Behaviour) -> Litestar:
     return Litestar(
         route_handlers=[
             *(chat, completions, embeddings, rerank),
-            *(responses, messages, moderations, score),
+            *(responses, messages, count_tokens, moderations, score),
             *(speech, transcripts),
             *(generations, edits, picture),
             *(list_models, show_model, health, show_load),

@@ -103,6 +103,13 @@ async def messages(request: AnyRequest) -> Response[JSON] | Stream:
     return Response(base | {"content": content, "stop_reason": stop})
 
 
+@post("/v1/messages/count_tokens", status_code=200)
+async def count_tokens(request: AnyRequest) -> Response[JSON]:
+    """Count what the user said last."""
+    asked = await read_json(request, MessagesRequest)
+    return Response({"input_tokens": text.count_tokens(text.last_user_text(asked.messages))})
+
+
 def _message_events(start: JSON, pieces: Sequence[str], stop: str) -> Iterator[JSON]:
     yield {"type": "message_start", "message": start}
     yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}

@@ -41,6 +41,7 @@ ENDPOINTS: Final = (
     Endpoint("/completions", ServiceType.CHAT),
     Endpoint("/responses", ServiceType.CHAT),
     Endpoint("/messages", ServiceType.CHAT),
+    Endpoint("/messages/count_tokens", ServiceType.CHAT),
     Endpoint("/moderations", ServiceType.CHAT),
     Endpoint("/embeddings", ServiceType.EMBEDDING),
     Endpoint("/rerank", ServiceType.RERANK, aliases=("/rerank", "/v2/rerank")),

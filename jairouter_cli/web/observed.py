@@ -15,6 +15,7 @@ from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.journey import CLIENT_LEFT
 from jairouter_cli.observe.events import Handled
 from jairouter_cli.web.client_ip import client_in
+from jairouter_cli.web.courtesies import Courtesies
 from jairouter_cli.web.endpoints import BY_PATH
 
 _BUG: Final = 500  # nothing was answered
@@ -26,6 +27,7 @@ class Observed:
 
     def __init__(self, litestar: Litestar, gateway: Gateway, tell: Callable[[Handled], None]) -> None:
         self._litestar = litestar
+        self._courtesies = Courtesies(litestar, gateway)
         self._gateway = gateway
         self._tell = tell
 
@@ -51,7 +53,7 @@ class Observed:
             await send(message)
 
         try:
-            await self._litestar(scope, receive, note)
+            await self._courtesies(scope, receive, note)
         except asyncio.CancelledError:
             status, ended = CLIENT_LEFT, "left"
             raise

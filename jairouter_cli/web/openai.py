@@ -27,9 +27,11 @@ from jairouter_cli.errors import (
 from jairouter_cli.gateway.dispatch import dispatch
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.outbound import Inbound, is_forwarded, without
+from jairouter_cli.gateway.upstream.exchange import Headers
 from jairouter_cli.observe.events import Completed
 from jairouter_cli.routing.call import Call
 from jairouter_cli.web.client_ip import client_ip
+from jairouter_cli.web.cors import allowing, is_preflight, preflight
 from jairouter_cli.web.departures import Departures
 from jairouter_cli.web.door import ClientLeft, Door
 from jairouter_cli.web.endpoints import Endpoint
@@ -57,8 +59,19 @@ class OpenAI:
         self._number = count(1)
 
     async def answer(self, endpoint: Endpoint, door: Door) -> None:
-        """Answer, whatever happens; a failure before the head is sent becomes an error answer."""
+        """Answer, whatever happens; a page of another origin is told whether it may have the answer."""
         headers = dict(door.headers)
+        if (origin := headers.get("origin")) is None:
+            await self._answer(endpoint, door, headers, ())
+            return
+        allowed = self._gateway.table.config.server.cors.allowed_origins
+        if is_preflight(door.method, headers):
+            await door.whole(*preflight(headers, allowed, "POST"), b"")
+        else:
+            await self._answer(endpoint, door, headers, allowing(origin, allowed))
+
+    async def _answer(self, endpoint: Endpoint, door: Door, headers: dict[str, str], shared: Headers) -> None:
+        """Answer with these headers among others; a failure before the head is sent becomes an error answer."""
         request_id = self._request_id(headers.get("x-request-id"))
         form, presence = form_of(endpoint.path), self.departures.enter()
 
@@ -69,10 +82,11 @@ class OpenAI:
             inbound = await self._admit(endpoint, door, headers, request_id)
             self.departures.watch(presence, door)
             reply = await dispatch(self._gateway, inbound)
+            reply.extra = [*reply.extra, *shared]
             await relay(reply, door, form, locale, self._gateway.table.config.webclient.heartbeat_interval_s)
         except RequestError as error:
             if not presence.left:
-                await _fail(door, form, Told(error, locale(), request_id))
+                await _fail(door, form, Told(error, locale(), request_id), shared)
         except ClientLeft:
             pass
         except asyncio.CancelledError:
@@ -80,10 +94,10 @@ class OpenAI:
                 if not self._gateway.drain.is_over:
                     raise
                 if not door.started:  # not even read; the others have been told
-                    await _fail(door, form, Told(ShuttingDown(), locale(), request_id))
+                    await _fail(door, form, Told(ShuttingDown(), locale(), request_id), shared)
         except Exception:
             logger.exception("bug while answering request %s", request_id)
-            await _fail(door, form, Told(InternalError(), locale(), request_id))
+            await _fail(door, form, Told(InternalError(), locale(), request_id), shared)
         finally:
             presence.over()
 
@@ -115,14 +129,7 @@ class OpenAI:
         """Read the request whole. Raises `InvalidRequest` and its kin."""
         if door.method != "POST":
             raise MethodNotAllowed(method=door.method, path=door.path, allowed="POST")
-        server = self._gateway.table.config.server
-        # read first, refused after: a connection whose request was not read cannot be used again
-        body = await door.body(server.max_body_size)
-        for name in door.lost:
-            if is_forwarded(name):
-                raise HeaderUnreadable(name=name)
-        if "content-encoding" in headers and (packed_with := codings(door.headers)):
-            body = await asyncio.to_thread(unpack, body, packed_with, server.max_body_size)
+        body = await self._body(door, headers)
         content_type = headers.get("content-type", "")
         _check_media_type(endpoint, content_type)
         if not endpoint.multipart and body[:3] == BOM_UTF8:
@@ -130,7 +137,7 @@ class OpenAI:
         peeked = peek_multipart(body, content_type) if endpoint.multipart else peek_json(body)
         call = Call(endpoint.service, peeked.model, self._client(door), peeked.stream)
         sent, said = door.headers, headers
-        if (token := admin_token(server, os.environ)) is not None:
+        if (token := admin_token(self._gateway.table.config.server, os.environ)) is not None:
             sent = without(sent, token)
             said = dict(sent)
         if headers.get("x-request-id") != request_id:
@@ -139,6 +146,18 @@ class OpenAI:
         credential = said.get("authorization") or said.get("x-api-key", "")
         path, query = endpoint.path, door.query
         return Inbound(call, endpoint.tail, endpoint.is_main, query, sent, body, request_id, path, credential)
+
+    async def _body(self, door: Door, headers: dict[str, str]) -> bytes | bytearray:
+        """Return the body, unpacked. Raises `InvalidRequest` and its kin."""
+        limit_bytes = self._gateway.table.config.server.max_body_size
+        # read first, refused after: a connection whose request was not read cannot be used again
+        body = await door.body(limit_bytes)
+        for name in door.lost:
+            if is_forwarded(name):
+                raise HeaderUnreadable(name=name)
+        if "content-encoding" in headers and (packed_with := codings(door.headers)):
+            return await asyncio.to_thread(unpack, body, packed_with, limit_bytes)
+        return body
 
 
 def _check_media_type(endpoint: Endpoint, content_type: str) -> None:
@@ -150,11 +169,11 @@ def _check_media_type(endpoint: Endpoint, content_type: str) -> None:
         raise UnsupportedMediaType(expected=expected, found=kind)
 
 
-async def _fail(door: Door, form: Form, told: Told) -> None:
-    """Answer with an error, or break off if the head of another answer is out."""
+async def _fail(door: Door, form: Form, told: Told, shared: Headers) -> None:
+    """Answer with an error, and headers beside its own, or break off if the head of another answer is out."""
     if door.started:
         await door.break_off()
         return
     body = msgspec.json.encode(form.whole(told))
     headers = {"content-type": "application/json", "x-request-id": told.request_id, **error_headers(told.error)}
-    await door.whole(told.error.status, list(headers.items()), body)
+    await door.whole(told.error.status, [*headers.items(), *shared], body)

@@ -39,15 +39,13 @@ _PAGE: Final = """<!DOCTYPE html>
 <body>
 <div id="swagger-ui"></div>
 <script src="swagger-ui-bundle.js"></script>
-<script>
-const options = {url: "../v3/api-docs", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null};
-window.onload = () => SwaggerUIBundle(options);
-</script>
+<script src="start.js"></script>
 </body>
 </html>
 """
 _ASSETS: Final = {
     "swagger-ui-bundle.js": "text/javascript",
+    "start.js": "text/javascript",
     "swagger-ui.css": "text/css",
     "favicon-32x32.png": "image/png",
 }

@@ -24,6 +24,7 @@ OPENAI: Final[dict[str, tuple[dict[str, Any], dict[str, Any] | None]]] = {
     ),
     "/responses": ({"model": "qwen2.5:7b", "input": "Hello"}, {"object": "response", "output": []}),
     "/messages": ({**_CHAT, "max_tokens": 100}, {"type": "message", "role": "assistant", "content": []}),
+    "/messages/count_tokens": (_CHAT, {"input_tokens": 8}),
     "/moderations": ({"model": "guard", "input": "Hello"}, {"results": [{"flagged": False}]}),
     "/embeddings": (
         {"model": "bge-m3", "input": ["Hello"]},

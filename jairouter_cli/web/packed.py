@@ -5,9 +5,8 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from jairouter_cli.errors import EncodingUnsupported, InvalidRequest
+from jairouter_cli.errors import EncodingUnsupported, InvalidRequest, PayloadTooLarge
 from jairouter_cli.gateway.upstream.exchange import Headers
-from jairouter_cli.web.body import Body
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -113,12 +112,12 @@ def unpack(body: bytes | bytearray, packed_with: list[str], limit_bytes: int) ->
 
 
 def _unpack(body: bytes | bytearray, name: str, limit_bytes: int) -> bytes | bytearray:
-    plain, rest = Body(limit_bytes, -1), memoryview(body)
+    plain, rest = bytearray(), memoryview(body)
     try:
         for _ in range(_MOST_MEMBERS):
-            rest = _member(_UNPACKERS[name](rest, limit_bytes), rest, plain)
+            rest = _member(_UNPACKERS[name](rest, limit_bytes), rest, plain, limit_bytes)
             if not rest:
-                return plain.whole()
+                return plain
     except (zlib.error, zstd.ZstdError):
         raise InvalidRequest(problem=f"its {name} data is broken") from None
     except EOFError:
@@ -126,14 +125,16 @@ def _unpack(body: bytes | bytearray, name: str, limit_bytes: int) -> bytes | byt
     raise InvalidRequest(problem=f"its {name} data has more than {_MOST_MEMBERS} parts")
 
 
-def _member(unpacker: _Unpacker, packed: memoryview, plain: Body) -> memoryview:
+def _member(unpacker: _Unpacker, packed: memoryview, plain: bytearray, limit_bytes: int) -> memoryview:
     """Unpack up to the end of one member; return what is behind it. Raises `EOFError` if there is no end."""
     at = 0
     while not unpacker.eof:
         piece = bytes(packed[at : at + _PIECE_BYTES]) if unpacker.needs_input else b""
         at += len(piece)
         data = unpacker.decompress(piece, _AT_ONCE_BYTES)
-        plain.add(data)
+        plain += data
+        if len(plain) > limit_bytes:
+            raise PayloadTooLarge(limit_bytes=limit_bytes, setting="server.max-body-size")
         if not (piece or data or unpacker.eof):
             raise EOFError
     return packed[at - len(unpacker.unused_data) :]
