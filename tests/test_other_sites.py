@@ -62,8 +62,14 @@ FOREIGN = [
     {"host": "["},
     {"host": ""},
 ]
-GUARDED = ["/api/config/type", "/api/services", "/actuator", "/actuator/env", "/actuator/info", "/actuator/metrics"]
-PROBES = ["/actuator/health", "/actuator/health/liveness", "/actuator/health/readiness", "/actuator/prometheus"]
+GUARDED = ["/api/config/type", "/api/services", "/api/limits", "/actuator/env", "/actuator/info", "/actuator/metrics"]
+PROBES = [
+    "/actuator",
+    "/actuator/health",
+    "/actuator/health/liveness",
+    "/actuator/health/readiness",
+    "/actuator/prometheus",
+]
 
 
 @pytest.mark.parametrize("path", GUARDED)

@@ -24,7 +24,7 @@ AnyRequest = Request[Any, Any, Any]
 Node = dict[str, Any]
 
 # Asked under whatever name the gateway has where they run; a page that is told of these has learnt nothing.
-_FOR_PROBES: Final = frozenset({"health", "prometheus"})
+_FOR_PROBES: Final = frozenset({"", "health", "prometheus"})
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -80,7 +80,7 @@ def exposed_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHan
 
 
 def no_pages_here(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Let pages of other sites in to nothing but what load balancers and Prometheus ask. Raises `FromOtherSite`."""
+    """Let pages of other sites in to nothing but links and what load balancers ask. Raises `FromOtherSite`."""
     if endpoint_of(connection.url.path) not in _FOR_PROBES:
         no_pages(connection, handler)
 
