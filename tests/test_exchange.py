@@ -1,8 +1,11 @@
 """What other programs keep, taken over: upstream's store, its application.yml, LiteLLM's configuration; and written."""
 
+# ruff: noqa: E501 - messages are compared whole
+
 import json
 import shutil
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import httpx
@@ -122,6 +125,118 @@ def test_litellm(tmp_path: Path) -> None:
     assert "api-key: ${OPENAI_KEY:}" in text
     assert "upstream-model: Qwen2.5" in text
     assert "adapter: ollama" in text
+
+
+def imported(tmp_path: Path, text: str, **env: str) -> tuple[int, Any, list[str], str]:
+    """Import a configuration of LiteLLM; return exit code, instances, what was not taken over, and the rest said."""
+    file = config(tmp_path, CONFIG)
+    done = run(
+        "config",
+        "import",
+        str(config(tmp_path, dedent(text), "config.yaml")),
+        "--config",
+        str(file),
+        "--json",
+        env={**env},
+    )
+    if done.returncode:
+        return done.returncode, file.read_text(), [], done.stderr
+    shown = run("config", "show", "--json", "--secrets", "--config", str(file), env={**env}).stdout
+    left = [one.removeprefix("not taken over: ") for one in json.loads(done.stdout)["notices"]]
+    assert [f"warning: not taken over: {one}" for one in left] == done.stderr.splitlines()
+    return 0, json.loads(shown)["model"], left, done.stderr
+
+
+def test_litellm_settings_that_there_are_here(tmp_path: Path) -> None:
+    """Limits, timeouts, headers, slots, tiers, retries, other names; what comes from the environment stays there."""
+    code, model, left, _ = imported(
+        tmp_path,
+        """\
+        model_list:
+          - model_name: a
+            litellm_params:
+              model: hosted_vllm/Qwen/Qwen2.5
+              api_base: os.environ/VLLM_URL
+              api_key: os.environ/VLLM_KEY
+              rpm: 90
+              tpm: 5000
+              timeout: 30
+              max_parallel_requests: 2
+              max_retries: 1
+              order: 2
+              weight: 0
+              extra_headers: {X-A: b, X-B: os.environ/B}
+          - model_name: 0123
+            litellm_params: {model: openai/x, api_base: "http://h/v1/chat/completions", api_key: 007}
+        router_settings: {routing_strategy: least-busy, num_retries: 5, model_group_alias: {gpt-4: a}}
+        """,
+        VLLM_KEY="k",
+        B="of-b",
+    )
+    assert (code, left) == (
+        0,
+        ["model_list[0] a: the variable VLLM_URL is not set; while it is not, http://127.0.0.1:8000 stands for it"],
+    )
+    instances = model["services"]["chat"]["instances"]
+    assert (model["loadBalance"]["type"], model["maxRetries"]) == ("least-connections", 5)
+    assert [(one["name"], one["upstreamModel"], one["baseUrl"], one["apiKey"]) for one in instances] == [
+        ("a", "Qwen/Qwen2.5", "http://127.0.0.1:8000", "k"),
+        ("0123", "x", "http://h", "007"),
+        ("gpt-4", "Qwen/Qwen2.5", "http://127.0.0.1:8000", "k"),
+    ]
+    first = instances[0]
+    assert (first["timeout"], first["maxConcurrency"], first["maxRetries"]) == ({"total": "30s"}, 2, 1)
+    assert (first["priority"], first["enabled"], first["headers"]) == (2, False, {"X-A": "b", "X-B": "of-b"})
+    limit = first["rateLimit"]
+    assert (limit["capacity"], limit["rate"], limit["tokensPerMinute"]) == (90, 1.5, 5000)
+    assert instances[1]["path"] == "/v1/chat/completions"
+    text = (tmp_path / "jairouter.yaml").read_text()
+    assert "base-url: ${VLLM_URL:http://127.0.0.1:8000}" in text
+    assert "X-B: ${B:}" in text
+
+
+def test_litellm_settings_that_there_are_not(tmp_path: Path) -> None:
+    """Each is named; a model that cannot be served does not keep the others away."""
+    code, model, left, _ = imported(
+        tmp_path,
+        """\
+        model_list:
+          - model_name: ok
+            litellm_params: {model: openai/x, api_base: "http://h/v1", stream_timeout: 5, weight: 0.5, rpm: many}
+            model_info: {id: one, mode: video}
+          - {model_name: bd, litellm_params: {model: bedrock/anthropic.claude, aws_region_name: us-east-1}}
+          - {model_name: "*", litellm_params: {model: "openai/*", rpm: 6}}
+          - {model_name: y, litellm_params: {model: nowhere/y}}
+        litellm_settings: {fallbacks: [{ok: [bd]}], drop_params: true}
+        router_settings: {routing_strategy: usage-based-routing-v2, model_group_alias: {gpt-4: gone}}
+        general_settings: {master_key: sk-1}
+        environment_variables: {A: b}
+        include: [more.yaml]
+        """,
+    )
+    assert (code, [one["name"] for one in model["services"]["chat"]["instances"]]) == (0, ["ok"])
+    assert left == [
+        "model_list[0] ok: model_info.mode video (taken for chat)",
+        "model_list[0] ok: weight 0.5 (weights are whole numbers here)",
+        "model_list[0] ok: stream_timeout, rpm, model_info.id",
+        "model_list[1] bd: provider bedrock does not speak as OpenAI does; left out with all it says (aws_region_name)",
+        "model_list[2] *: a name with * stands for many models, and each has to be named here; left out with all it says (rpm)",
+        "model_list[3] y: provider nowhere is not known, and there is no api_base; left out",
+        "litellm_settings: fallbacks, drop_params",
+        "router_settings: routing_strategy, model_group_alias.gpt-4 (there is no gone)",
+        "general_settings: master_key",
+        "environment_variables: A",
+        "include: all of it",
+    ]
+
+
+def test_litellm_without_a_model_for_us(tmp_path: Path) -> None:
+    """The file stays as it was, rather than with nothing in it."""
+    text = "model_list:\n  - {model_name: bd, litellm_params: {model: bedrock/x, rpm: 1}}\n"
+    code, after, _, said = imported(tmp_path, text)
+    assert (code, after) == (1, CONFIG)
+    assert "none of its models can be taken over" in said
+    assert "model_list[0] bd: provider bedrock does not speak as OpenAI does; left out with all it says (rpm)" in said
 
 
 @pytest.mark.parametrize(

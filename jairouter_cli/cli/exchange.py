@@ -1,8 +1,9 @@
 """`jairouter config import|export`: from and to what other programs keep."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -35,14 +36,21 @@ def import_config(
 ) -> None:
     """Take a configuration over from another program; what was there before stays as a revision."""
     store = options.store(ctx, config)
-    *earlier, last = _operations(source)
-    for operation in earlier:  # each becomes a revision
-        store.apply(operation, expect=expect)
+    *earlier, last = _sources(source)
+    for one in earlier:  # each becomes a revision
+        store.apply(one.operation, expect=expect)
         expect = None
-    options.edit(ctx, config, last, expect=expect, wait=wait, as_json=as_json)
+    options.edit(ctx, config, last.operation, expect=expect, wait=wait, as_json=as_json, left_out=last.left_out)
 
 
-def _operations(source: Path) -> list[Operation]:
+class _Source(NamedTuple):
+    """What a file comes to: an edit, and what of the file is not in it."""
+
+    operation: Operation
+    left_out: Sequence[str] = ()
+
+
+def _sources(source: Path) -> list[_Source]:
     """Return the edits that a source comes to, in their order. Raises `ForeignUnreadable`."""
     if source.is_dir():
         found = [_of_file(path) for path in upstream.versions(source).values()]
@@ -52,11 +60,11 @@ def _operations(source: Path) -> list[Operation]:
     return [_of_file(source)]
 
 
-def _of_file(path: Path) -> Operation:
+def _of_file(path: Path) -> _Source:
     summary = f"imported {path.name}"
     if path.suffix == ".json":
         model = upstream.read(path)
-        return lambda document: take_over(document, model, summary)
+        return _Source(lambda document: take_over(document, model, summary))
     try:
         text = files.read(path).decode("utf-8")
     except OSError as error:
@@ -65,11 +73,19 @@ def _of_file(path: Path) -> Operation:
         raise ForeignUnreadable(file=str(path), reason=f"it is not UTF-8 text (byte {error.start})") from None
     read = Document.load(text, str(path))
     if "model_list" in read.root:
-        model = litellm.model_section(read.root)
-        return lambda document: take_over(document, model, summary)
+        return _of_litellm(path, read, summary)
     if has_imports(read):
         text = _united(read)
-    return lambda document: replace_all(document, text, summary)
+        return _Source(lambda document: replace_all(document, text, summary), ["spring"])
+    return _Source(lambda document: replace_all(document, text, summary))
+
+
+def _of_litellm(path: Path, read: Document, summary: str) -> _Source:
+    found = litellm.taken_over(read.root, os.environ)
+    if read.root["model_list"] and not found.section["services"]:
+        reason = "none of its models can be taken over:\n" + "\n".join(f"  {one}" for one in found.left_out)
+        raise ForeignUnreadable(file=str(path), reason=reason)
+    return _Source(lambda document: take_over(document, found.section, summary), found.left_out)
 
 
 def _united(document: Document) -> str:

@@ -1,6 +1,7 @@
 """The options that several commands share, and how the configuration file is found from them."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -92,18 +93,21 @@ def edit(
     as_json: bool,
     expect: str | None = None,
     wait: bool = False,
+    left_out: Sequence[str] = (),
 ) -> None:
-    """Edit the file, say what was done, and wait for a running gateway if that is wanted."""
+    """Edit the file, say what was done and what was `left_out`, and wait for a running gateway if that is wanted."""
     applied = store(ctx, config).apply(operation, expect=expect)
-    report(applied, as_json=as_json)
+    report(applied, as_json=as_json, left_out=left_out)
     if wait:
         from jairouter_cli.cli.asking import await_config  # noqa: PLC0415 - it imports this module
 
         await_config(applied)
 
 
-def report(applied: Applied, *, as_json: bool) -> None:
+def report(applied: Applied, *, as_json: bool, left_out: Sequence[str] = ()) -> None:
     """Say what an edit did: its summary, or as JSON with the file."""
+    for one in left_out:
+        output.warn(f"not taken over: {one}")
     tell(applied.file, applied.notices)
     change = applied.change
     data = {
@@ -112,6 +116,6 @@ def report(applied: Applied, *, as_json: bool) -> None:
         "service": change.service,
         "instance": change.instance,
         "revision": applied.revision,
-        "notices": [notice.message for notice in applied.notices],
+        "notices": [*(f"not taken over: {one}" for one in left_out), *(one.message for one in applied.notices)],
     }
     output.show(data, as_json=as_json, text=lambda: change.summary)

@@ -12,8 +12,8 @@ from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
-from urllib.parse import urlsplit
 
+from jairouter_cli.config.addresses import fault_of_url
 from jairouter_cli.config.kinds import (
     Bytes,
     MetricName,
@@ -168,17 +168,8 @@ def read_size(value: Scalar) -> Bytes:
 def read_url(value: Scalar) -> Url:
     """Read an absolute http(s) URL; a trailing slash is dropped."""
     text = read_text(value).strip()
-    try:
-        parts = urlsplit(text)
-        host, _port = parts.hostname, parts.port
-    except ValueError:
-        raise Expected("an http:// or https:// URL with a valid host and port") from None
-    if parts.scheme not in {"http", "https"} or not host or re.search(r"[\s\x00-\x1f]", text):
-        raise Expected("an http:// or https:// URL with a host, like http://10.0.0.7:8000")
-    if parts.username is not None or parts.password is not None:
-        raise Expected("a URL without user and password (use api-key or headers)")
-    if parts.query or parts.fragment:
-        raise Expected("a URL without query and fragment (the endpoint's path goes into path)")
+    if fault := fault_of_url(text):
+        raise Expected(fault)
     return Url(text.rstrip("/"))
 
 
