@@ -134,7 +134,7 @@ def test_commands_start_without_the_server(command: list[str], tmp_path: Path) -
     file.write_text("model: {}\n")
     script = f"""
 import sys
-from jairouter_cli.cli.app import app
+from jairouter_cli.cli.commands import app
 sys.argv = ["jairouter", *{command!r}, *([] if {command!r} == ["--help"] else ["--config", {str(file)!r}])]
 try:
     app()

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from jairouter_cli.cli.app import app
+from jairouter_cli.cli.commands import app
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.model import BREAKER_DEFAULTS, LIMIT_DEFAULTS, ClientLimit, Config, Fallback
 from jairouter_cli.config.monitoring import Level, Logging

@@ -1,74 +1,100 @@
-"""The command `jairouter`: its subcommands, and the one place that turns errors into words and exit codes."""
+"""Where the command `jairouter` begins and ends: errors become words and exit codes, so does output that fails.
 
+Nothing heavy is imported before `main`, so that Ctrl-C is an end without a traceback from the first moment on.
+"""
+
+import errno
+import os
+import signal
 import sys
-from importlib import metadata
-from typing import Annotated
+from typing import Final
 
-import typer
-
-from jairouter_cli.cli import (
-    config,
-    explain,
-    health,
-    init,
-    instances,
-    limits,
-    mock,
-    output,
-    serve,
-    services,
-    top,
-    usage,
+_INTERRUPTED: Final = 128 + signal.SIGINT
+_MISUSED: Final = 2
+# What writing to a pipe that was closed, to a full disk and the like ends with.
+_OUTPUT_FAILED: Final = frozenset(
+    {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.ENXIO}
 )
-from jairouter_cli.cli.options import ConfigOption, Globals
-from jairouter_cli.errors import JAIRouterError
-
-app = typer.Typer(
-    name="jairouter",
-    help="An AI gateway for people who run their own models: one OpenAI-compatible port in front of all of them.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("init")(init.init)
-app.command("serve")(serve.serve)
-app.command("health")(health.health)
-app.command("top")(top.top)
-app.command("explain")(explain.explain)
-app.add_typer(services.app, name="services")
-app.add_typer(instances.app, name="instances")
-app.add_typer(limits.app, name="limits")
-app.add_typer(config.app, name="config")
-app.command("usage")(usage.usage)
-app.command("mock")(mock.mock)
-
-
-def _version(*, wanted: bool) -> None:
-    if wanted:
-        sys.stdout.write(f"jairouter {metadata.version('jairouter')}\n")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    ctx: typer.Context,
-    config: ConfigOption = None,
-    version: Annotated[  # noqa: FBT002, ARG001 - typer's way of a flag
-        bool,
-        typer.Option(
-            "--version", help="Print the version.", callback=lambda value: _version(wanted=value), is_eager=True
-        ),
-    ] = False,
-) -> None:
-    """Take the options that stand before the subcommand."""
-    ctx.obj = Globals(config)
 
 
 def main() -> None:
     """Run the command line."""
+    code: int | str | None = _INTERRUPTED
     try:
+        _prepare_streams()
+        code = _run()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left takes no time
+    sys.exit(_flushed(code))
+
+
+def _run() -> int | str | None:
+    """Run the command; return its exit code."""
+    from jairouter_cli.cli import output  # noqa: PLC0415 - it is what takes time
+    from jairouter_cli.errors import JAIRouterError  # noqa: PLC0415
+
+    try:
+        if any(map(_is_no_text, sys.argv)):
+            return _refused()
+        from jairouter_cli.cli.commands import app  # noqa: PLC0415 - it is what takes time
+
         app()
     except JAIRouterError as error:
         output.fail(error)
-        sys.exit(error.exit_code)
+        return error.exit_code
+    except SystemExit as end:
+        return end.code
+    except OSError as error:
+        if error.errno not in _OUTPUT_FAILED:
+            raise
+        return _failed(error)
+    return 0
+
+
+def _prepare_streams() -> None:
+    """Make output survive letters that its encoding has not, and streams that were closed before we began."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - until the end
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _is_no_text(argument: str) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for letter in argument)
+
+
+def _refused() -> int:
+    """Refuse arguments that are bytes without a meaning in the locale."""
+    wrong = next(filter(_is_no_text, sys.argv))
+    encoding = sys.getfilesystemencoding()
+    sys.stderr.write(f"error: the argument {os.fsencode(wrong)!r} is not text in {encoding}\n")
+    if encoding.lower().replace("-", "") != "utf8":
+        sys.stderr.write("\nhint: set LC_ALL=C.UTF-8, or PYTHONUTF8=1\n")
+    return _MISUSED
+
+
+def _flushed(code: int | str | None) -> int | str | None:
+    """Write out what is left; a reader that has gone, or a full disk, is no traceback at the very end."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = _failed(error)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the interpreter's own flush
+    except ValueError:  # closed meanwhile
+        pass
+    return code
+
+
+def _failed(error: OSError) -> int:
+    """Say why the output could not be written, unless its reader has gone on purpose."""
+    if error.errno != errno.EPIPE:
+        try:
+            sys.stderr.write(f"error: cannot write the output: {error.strerror}\n")
+            sys.stderr.flush()
+        except OSError:
+            pass
+    return 1

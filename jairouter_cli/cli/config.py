@@ -54,16 +54,20 @@ def show(
     if as_json:
         output.print_json(data)
     else:
-        sys.stdout.write(_yaml(as_yaml(loaded.config, reveal=secrets)))
+        text = _yaml(as_yaml(loaded.config, reveal=secrets))
+        if not output.is_writable(text):
+            text = _yaml(as_yaml(loaded.config, reveal=secrets), in_ascii=True)
+        sys.stdout.write(text)
 
 
-def _yaml(data: Any) -> str:
+def _yaml(data: Any, *, in_ascii: bool = False) -> str:
     from ruamel.yaml import YAML  # noqa: PLC0415 - loaded already with the document, named where it is used
 
     stream = io.StringIO()
     yaml = YAML()
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 4096
+    yaml.allow_unicode = not in_ascii
     yaml.dump(quoted_like_yaml_1_1(data), stream)
     return stream.getvalue()
 

@@ -23,9 +23,19 @@ def show(data: Any, *, as_json: bool, text: Callable[[], RenderableType]) -> Non
 
 
 def print_json(data: Any) -> None:
-    """Print one JSON document, indented, in the characters it is written in."""
-    sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+    """Print one JSON document, indented, in the characters it is written in, escaped if the output has not got them."""
+    text = json.dumps(data, ensure_ascii=False, indent=2)
+    sys.stdout.write((text if is_writable(text) else json.dumps(data, indent=2)) + "\n")
     sys.stdout.flush()
+
+
+def is_writable(text: str) -> bool:
+    """Whether standard output has all the letters of a text."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def stdout() -> Console:

@@ -57,7 +57,7 @@ def top(
         _print_once(history, ask, interval, Look(sort), as_json=as_json)
         return
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # names of models, on a terminal without Unicode
+        sys.stdout.reconfigure(errors="replace")  # an escape would be wider than the column that was made for it
     with _ended_orderly(), feeding(ask, interval) as feed, keyboard() as keys:
         _Watch(base, history, Look(sort), feed, keys).run(console)
 

@@ -101,6 +101,8 @@ def read_text(value: Scalar) -> str:
     text = text_of(value)
     if text is None:
         raise Expected("text (put it in quotes)")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise Expected("text in UTF-8, without half a character")
     return text
 
 
