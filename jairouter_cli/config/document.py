@@ -9,7 +9,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, wraps
 from typing import Any, Concatenate, Final, ParamSpec
 
@@ -30,13 +30,14 @@ from jairouter_cli.config.layout import (
     with_lines,
     with_newline,
 )
-from jairouter_cli.config.render import Style, block_lines, flow_text, indented_lines, item_lines
+from jairouter_cli.config.render import Style, block_lines, flow_text, indented_lines, is_json, item_lines, json_like
 from jairouter_cli.config.roundtrip import FOREIGN_ERRORS, fault_of, new_yaml, plain_copy
 from jairouter_cli.errors import ConfigSyntaxError, EditImpossible
 
 Path = tuple[str | int, ...]
 _Args = ParamSpec("_Args")
 
+_OTHER_FORMATS: Final = frozenset({"properties", "toml", "ini", "cfg", "conf", "env", "xml"})
 _BOM: Final = "\ufeff"
 _COLON: Final = re.compile(r"\s*:")
 _PROPERTIES: Final = re.compile(r"(?:[ \t]+[&!][^\s,\[\]{}]*)*")  # an anchor, a tag
@@ -101,6 +102,9 @@ class Document:
         return root
 
     def _bad(self, line: int, problem: str) -> ConfigSyntaxError:
+        ending = self.file.lower().rpartition(".")[2]
+        if ending in _OTHER_FORMATS:
+            problem = f"{problem} (a configuration is YAML or JSON; .{ending} files are not read)"
         return ConfigSyntaxError(file=self.file, line=line, problem=problem)
 
     def line(self, path: Path) -> int:
@@ -125,6 +129,16 @@ class Document:
                 return None
         return node
 
+    @cached_property
+    def is_json(self) -> bool:
+        """Whether it is JSON, which other programs read as such: an edit keeps it so."""
+        is_named = self.file.lower().endswith(".json")
+        return (is_named and not self.text.strip()) or (is_json(self.text) and (is_named or bool(self.root)))
+
+    def as_json(self, value: Any) -> "Document":
+        """Return the document with another content, as JSON in its style."""
+        return replace(self, text=json_like(self.text, value))
+
     # --- edits ---
 
     @_if_possible
@@ -142,6 +156,8 @@ class Document:
         if not _is_vacant(self._member(holder, path[-1])):
             raise self._impossible()
         holder[path[-1]] = value
+        if self.is_json:
+            return self.as_json(wanted)
         return self._spliced(self._put_at(path, value), wanted)
 
     @_if_possible
@@ -149,6 +165,8 @@ class Document:
         """Add an item to the end of a list that is not empty, in the style of the last. Raises `EditImpossible`."""
         wanted = plain_copy(self.root)
         _at(wanted, path).append(value)
+        if self.is_json:
+            return self.as_json(wanted)
         node = self._list(path)
         text = self._append_to_flow(node, value) if node.flow_style else self._append_to_block(node, value)
         return self._spliced(text, wanted)
@@ -159,6 +177,8 @@ class Document:
         above, index = path[:-1], int(path[-1])
         wanted = plain_copy(self.root)
         del _at(wanted, above)[index]
+        if self.is_json:
+            return self.as_json(wanted)
         node = self._list(above)
         if not node.flow_style and len(node.value) == 1:
             return self._spliced(self._emptied(node, above), wanted)
@@ -178,6 +198,8 @@ class Document:
             return self.drop(path).put(path, value)
         wanted = plain_copy(self.root)
         _at(wanted, path[:-1])[path[-1]] = value
+        if self.is_json:
+            return self.as_json(wanted)
         start, end = node.start_mark.index, node_end(self.text, node)
         return self._spliced(self.text[:start] + flow_text([value])[1:-1] + self.text[end:], wanted)
 
@@ -186,6 +208,8 @@ class Document:
         """Remove a key of a mapping, with the comment lines right above it. Raises `EditImpossible`."""
         wanted = plain_copy(self.root)
         del _at(wanted, path[:-1])[path[-1]]
+        if self.is_json:
+            return self.as_json(wanted)
         holder = self._node(path[:-1])
         if not isinstance(holder, MappingNode):
             raise self._impossible()

@@ -1,13 +1,17 @@
-"""New YAML text, in the style of the file it goes into."""
+"""New text, in the style of the file it goes into: YAML, or JSON where the file is JSON."""
 
 import io
+import json
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ruamel.yaml.resolver import implicit_resolvers
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScalarString
 
 from jairouter_cli.config.roundtrip import new_yaml
+
+_INDENT: Final = re.compile(r"\s*\{\n([ \t]+)\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +65,24 @@ def quoted_like_yaml_1_1(value: Any) -> Any:
     # a single y or n is text to all readers in use, whatever the letter of YAML 1.1
     is_ambiguous = len(value) > 1 and any(pattern.match(value) for _, _, pattern, _ in implicit_resolvers)
     return SingleQuotedScalarString(value) if is_ambiguous else value
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is an object of JSON, and not only YAML in its flow style."""
+    if not text.lstrip().startswith("{"):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def json_like(text: str, value: Any) -> str:
+    """Return a value as JSON, indented as a text is, on one line if that is."""
+    indent = _INDENT.match(text)
+    if indent is None and text.strip() not in {"", "{}"}:
+        separators = (", ", ": ") if '": ' in text else (",", ":")
+        return json.dumps(value, ensure_ascii=False, separators=separators) + "\n" * text.endswith("\n")
+    depth = indent[1] if indent else "  "
+    return json.dumps(value, ensure_ascii=False, indent=depth) + "\n" * (text.endswith("\n") or not text.strip())

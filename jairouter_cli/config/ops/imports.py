@@ -7,6 +7,7 @@ from jairouter_cli.config.document import Document
 from jairouter_cli.config.model import ModelSection
 from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.ops.sections import written
+from jairouter_cli.config.roundtrip import plain_copy
 from jairouter_cli.config.spelling import find_key
 
 
@@ -17,5 +18,6 @@ def take_over(document: Document, model: Mapping[str, Any], summary: str) -> Cha
 
 
 def replace_all(document: Document, text: str, summary: str) -> Change:
-    """Put another text in the place of the file's. Raises `ConfigSyntaxError`."""
-    return Change(Document.load(text, document.file), summary)
+    """Put another text in the place of the file's; a JSON file stays one. Raises `ConfigSyntaxError`."""
+    new = Document.load(text, document.file)
+    return Change(document.as_json(plain_copy(new.root)) if document.is_json else new, summary)

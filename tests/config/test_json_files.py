@@ -1,0 +1,72 @@
+"""A configuration in JSON stays JSON, in its own indentation, whatever is edited."""
+
+import json
+
+import pytest
+
+from jairouter_cli.config.document import Document
+from jairouter_cli.config.kinds import Secret
+from jairouter_cli.config.model import Instance, ServiceType
+from jairouter_cli.config.ops import instances, limits, services
+from jairouter_cli.config.ops.imports import replace_all
+from jairouter_cli.config.ops.limits import Place
+from jairouter_cli.config.ops.values import set_text, unset_value
+from jairouter_cli.config.scalars import read_url
+from jairouter_cli.errors import ConfigSyntaxError
+
+DATA = {
+    "server": {"port": 8123},
+    "model": {"services": {"chat": {"instances": [{"name": "m", "base-url": "http://h"}]}}},
+}
+NEW = Instance(name="0123", base_url=read_url("http://n"), api_key=Secret('t"ü'))
+
+
+@pytest.mark.parametrize("indent", [None, 2, 4, "\t"])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_every_edit(indent: int | str | None, end: str) -> None:
+    """What was JSON is JSON, indented as it was."""
+    text = json.dumps(DATA, indent=indent) + end
+    document = Document.load(text, "jairouter.yaml")
+    place = Place(ServiceType.CHAT)
+    document = instances.add(document, ServiceType.CHAT, NEW).document
+    document = instances.update(document, ServiceType.CHAT, "m@http://h", {"weight": 2}).document
+    document = limits.set_limit(document, place, {"capacity": 3}).document
+    document = services.add(document, ServiceType.TTS, {}).document
+    document = set_text(document, "server.admin-token", "yes").document
+    document = unset_value(document, "server.port").document
+    document = limits.clear_limit(document, place).document
+    document = instances.remove(document, ServiceType.CHAT, "m@http://h").document
+    expected = {
+        "server": {"admin-token": "yes"},
+        "model": {
+            "services": {
+                "chat": {"instances": [{"name": "0123", "base-url": "http://n", "api-key": 't"ü'}]},
+                "tts": {"instances": []},
+            }
+        },
+    }
+    assert document.text == json.dumps(expected, ensure_ascii=False, indent=indent) + end
+
+
+@pytest.mark.parametrize("text", ["", "{}\n"])
+def test_a_new_file(text: str) -> None:
+    """An empty file is JSON if its name says so; elsewhere it becomes YAML."""
+    edits = [set_text(Document.load(text, name), "server.port", "1").document.text for name in ("a.json", "a.yaml")]
+    assert edits == ['{\n  "server": {\n    "port": 1\n  }\n}\n', "server:\n  port: 1\n"]
+
+
+def test_yaml_is_not_json() -> None:
+    """Flow style is YAML, and stays as it is, whatever the file is called; what replaces JSON becomes JSON."""
+    flow = set_text(Document.load("{server: {port: 1}}\n", "a.json"), "server.port", "2").document
+    assert flow.text == "{server: {port: 2}}\n"
+    replaced = replace_all(Document.load('{"a":1}', "a.json"), "server: {port: 1} # x\n", "").document
+    assert replaced.text == '{"server":{"port":1}}'
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.properties", "server.port=1\n"), ("a.toml", "[server]\nport = 1\n")])
+def test_other_formats(name: str, text: str) -> None:
+    """They are refused by name."""
+    with pytest.raises(
+        ConfigSyntaxError, match=rf"\(a configuration is YAML or JSON; \.{name[2:]} files are not read\)"
+    ):
+        Document.load(text, name)
