@@ -45,7 +45,8 @@ def preflight(headers: Mapping[str, str], allowed: Sequence[Origin], methods: st
         ("access-control-max-age", _KEPT_S),
         ("vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Private-Network"),
     ]
-    if asked := headers.get("access-control-request-headers"):
+    asked = headers.get("access-control-request-headers", "")
+    if asked and asked.isascii():  # what is sent back must be fit for a header
         told.append(("access-control-allow-headers", asked))
     if headers.get("access-control-request-private-network") == "true":
         told.append(("access-control-allow-private-network", "true"))
@@ -54,14 +55,12 @@ def preflight(headers: Mapping[str, str], allowed: Sequence[Origin], methods: st
 
 def is_allowed(origin: str, allowed: Sequence[Origin]) -> bool:
     """Whether an origin is among those that are allowed."""
-    return any(_matches(origin.lower(), one) for one in allowed)
+    return origin.isascii() and any(_matches(origin.lower(), one) for one in allowed)
 
 
 def _matches(origin: str, one: Origin) -> bool:
-    if one in {origin, _ANY}:
-        return True
     if not one.endswith(_ANY_PORT):
-        return False
+        return one in {origin, _ANY}
     start = one.removesuffix(_ANY_PORT)
     rest = origin.removeprefix(start)
-    return rest != origin and (not rest or (rest[0] == ":" and rest[1:].isascii() and rest[1:].isdigit()))
+    return rest != origin and (not rest or (rest[0] == ":" and rest[1:].isdigit()))

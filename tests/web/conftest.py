@@ -37,7 +37,8 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     kinds = ("chat", "embedding", "rerank", "tts", "stt", "imgGen", "imgEdit")
     with backend(answer({})) as behind:
         text = services(**{kind: [behind.url] for kind in kinds})
-        file = config(tmp_path_factory.mktemp("web"), text.replace("  locale: en\n", "  locale: zh\n"))
+        text = text.replace("  locale: en\n", "  locale: zh\n  trusted-proxies: [127.0.0.1]\n")
+        file = config(tmp_path_factory.mktemp("web"), text)
         with serving("--config", str(file), "--interface", request.param) as gateway:
             yield Front(gateway, behind)
 

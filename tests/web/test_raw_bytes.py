@@ -82,3 +82,16 @@ def test_what_cannot_be_read_is_not_taken_for_absent(front: Front, name: str, va
     """By who decides whether a page of somebody else's asks."""
     status, _ = ask(front, b"GET /api/config/type HTTP/1.1", f"{name}: {value}".encode())
     assert status in {400, 403}
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded"])
+@pytest.mark.parametrize(
+    "lines",
+    [["é, 203.0.113.9"], ["203.0.113.9, é"], ["é"], ["é", "127.0.0.1"], ["é, 203.0.113.9", "127.0.0.1"]],
+)
+def test_a_way_that_cannot_be_read_leads_nowhere(front: Front, name: str, lines: list[str]) -> None:
+    """A client that spoils what its proxy says of it is not taken for the proxy, which may be on this machine."""
+    start = "for=" if name == "Forwarded" else ""
+    headers = [f"{name}: {', '.join(start + hop for hop in line.split(', '))}".encode() for line in lines]
+    assert ask(front, b"GET /api/config/type HTTP/1.1", *headers)[0] == 403
+    assert ask(front, b"GET /api/config/type HTTP/1.1", f"{name}: {start}127.0.0.1".encode())[0] == 200
