@@ -25,6 +25,8 @@ ALLOWED = {
     "adapters": {"errors", "config.kinds", "config.model", "routing.call"},
     "observe": {
         "errors",
+        "config.files",
+        "config.keeping",
         "config.kinds",
         "config.model",
         "config.monitoring",

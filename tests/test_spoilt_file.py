@@ -9,8 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from jairouter_cli.config.history import History
-from jairouter_cli.config.store import digest_of
+from jairouter_cli.config.store import Store, digest_of
 from tests.backend import answer, backend
 from tests.process import Served, config, eventually, run, services, serving, worker_pids
 
@@ -24,7 +23,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Served, Path]]:
         file = config(tmp_path, services(chat=[behind.url], embedding=[behind.url]))
         with serving("--config", str(file), "--workers", "2") as one:
             eventually(lambda: len(workers(one)) == 2)
-            eventually(lambda: History(file).numbers == [1])
+            eventually(lambda: Store(file).history.numbers == [1])
             yield one, file
 
 

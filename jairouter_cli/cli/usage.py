@@ -47,7 +47,7 @@ def usage(
     now = time.time()
     start = _start(since, now)
     loaded = options.read(ctx, config)
-    path = usage_file.place(loaded.file, loaded.config.usage.file)
+    path = usage_file.place(loaded.file, loaded.config.usage.file, loaded.config.store.state_dir)
     column = By.HOUR if by is By.DAY else by
     rows = usage_file.accounts(path, column.value, start, now)
     if column is By.HOUR:

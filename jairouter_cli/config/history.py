@@ -1,9 +1,9 @@
 """The revisions of a configuration file: each is a whole text, with its number, time, author and summary.
 
-They lie in a folder beside the file, a JSON file each, readable by its owner only: they hold what the configuration
-holds, keys too. One that cannot be read stands in the way of nothing but itself. To be written under the lock of the
-store. A change that was made by nobody who tells (an editor, a process that was killed before it could tell) is noted
-when it is seen: the file is what counts.
+They lie in a folder of their own (see `keeping`), a JSON file each, readable by its owner only: they hold what the
+configuration holds, keys too. One that cannot be read stands in the way of nothing but itself. To be written under the
+lock of the store. A change that was made by nobody who tells (an editor, a process that was killed before it could
+tell) is noted when it is seen: the file is what counts.
 """
 
 import difflib
@@ -54,10 +54,10 @@ class Damaged(NamedTuple):
 
 
 class History:
-    """The revisions of one file."""
+    """The revisions of one file, of that name, in a folder within `kept`."""
 
-    def __init__(self, file: Path) -> None:
-        self.folder: Final = file.with_name(f".{file.name}.revisions")
+    def __init__(self, kept: Path, name: str) -> None:
+        self.folder: Final = kept / f".{name}.revisions"
 
     @property
     def numbers(self) -> list[int]:

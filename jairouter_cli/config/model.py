@@ -522,13 +522,15 @@ class WebClient(Struct, frozen=True, kw_only=True):
 
 
 class StoreSettings(Struct, frozen=True, kw_only=True):
-    """`store`: how many revisions of this file are kept beside it.
+    """`store`: how many revisions of this file are kept, and in which folder: `state_dir`, by default beside it.
 
+    `JAIROUTER_STATE_DIR` goes before `state_dir`. The usage lies there, too, unless `usage.file` names another place.
     `path` is the folder of upstream's own store (`model-router-config@N.json`), for the API that merges its files.
     """
 
     max_revisions: Positive = 100
     path: Text = "config"
+    state_dir: Text | None = None
 
 
 class State(Struct, frozen=True, kw_only=True):

@@ -6,14 +6,15 @@ system's errors become ours in `_translated`, and nowhere else.
 
 import errno
 import hashlib
+import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from jairouter_cli.config import files
+from jairouter_cli.config import files, keeping
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.history import Author, History, Revision
 from jairouter_cli.config.imports import has_imports
@@ -38,7 +39,9 @@ from jairouter_cli.errors import (
 _LOOK_S: Final = 0.01  # seldom enough to cost nothing, often enough that nobody among many waits for long
 LOCK_WAIT_S: Final = 10.0  # an edit takes milliseconds; whoever holds the lock for longer is stuck
 
-_ANY_WRITE: Final = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+_FROM_ELSEWHERE: Final = (
+    "change it where it comes from (a ConfigMap, say), or let it be written; a running gateway follows it"
+)
 _MOUNTED: Final = "mount the file's folder instead of the file, so that it can be replaced"
 
 _EDITED: Final = "edited in the file"
@@ -85,9 +88,10 @@ class Applied:
 class Store:
     """One configuration file; an edit waits `lock_wait_s` for another to end."""
 
-    def __init__(self, file: Path, lock_wait_s: float = LOCK_WAIT_S) -> None:
+    def __init__(self, file: Path, lock_wait_s: float = LOCK_WAIT_S, environ: Mapping[str, str] = os.environ) -> None:
         self.file: Final = file
         self._lock_wait_s: Final = lock_wait_s
+        self._environ: Final = environ
 
     def read(self) -> Loaded:
         """Read the file. Raises `ConfigNotFound`, `ConfigUnreadable`, `ConfigSyntaxError`, `ConfigInvalid`."""
@@ -114,7 +118,7 @@ class Store:
             data = self._bytes(target)
             before = digest_of(data)
             document = Document.load(self._text(data), str(self.file))
-            history = History(target)
+            history = self._history(self._text(data))
             if expect is not None:
                 _check_expected(expect, before, history.last)
             change = _operated(operation, document)
@@ -130,20 +134,21 @@ class Store:
                     files.replace(target, new)
                 written_at = target.stat().st_mtime_ns
             with suppress(OSError):  # the edit is made; whoever looks next notes it as one of the file
-                revision = history.note(author, change.summary, text, digest_of(new), most)
+                revision = self._history(text).note(author, change.summary, text, digest_of(new), most)
         number = revision.number if revision is not None and revision.digest == digest_of(new) else None
         return Applied(self.file, change, parsed.config, parsed.notices, before, digest_of(new), number, written_at)
 
     def note(self) -> Revision:
-        """Note the file as it is now as a revision, if nobody has. Raises what `apply` raises."""
+        """Note the file as it is now as a revision, if nobody has; it may be read-only. Raises what `apply` raises."""
         target = self._target()
-        _check_editable(self.file, target)
+        data = self._bytes(target)  # before anything is made for it
         with self._locked(target):
             data = self._bytes(target)
             text = self._text(data)
             most = parse(Document.load(text, str(self.file))).config.store.max_revisions
-            with _translated(History(target).folder, RevisionsUnwritable):
-                return History(target).note(Author.FILE, _EDITED, text, digest_of(data), most)
+            history = self._history(text)
+            with _translated(history.folder, RevisionsUnwritable):
+                return history.note(Author.FILE, _EDITED, text, digest_of(data), most)
 
     def text(self) -> str:
         """Return the file's text as it is. Raises `ConfigNotFound`, `ConfigUnreadable`."""
@@ -157,13 +162,20 @@ class Store:
     @property
     def history(self) -> History:
         """The revisions, to be read."""
-        return History(self._target())
+        try:
+            return self._history(self.text())
+        except (ConfigNotFound, ConfigUnreadable):
+            return self._history("")
+
+    def _history(self, text: str) -> History:
+        place = keeping.anchor(self.file)
+        return History(keeping.folder(self.file, keeping.named_in(text), self._environ), place.name)
 
     def forget(self, number: int) -> None:
         """Forget a revision that is not the newest. Raises `RevisionNotFound`, `RevisionCurrent`, `ConfigLocked`."""
         target = self._target()
-        with self._locked(target), _translated(History(target).folder, RevisionsUnwritable):
-            history = History(target)
+        history = self.history
+        with self._locked(target), _translated(history.folder, RevisionsUnwritable):
             if history.numbers[-1:] == [number]:
                 raise RevisionCurrent(number=number)
             history.remove(number)
@@ -181,7 +193,7 @@ class Store:
         with self._locked(target):
             if target.exists() and not force:  # made by another process in the meantime
                 raise ConfigExists(file=str(self.file))
-            history, most, data = History(target), StoreSettings().max_revisions, text.encode("utf-8")
+            history, most, data = self._history(text), StoreSettings().max_revisions, text.encode("utf-8")
             with _translated(self.file):
                 if target.exists():  # what is replaced can be gone back to
                     before = files.read(target)
@@ -216,11 +228,14 @@ class Store:
         """
         from filelock import FileLock, Timeout  # noqa: PLC0415 - only edits need it
 
+        place = target.parent
+        if keeping.is_read_only(place):  # who may only look at the file notes what others make of it
+            place = self.history.folder.parent
         lock, following = (
-            FileLock(target.with_name(f".{target.name}.{name}"), timeout=self._lock_wait_s)
-            for name in ("lock", "next.lock")
+            FileLock(place / f".{target.name}.{name}", timeout=self._lock_wait_s) for name in ("lock", "next.lock")
         )
         with _translated(self.file):
+            place.mkdir(parents=True, exist_ok=True)
             try:
                 with following.acquire(poll_interval=_LOOK_S):
                     lock.acquire(poll_interval=_LOOK_S)
@@ -236,15 +251,18 @@ def _check_editable(file: Path, target: Path) -> None:
     """Raise what stands against an edit; the mode is looked at, too, for it would not stop root."""
     with _translated(file, ConfigUnreadable):
         status, folder = target.stat(), target.parent.stat()
+        is_mounted = keeping.is_mounted_read_only(target.parent)
     obstacles = (
         ("it is a folder", stat.S_ISDIR(status.st_mode)),
         ("it is not a regular file", not stat.S_ISREG(status.st_mode)),
-        ("it is read-only", not status.st_mode & _ANY_WRITE),
-        ("its folder is read-only", not folder.st_mode & _ANY_WRITE),
+        ("it is read-only", not status.st_mode & keeping.ANY_WRITE),
+        ("its folder is read-only", not folder.st_mode & keeping.ANY_WRITE),
+        ("its file system is read-only", is_mounted),
     )
     for reason, stands in obstacles:
         if stands:
-            raise ConfigUnwritable(file=str(file), reason=reason)
+            hint = _FROM_ELSEWHERE if reason.endswith("read-only") else None
+            raise ConfigUnwritable(file=str(file), reason=reason, hint=hint)
 
 
 def _check_expected(expect: str, digest: str, last: Revision | None) -> None:

@@ -35,7 +35,9 @@ _CLIENT_ERROR: Final = 400
 class UsageLedger:
     """What the calls of a worker cost; a sink for them. `dropped` counts those for which there was no room."""
 
-    def __init__(self, config: Path, settings: Usage, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, config: Path, settings: Usage, clock: Callable[[], float] = time.time, state_dir: str | None = None
+    ) -> None:
         self._config: Final = config
         self._clock: Final = clock
         self._calls: Final[deque[tuple[float, Completed]]] = deque()
@@ -46,7 +48,7 @@ class UsageLedger:
         self._file: UsageFile | None = None
         self._trouble = ""
         self.dropped = 0
-        self.follow(settings)
+        self.follow(settings, state_dir)
 
     def __call__(self, event: Completed) -> None:
         """Take a call that has ended; those to models that are not configured cost nothing."""
@@ -57,15 +59,16 @@ class UsageLedger:
         else:
             self.dropped += 1
 
-    def follow(self, settings: Usage) -> None:
+    def follow(self, settings: Usage, state_dir: str | None = None) -> None:
         """Go by other settings from now on."""
+        self._state_dir = state_dir
         self._settings = settings
         self._is_on = settings.enabled
 
     @property
     def path(self) -> Path:
         """Where the file is."""
-        return place(self._config, self._settings.file)
+        return place(self._config, self._settings.file, self._state_dir)
 
     async def run(self) -> None:
         """Write what there is, again and again, until cancelled."""
@@ -159,8 +162,10 @@ class UsageLedger:
             logger.warning("usage is written again; %d calls were not counted", self.dropped)
 
     def _open(self) -> UsageFile:
-        """Return the file that the settings name."""
+        """Return the file that the settings name. Raises `OSError`."""
         path = self.path
+        if self._settings.file is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
         if self._file is None or self._file.path != path:
             if self._file is not None:
                 self._file.close()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from jairouter_cli.config import files, keeping
 from jairouter_cli.errors import UsageUnreadable
 
 HOUR_S: Final = 3600
@@ -121,12 +122,12 @@ class Account:
             self.by_source[source] = self.by_source.get(source, 0) + amounts.tokens
 
 
-def place(config: Path, named: str | None) -> Path:
-    """Return where the file is: as `usage.file` names it, seen from the configuration's folder, or beside that."""
-    target = config.resolve()
+def place(config: Path, named: str | None, state_dir: str | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where the file is: as `usage.file` names it, from the configuration's folder, or with what is kept."""
+    place = keeping.anchor(config)
     if named is not None:
-        return target.parent / Path(named).expanduser()
-    return target.with_name(f".{target.name}.usage.db")
+        return place.parent / Path(named).expanduser()
+    return keeping.folder(config, state_dir, environ) / f".{place.name}.usage.db"
 
 
 class UsageFile:
@@ -181,6 +182,8 @@ class UsageFile:
                 if os.stat(self.path).st_ino == self._inode:  # noqa: PTH116 - once per flush
                     return self._connection
             self.close()
+        with suppress(FileNotFoundError):
+            files.check_regular(self.path)  # SQLite would wait for a pipe
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, _MODE))  # SQLite gives its other files the same mode
         connection = sqlite3.connect(self.path, _BUSY_S, isolation_level=None, check_same_thread=False)
         try:
@@ -267,13 +270,15 @@ def _read(path: Path, query: str, values: Sequence[object]) -> list[tuple[Any, .
     try:
         if not path.exists():
             return []
+        files.check_regular(path)
         with closing(_readable(path)) as connection:
             if _version(connection) == 0:
                 return []
             _check(connection)
             return connection.execute(query, values).fetchall()
     except (sqlite3.Error, OSError) as error:
-        raise UsageUnreadable(file=str(path), reason=str(error)) from None
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise UsageUnreadable(file=str(path), reason=reason) from None
 
 
 def _readable(path: Path) -> sqlite3.Connection:

@@ -33,7 +33,7 @@ class Observation:
         self.tracer: Final = tracer(config.tracing)
         self.boards: Final = Boards(folder, shared)
         self.metrics: Final = Metrics(self.boards.own)
-        self.usage: Final = UsageLedger(file, config.usage)
+        self.usage: Final = UsageLedger(file, config.usage, state_dir=config.store.state_dir)
         self.metrics.follow(config.monitoring.metrics)
 
     @property
@@ -60,7 +60,7 @@ class Observation:
         self.logs.use(config.logging)
         self.levels.use(config.logging.level)
         self.metrics.follow(config.monitoring.metrics)
-        self.usage.follow(config.usage)
+        self.usage.follow(config.usage, config.store.state_dir)
 
     def start(self) -> None:
         """Begin, once the worker's loop runs."""

@@ -34,7 +34,7 @@ URL = "http://10.0.0.7:8000"
 READ_ONLY = """\
 error: cannot write {file}: it is read-only; the file was left as it was
 
-hint: check the permissions and the free space of the file's folder
+hint: change it where it comes from (a ConfigMap, say), or let it be written; a running gateway follows it
 """
 
 

@@ -21,6 +21,7 @@ from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
 from jairouter_cli.gateway.watcher import Watcher, begin
 from jairouter_cli.routing.table import compile_table
+from tests.config.test_keeping import swap
 
 TEXT = """\
 # ours
@@ -181,6 +182,23 @@ def test_what_is_removed_by_command_is_removed(file: Path) -> None:
         store.apply(lambda _: Change(store.judged(b"", 0).document, "rolled back"))
         await one.looks(2)
         assert (one.used, one.error) == (set(), "")
+
+    following(file, story)
+
+
+def test_a_config_map_is_followed(tmp_path: Path) -> None:
+    """Each state comes into force and is a revision, though the file is another one, in another folder, each time."""
+    file = swap(tmp_path, 0, TEXT)
+
+    async def story(one: Follower) -> None:
+        for number in range(1, 4):
+            swap(tmp_path, number, TEXT.replace("first", f"first-{number}"))
+            await one.looks(2)
+            assert f"first-{number}@http://10.0.0.1:8000" in one.used
+            assert one.store.history.numbers == list(range(1, number + 2))
+        swap(tmp_path, 4, "")
+        await one.looks(2)
+        assert "no instance is left in it" in one.error
 
     following(file, story)
 

@@ -1,6 +1,7 @@
 """The ledger of tokens: what is taken is written, once, whatever happens to the file in between."""
 
 import logging
+import os
 import resource
 import sqlite3
 import threading
@@ -122,9 +123,9 @@ def test_where_the_file_is(tmp_path: Path) -> None:
     file = tmp_path / "real" / "x.yaml"
     file.touch()
     (tmp_path / "link.yaml").symlink_to(file)
-    assert place(tmp_path / "link.yaml", None) == tmp_path / "real" / ".x.yaml.usage.db"
-    assert place(tmp_path / "link.yaml", "u.db") == tmp_path / "real" / "u.db"
-    assert place(tmp_path / "link.yaml", "/var/u.db") == Path("/var/u.db")
+    assert place(tmp_path / "link.yaml", None, None) == tmp_path / "real" / ".x.yaml.usage.db"
+    assert place(tmp_path / "link.yaml", "u.db", None) == tmp_path / "real" / "u.db"
+    assert place(tmp_path / "link.yaml", "/var/u.db", None) == Path("/var/u.db")
 
 
 def test_several_workers_write_to_one_file(tmp_path: Path) -> None:
@@ -203,6 +204,22 @@ def test_trouble_passes(tmp_path: Path, caplog: pytest.LogCaptureFixture, troubl
     assert warnings(caplog)[1:] == ["usage is written again; 0 calls were not counted"]
     assert sums(ledger) == {"m": (3, 0, 30, 15, 1.5)}
     assert len(newest(ledger.path, 10)) == 3
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_something_odd_in_place_of_the_file(ledger: UsageLedger, caplog: pytest.LogCaptureFixture, kind: str) -> None:
+    """It is neither waited for nor read without end, by who writes and by who reads; what is counted is kept."""
+    path = ledger.path
+    {"pipe": os.mkfifo, "device": lambda path: path.symlink_to("/dev/zero"), "folder": Path.mkdir}[kind](path)
+    ledger(event())
+    ledger.flush()
+    assert len(warnings(caplog)) == 1
+    with pytest.raises(UsageUnreadable, match=r"it is (not a regular file|a folder)"):
+        sums(ledger)
+    path.rmdir() if kind == "folder" else path.unlink()
+    ledger.flush()
+    assert sums(ledger)["m"][0] == 1
+    ledger.close()
 
 
 def test_a_full_disk(ledger: UsageLedger, caplog: pytest.LogCaptureFixture) -> None:
