@@ -49,7 +49,7 @@ def usage(
     loaded = options.read(ctx, config)
     path = usage_file.place(loaded.file, loaded.config.usage.file, loaded.config.store.state_dir)
     column = By.HOUR if by is By.DAY else by
-    rows = usage_file.accounts(path, column.value, start, now)
+    rows = usage_file.accounts(path, column.value, start)
     if column is By.HOUR:
         rows = usage_file.grouped(rows, "%Y-%m-%d" if by is By.DAY else _MINUTE)
     data = {

@@ -17,6 +17,7 @@ from typing import Final
 from jairouter_cli.config.monitoring import Usage
 from jairouter_cli.observe.events import Completed
 from jairouter_cli.observe.fingerprint import fingerprint
+from jairouter_cli.observe.steadiness import Steadiness
 from jairouter_cli.observe.usage_file import HOUR_S, Amounts, Entry, OneCall, UsageFile, place
 
 logger: Final = logging.getLogger("jairouter")
@@ -36,10 +37,16 @@ class UsageLedger:
     """What the calls of a worker cost; a sink for them. `dropped` counts those for which there was no room."""
 
     def __init__(
-        self, config: Path, settings: Usage, clock: Callable[[], float] = time.time, state_dir: str | None = None
+        self,
+        config: Path,
+        settings: Usage,
+        clock: Callable[[], float] = time.time,
+        state_dir: str | None = None,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config: Final = config
         self._clock: Final = clock
+        self._steadiness: Final = Steadiness(clock, ticks)
         self._calls: Final[deque[tuple[float, Completed]]] = deque()
         self._lock: Final = threading.Lock()  # on all below
         self._sums: dict[Entry, list[float]] = {}
@@ -79,6 +86,7 @@ class UsageLedger:
     def flush(self) -> None:
         """Write what there is. It blocks: call it beside the event loop."""
         with self._lock:
+            self._steadiness.look(self._settings.flush_interval_s)
             self._sum_up()
             self._write()
 
@@ -146,8 +154,7 @@ class UsageLedger:
         settings = self._settings
         sums = {entry: Amounts(int(a), int(b), int(c), int(d), e) for entry, (a, b, c, d, e) in self._sums.items()}
         try:
-            keep_hours = settings.keep_days * _HOURS
-            self._open().add(sums, list(self._recent), keep_hours, settings.recent, self._clock())
+            self._open().add(sums, list(self._recent), self._oldest(), settings.recent)
         except (sqlite3.Error, OSError) as error:
             if not self._trouble:
                 logger.warning(
@@ -160,6 +167,12 @@ class UsageLedger:
         if self._trouble:
             self._trouble = ""
             logger.warning("usage is written again; %d calls were not counted", self.dropped)
+
+    def _oldest(self) -> int | None:
+        """Return the first hour that is kept; None while the clock cannot be believed."""
+        if not self._steadiness.is_steady:
+            return None
+        return int(self._clock() // HOUR_S) - self._settings.keep_days * _HOURS
 
     def _open(self) -> UsageFile:
         """Return the file that the settings name. Raises `OSError`."""

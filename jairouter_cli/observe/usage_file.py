@@ -18,6 +18,7 @@ from jairouter_cli.errors import UsageUnreadable
 
 HOUR_S: Final = 3600
 
+_NEVER: Final = 1 << 62
 _VERSION: Final = 1  # of the tables, in PRAGMA user_version
 _MODE: Final = 0o600
 _BUSY_S: Final = 5.0  # another worker's transaction takes milliseconds
@@ -138,18 +139,17 @@ class UsageFile:
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
 
-    def add(
-        self, sums: Mapping[Entry, Amounts], calls: Sequence[OneCall], keep_hours: int, keep_calls: int, now: float
-    ) -> None:
+    def add(self, sums: Mapping[Entry, Amounts], calls: Sequence[OneCall], oldest: int | None, keep_calls: int) -> None:
         """Add in one transaction, and forget what is too old. Raises `sqlite3.Error`, `OSError`; then nothing is added.
 
-        Of the calls the last `keep_calls` are kept.
+        Of the sums those before the hour `oldest` are forgotten, of the calls all but the last `keep_calls`.
         """
         with self._transaction() as connection:
             connection.executemany(_ADD, ((*entry, *amounts) for entry, amounts in sums.items()))
             connection.executemany(_NOTE, calls[-keep_calls:] if keep_calls else ())
             connection.execute("DELETE FROM calls WHERE id <= (SELECT max(id) FROM calls) - ?", (keep_calls,))
-            connection.execute("DELETE FROM hours WHERE hour < ?", (int(now // HOUR_S) - keep_hours,))
+            if oldest is not None:
+                connection.execute("DELETE FROM hours WHERE hour < ?", (oldest,))
 
     def forget(self, before: float) -> int:
         """Forget what was before that time, in whole hours; return how many sums. Raises as `add`."""
@@ -222,13 +222,15 @@ def _version(connection: sqlite3.Connection) -> int:
     return version
 
 
-def accounts(path: Path, column: str, since: float, until: float) -> list[Account]:
+def accounts(path: Path, column: str, since: float, until: float | None = None) -> list[Account]:
     """Return the accounts of every value of a column of `Entry` in a span of time, widened to whole hours.
+
+    Without an end it has none, not even the present: what was counted while the clock was ahead belongs to it, too.
 
     In the order of their tokens, the most first; by hour in the order of time. None of them if there is no file yet.
     Raises `UsageUnreadable`.
     """
-    span = (int(since // HOUR_S), int(until // HOUR_S))
+    span = (int(since // HOUR_S), _NEVER if until is None else int(until // HOUR_S))
     found: dict[str, Account] = {}
     for name, source, *amounts in _read(path, _SUMS_BY[column], span):
         found.setdefault(str(name), Account(str(name))).add(source, Amounts(*amounts))

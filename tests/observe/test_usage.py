@@ -6,8 +6,11 @@ import resource
 import sqlite3
 import threading
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jairouter_cli.config.model import ServiceType
 from jairouter_cli.config.monitoring import Usage
@@ -150,14 +153,16 @@ def test_several_workers_write_to_one_file(tmp_path: Path) -> None:
 def test_it_stays_small(tmp_path: Path) -> None:
     """Old hours and all but the newest calls are forgotten; a client that invents keys gets one line for them."""
     clock = Clock()
-    ledger = UsageLedger(tmp_path / "j.yaml", Usage(keep_days=2, recent=3), clock)
+    ledger = UsageLedger(tmp_path / "j.yaml", Usage(keep_days=2, recent=3), clock, ticks=clock)
     for number in range(1100):
         ledger(event(key=f"Bearer {number}")._replace(request_id=str(number)))
     ledger.flush()
     keys = sums(ledger, "key")
     assert (len(keys), keys[OTHER_KEYS][0]) == (1001, 100)
     assert [one.request_id for one in newest(ledger.path, 10)] == ["1099", "1098", "1097"]
-    clock.now += 3 * 86400
+    for _ in range(3 * 24 * 6):
+        clock.now += 600
+        ledger.flush()
     ledger(event()._replace(request_id="later"))
     ledger.flush()
     assert sums(ledger)["m"][0] == 1
@@ -169,6 +174,47 @@ def test_it_stays_small(tmp_path: Path) -> None:
     assert newest(ledger.path, 10) == []
     assert ledger.forget(clock.now + 3600) == 1
     assert sums(ledger) == {}
+    ledger.close()
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["goes", "goes", "jumps"]), st.integers(-400 * 86400, 400 * 86400)), max_size=12)
+)
+@settings(max_examples=40, deadline=None)
+def test_a_clock_that_jumps_loses_nothing(steps: list[tuple[str, int]]) -> None:
+    """Forward by a year and back, however often: every call is counted once, and the old ones go in the end."""
+    with TemporaryDirectory() as folder:
+        clock, ticks = Clock(), Clock()
+        ledger = UsageLedger(Path(folder) / "j.yaml", Usage(keep_days=2), clock, ticks=ticks)
+        taken = 0
+        for kind, amount in steps:
+            gone = amount % 300
+            ticks.now += gone
+            clock.now += gone if kind == "goes" else amount
+            ledger(event())
+            ledger.flush()
+            taken += 1
+        found = accounts(ledger.path, "hour", 0)
+        assert sum(one.amounts.requests for one in found) == taken
+        clock.now = max((int(one.name) * 3600 for one in found), default=0) + 3 * 86400.0
+        for _ in range(8):
+            clock.now, ticks.now = clock.now + 599, ticks.now + 599
+            ledger.flush()
+        ledger(event())
+        ledger.flush()
+        assert [one.amounts.requests for one in accounts(ledger.path, "hour", 0)] == [1]
+        ledger.close()
+
+
+def test_a_machine_that_slept(tmp_path: Path) -> None:
+    """Both clocks are a year further: nothing goes until they have gone alike for an hour."""
+    clock = Clock()
+    ledger = UsageLedger(tmp_path / "j.yaml", Usage(keep_days=2), clock, ticks=clock)
+    for number in range(10):
+        clock.now += 365 * 86400 if number == 8 else 600
+        ledger(event())
+        ledger.flush()
+    assert sums(ledger)["m"][0] == 8 + 2
     ledger.close()
 
 

@@ -90,10 +90,11 @@ def usage_routes(gateway: Gateway, ledger: UsageLedger) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """From when to when, in seconds since 1970."""
+    """From when to when, in seconds since 1970; `until` is the end that was asked for."""
 
     start: float
     end: float
+    until: float | None
 
     @property
     def members(self) -> Node:
@@ -106,6 +107,7 @@ def _span(start: datetime | None, end: datetime | None) -> _Span:
     return _Span(
         now - _DEFAULT_SPAN_S if start is None else _seconds(start),
         now if end is None else _seconds(end),
+        None if end is None else _seconds(end),
     )
 
 
@@ -194,7 +196,7 @@ class _Views:
         }
 
     def _accounts(self, span: _Span, column: str) -> list[Account]:
-        return usage_file.accounts(self._ledger.path, column, span.start, span.end)
+        return usage_file.accounts(self._ledger.path, column, span.start, span.until)
 
     def _providers(self) -> dict[str, str]:
         return {target.id: target.dialect.value for target in self._gateway.table.targets}
