@@ -21,6 +21,9 @@ class EventGate:
 
     __slots__ = ("_held",)
 
+    is_plain = True
+    """Whether what it lets through can be read."""
+
     def __init__(self) -> None:
         self._held = bytearray()
 

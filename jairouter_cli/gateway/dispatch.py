@@ -114,10 +114,10 @@ async def _instead(journey: Journey, rules: Fallback, key: bytes, error: Request
         canned = configured(rules)
         if canned is None:
             raise Degraded(text=rules.message, cause=error)
-        reply = Reply(journey, canned, None, None)
+        reply = Reply(journey, canned, None)
     elif key:
         kept = journey.gateway.answers.find(key, journey.gateway.clock(), rules)
-        reply = None if kept is None else Reply(journey, kept, None, None)
+        reply = None if kept is None else Reply(journey, kept, None)
     if reply is not None:
         journey.fallback = rules.strategy.value
     return reply

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Final
 
 from jairouter_cli.adapters.affinity import affinity
+from jairouter_cli.adapters.packed import Ear, Hear, is_packed
 from jairouter_cli.adapters.retry_after import retry_after_s
 from jairouter_cli.adapters.usage import Meter
 from jairouter_cli.config.model import Balancing
@@ -26,6 +27,7 @@ from jairouter_cli.gateway.bill import Bill
 from jairouter_cli.gateway.fallback import Copy
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.limits import refused
+from jairouter_cli.gateway.opening import Opened, opened
 from jairouter_cli.gateway.outbound import Inbound, asks_usage, outbound
 from jairouter_cli.gateway.route import Route
 from jairouter_cli.gateway.upstream.exchange import Exchange, FailureKind, Headers, UpstreamFailure
@@ -33,7 +35,7 @@ from jairouter_cli.observe.events import LEFT, Attempt, Completed
 from jairouter_cli.routing.admission import Refusal
 from jairouter_cli.routing.attempts import Ask, Exhausted, Obstacle, Plan, Result, Sent, Step, Wait, plan
 from jairouter_cli.routing.balance import USE_AFFINITY
-from jairouter_cli.routing.call import CREDENTIALS, Outcome, Timeouts
+from jairouter_cli.routing.call import CREDENTIALS, Outcome
 from jairouter_cli.routing.ledger import Lease, Seat
 from jairouter_cli.routing.slots import Slots
 from jairouter_cli.routing.table import Pool
@@ -77,8 +79,9 @@ _ENDINGS: Final = {
 class Reply:
     """A backend's answer on its way to the client. Whoever holds it calls `settle` once, at the end.
 
-    `extra` are headers that it gets beside its own; `copy` takes what is to be kept of it, if anything is, and `meter`
-    listens for what it cost, if it can say so. `sent_bytes` are counted by whoever sends it on.
+    `first` is what was read of a stream's body already. `extra` are headers that it gets beside its own; `copy` takes
+    what is to be kept of it, if anything is; `meter` knows what it cost, if it can say so, and hears of its bytes by
+    `hear`, packed or not. `sent_bytes` are counted by whoever sends it on.
     """
 
     __slots__ = (
@@ -88,19 +91,21 @@ class Reply:
         "copy",
         "exchange",
         "extra",
+        "first",
+        "hear",
         "meter",
         "sent_bytes",
-        "timeouts",
     )
 
-    def __init__(self, journey: "Journey", exchange: Exchange, timeouts: Timeouts | None, lease: Lease | None) -> None:
+    def __init__(self, journey: "Journey", exchange: Exchange, lease: Lease | None, first: bytes = b"") -> None:
         self._journey = journey
         self._lease = lease
         self.exchange = exchange
-        self.timeouts = timeouts
+        self.first = first
         self.extra: Headers = ()
         self.copy: Copy | None = None
         self.meter: Meter | None = None
+        self.hear: Hear | None = None
         self.sent_bytes = 0
         self._first_token_at: float | None = None
 
@@ -119,10 +124,11 @@ class Reply:
         """Whether its stream tells the usage because we, and not the client, have asked."""
         return self._lease is not None and asks_usage(self._journey.inbound, self._lease.target)
 
-    def listen(self, content_type: str) -> None:
+    def listen(self, content_type: str, coding: str) -> None:
         """Find out how many tokens the answer cost, if it is of a kind that tells."""
         if self._lease is not None and self.exchange.status < _BAD_REQUEST and content_type.startswith(_TELLING):
-            self.meter = Meter()
+            meter = self.meter = Meter()
+            self.hear = Ear(coding, meter.add).add if is_packed(coding) else meter.add
 
     def has_content(self) -> None:
         """Note that the first content of a stream is on its way to the client."""
@@ -214,13 +220,13 @@ class Journey:
                 if not isinstance(step, Lease):
                     step = _advance(steps, await self._charge(step, pool))
                     continue
-                exchange, result = await self._attempt(step, pool, anew=step is before)
+                found, result = await self._attempt(step, pool, anew=step is before)
                 before = step
-                if exchange is not None:
+                if found is not None:
                     await discard(answer)
                     if result is None:
-                        return Reply(self, exchange, step.target.timeouts, step)
-                    answer = Reply(self, exchange, step.target.timeouts, None)
+                        return Reply(self, found.exchange, step, found.first)
+                    answer = Reply(self, found.exchange, None)
                 step = _advance(steps, result)
         except BaseException:
             await discard(answer)
@@ -251,7 +257,7 @@ class Journey:
 
     # --- attempts ---
 
-    async def _attempt(self, lease: Lease, pool: Pool, *, anew: bool) -> tuple[Exchange | None, Result | None]:
+    async def _attempt(self, lease: Lease, pool: Pool, *, anew: bool) -> tuple[Opened | None, Result | None]:
         """Try an instance; return its answer and, unless it will do, what to tell the plan. Raises a `RequestError`."""
         gateway, target = self.gateway, lease.target
         if self.bill is not None:
@@ -260,14 +266,16 @@ class Journey:
         total_s = target.timeouts.total_s
         expires_at = float("inf") if total_s is None else self.started + total_s
         patience_s = max(0.0, self.started + pool.failover.deadline_s - began)
-        request = outbound(self.inbound, target, expires_at, patience_s)
-        if anew:
-            request = request._replace(anew=True)
-        if self.trail is not None:
-            model = target.upstream_model or self.inbound.call.model
-            request = request._replace(headers=self.trail.attempt(target, model, request.headers))
         try:
-            exchange = await gateway.upstream.send(request)
+            request = outbound(self.inbound, target, expires_at, patience_s)
+            if anew:
+                request = request._replace(anew=True)
+            if self.trail is not None:
+                model = target.upstream_model or self.inbound.call.model
+                request = request._replace(headers=self.trail.attempt(target, model, request.headers))
+            heartbeat_s = gateway.table.config.webclient.heartbeat_interval_s
+            within_s = patience_s if heartbeat_s is None else min(patience_s, heartbeat_s)
+            answer = await opened(gateway.upstream, request, within_s, unpacks=asks_usage(self.inbound, target))
         except UpstreamFailure as failure:
             now = gateway.clock()
             self.attempts.append(Attempt(target, None, str(failure), now - began))
@@ -279,18 +287,22 @@ class Journey:
             outcome = Outcome.REFUSED if ours else Outcome.FAILED
             was_work, reason = failure.kind not in _NOT_REACHED, failure.detail or failure.kind.value
             return None, Result(outcome, reason, was_work, was_stale=failure.was_stale)
+        except RequestError:  # it cannot be made ready: nothing was sent
+            lease.settle(Outcome.LEFT, gateway.clock())
+            raise
         except BaseException:
             now = gateway.clock()
             self.attempts.append(Attempt(target, None, LEFT, now - began))
             lease.settle(Outcome.LEFT, now)
             raise
-        now, status = gateway.clock(), exchange.status
+        now, status = gateway.clock(), answer.exchange.status
         self.attempts.append(Attempt(target, status, "", now - began))
-        if status in pool.failover.retry_on:
-            return exchange, self._result(exchange, has_own_key=target.has_own_key)
+        # the status of an error with which a stream began is ours, and no list of statuses speaks of it
+        if status in pool.failover.retry_on or (answer.is_error and status >= SERVER_ERROR):
+            return answer, self._result(answer.exchange, has_own_key=target.has_own_key)
         lease.answered(now)
         self.head_s = now - self.started
-        return exchange, None
+        return answer, None
 
     def _result(self, exchange: Exchange, *, has_own_key: bool) -> Result:
         """Return what an answer that another instance may better says of this one."""

@@ -5,6 +5,7 @@ import re
 from typing import Final, NamedTuple
 
 from jairouter_cli.adapters.dialects import MANNERS
+from jairouter_cli.adapters.packed import accepted
 from jairouter_cli.adapters.rename import rename_form, rename_json
 from jairouter_cli.adapters.stream_usage import asking
 from jairouter_cli.gateway.upstream.exchange import Headers, UpstreamRequest
@@ -100,7 +101,9 @@ def outbound(inbound: Inbound, target: Target, expires_at: float, patience_s: fl
     body, headers = inbound.body, _headers(inbound.headers, target)
     if asks_usage(inbound, target):
         body = asking(body)
-        headers = [pair for pair in headers if pair[0] != "accept-encoding"]  # what is packed cannot be looked into
+        headers = [pair for pair in headers if pair[0] != "accept-encoding"]  # a frame is taken out of it
+    else:
+        headers = [(name, accepted(value)) if name == "accept-encoding" else (name, value) for name, value in headers]
     if model is not None:
         body = _renamed(body, inbound.headers, model)
     return UpstreamRequest(target.origin, path, headers, body, timeouts, expires_at)

@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from jairouter_cli.adapters.sse import EventGate, has_content
+from jairouter_cli.adapters.packed import PackedGate, is_packed
+from jairouter_cli.adapters.sse import EventGate
 from jairouter_cli.adapters.stream_usage import HidingGate
 from jairouter_cli.config.model import Locale
 from jairouter_cli.errors import RequestError, ShuttingDown
@@ -48,9 +49,13 @@ async def relay(reply: Reply, door: Door, form: Form, locale: Callable[[], Local
         headers = _headers(reply)
         names = dict(headers)
         content_type = names.get("content-type", "")
-        reply.listen(content_type)
+        reply.listen(content_type, coding := names.get("content-encoding", ""))
         if content_type.startswith("text/event-stream"):
-            outcome = await _pump_events(reply, door, headers, farewell, heartbeat_s)
+            headers = _with_sse(headers)
+            if is_packed(coding):
+                outcome = await _pump_packed(reply, door, headers, coding)
+            else:
+                outcome = await _pump_events(reply, door, headers, farewell, heartbeat_s)
         elif 0 <= int(names.get("content-length", -1)) <= _WHOLE_BYTES:
             body = await _all(reply)
             reply.sent_bytes = len(body)
@@ -68,6 +73,11 @@ async def relay(reply: Reply, door: Door, form: Form, locale: Callable[[], Local
         raise
     finally:
         await reply.settle(outcome, status)
+
+
+def _with_sse(headers: Headers) -> Headers:
+    present = {name for name, _ in headers}
+    return [*headers, *(pair for pair in _SSE_HEADERS if pair[0] not in present)]
 
 
 def _headers(reply: Reply) -> Headers:
@@ -92,21 +102,21 @@ async def _all(reply: Reply) -> bytes:
         raise
     if reply.copy is not None:
         reply.copy.add(body)
-    if reply.meter is not None:
-        reply.meter.add(body)
+    if reply.hear is not None:
+        reply.hear(body)
     return body
 
 
 async def _pump(reply: Reply, door: Door, headers: Headers) -> Outcome:
     """Send the pieces on as they come."""
-    exchange, copy, meter = reply.exchange, reply.copy, reply.meter
+    exchange, copy, hear = reply.exchange, reply.copy, reply.hear
     try:
         await door.start(exchange.status, headers)
         while data := await exchange.read():
             if copy is not None:
                 copy.add(data)
-            if meter is not None:
-                meter.add(data)
+            if hear is not None:
+                hear(data)
             reply.sent_bytes += len(data)
             await door.piece(data)
     except UpstreamFailure as failure:
@@ -122,6 +132,32 @@ async def _pump(reply: Reply, door: Door, headers: Headers) -> Outcome:
     return Outcome.OK
 
 
+async def _pump_packed(reply: Reply, door: Door, headers: Headers, coding: str) -> Outcome:
+    """Send a stream on as it is packed: where its events end is not to be seen, and nothing can be put between them."""
+    gate = PackedGate(coding, None if reply.meter is None else reply.meter.add)
+    try:
+        await door.start(reply.exchange.status, headers)
+        await _first_content(reply, door, gate, None)
+        while data := await reply.exchange.read():
+            gate.feed(data)
+            reply.sent_bytes += len(data)
+            await door.piece(data)
+    except UpstreamFailure as failure:
+        reply.cut_off(failure)
+        await door.break_off()
+        return Outcome.FAILED
+    except asyncio.CancelledError:
+        if reply.meter is not None and reply.meter.has_ended:
+            return Outcome.OK
+        if not reply.is_stopped:
+            raise
+        await door.break_off()
+        return Outcome.STOPPED
+    gate.rest()
+    await door.end()
+    return Outcome.OK
+
+
 async def _pump_events(
     reply: Reply, door: Door, headers: Headers, farewell: Farewell, heartbeat_s: float | None
 ) -> Outcome:
@@ -131,9 +167,8 @@ async def _pump_events(
     if meter is not None and reply.hides_usage:
         gate = HidingGate(meter.add)
         headers = [pair for pair in headers if pair[0] != "content-length"]  # it gets shorter
-    present = {name for name, _ in headers}
     try:
-        await door.start(exchange.status, [*headers, *(pair for pair in _SSE_HEADERS if pair[0] not in present)])
+        await door.start(exchange.status, headers)
         await _first_content(reply, door, gate, heartbeat_s)
         while data := await exchange.read():
             if events := gate.feed(data):
@@ -172,24 +207,24 @@ async def _cancelled(reply: Reply, door: Door, farewell: Farewell) -> Outcome:
 
 async def _first_content(reply: Reply, door: Door, gate: EventGate, heartbeat_s: float | None) -> None:
     """Send events on until one has content; only here anything looks into them."""
-    within_s = None if reply.timeouts is None else reply.timeouts.first_content_s
-    exchange = reply.exchange
-    exchange.expect_content(within_s)
+    exchange, data = reply.exchange, reply.first
     while True:
-        try:
-            async with asyncio.timeout(heartbeat_s):
-                data = await exchange.read()
-        except TimeoutError:
-            await door.piece(HEARTBEAT)
-            continue
+        if not data:
+            try:
+                async with asyncio.timeout(heartbeat_s):
+                    data = await exchange.read()
+            except TimeoutError:
+                await door.piece(HEARTBEAT)
+                continue
         events = gate.feed(data)
         if events:
-            if reply.meter is not None:
+            if reply.meter is not None and gate.is_plain:
                 reply.meter.add(events)
             reply.sent_bytes += len(events)
             await door.piece(events)
-        if not data or has_content(events):
+        if not data or gate.says_something(events):
             exchange.expect_content(None)
             if data:
                 reply.has_content()
             return
+        data = b""
