@@ -15,6 +15,9 @@ _ENDPOINT: Final = re.compile(
 _ALMOST: Final = re.compile(r"(https?)(?::/*|/+|(?=\\)):?[/\\]*(?=[^/\\\s:])", re.IGNORECASE)
 _HOST: Final = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::\d+)?(?:/.*)?")
 _NOT_IN_URLS: Final = re.compile(r"[\s\x00-\x20\x7f<>\"\\^`{|}]")
+_LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
+_LONGEST_HOST: Final = 253
+_LONGEST: Final = 2048  # letters of an address; more is none
 _HERE: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 
 
@@ -26,8 +29,8 @@ def without_endpoint(text: str) -> tuple[str, str | None]:
 
 def fault_of_url(text: str) -> str:
     """Return a phrase for what is to stand in the place of an address that is no base URL; nothing if it is one."""
-    if not re.match(r"https?://", text, re.IGNORECASE):
-        return f"an http:// or https:// URL{_meant(text)}"
+    if not re.match(r"https?://", text, re.IGNORECASE) or len(text) > _LONGEST:
+        return f"an http:// or https:// URL{_meant(text[:_LONGEST])}"
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
@@ -44,6 +47,8 @@ def fault_of_url(text: str) -> str:
 
 def _fault_of_place(text: str, host: str) -> str:
     parts = urlsplit(text)
+    if not _can_be_host(host):
+        return "a URL with a valid host name: letters, digits and -, 1 to 63 of them between two dots"
     if parts.query or parts.fragment or text.endswith(("?", "#")):
         return "a URL without query and fragment (the endpoint's path goes into path)"
     if host in _HERE:
@@ -66,3 +71,30 @@ def _meant(text: str) -> str:
     if "://" in text or not _HOST.fullmatch(text) or "." not in text.replace(":", "."):
         return example
     return f"; did you mean http://{text}?"
+
+
+def _can_be_host(host: str) -> bool:
+    """Whether a name could be one of DNS or of a hosts file (RFC 1123, and `_`, as in Docker), or is an address."""
+    if ":" in host:  # of IPv6, which `urlsplit` has looked at
+        return True
+    try:
+        name = host.encode("idna").decode("ascii").removesuffix(".")
+    except UnicodeError:
+        return False
+    return len(name) <= _LONGEST_HOST and all(_LABEL.fullmatch(label) for label in name.split("."))
+
+
+def proxy_fault(text: str) -> str:
+    """Return what a proxy's URL should have been, or nothing; never the URL, which may hold a password."""
+    wanted = "the URL of a proxy, like http://10.0.0.1:3128, or none"
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        return wanted
+    if parts.scheme.startswith("socks"):
+        return f"{wanted}; SOCKS proxies cannot be used"
+    if parts.scheme == "https":
+        return f"{wanted}; proxies that speak TLS themselves cannot be used"
+    whole = parts.scheme == "http" and host and _can_be_host(host) and not _NOT_IN_URLS.search(text)
+    return "" if whole and parts.path in {"", "/"} and not parts.query and not parts.fragment else wanted

@@ -4,11 +4,12 @@ Whatever a field says of its range, no number is so large that a clock, a socket
 """
 
 import operator
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
 from jairouter_cli.config.fields import Field
-from jairouter_cli.config.kinds import MILLISECONDS, SECONDS, Bytes
+from jairouter_cli.config.kinds import MILLISECONDS, SECONDS, Bytes, Secret
 from jairouter_cli.config.scalars import Scalar
 
 _MOST: Final = (1 << 31) - 1  # what fits into a C int everywhere
@@ -38,6 +39,12 @@ def out_of_bounds(spec: Field, value: Any) -> str:
         ]
     missed = (text for limit, holds, text in ranges if limit is not None and not holds(value, limit))
     return next((f"{noun} {text}" for text in missed), "")
+
+
+def out_of_form(spec: Field, value: Any) -> str:
+    """Return a phrase for the form that a value does not have, or nothing."""
+    text = value.value if isinstance(value, Secret) else value
+    return "" if spec.form is None or re.fullmatch(spec.form.pattern, text) else spec.form.wanted
 
 
 def _kind(spec: Field, value: float) -> tuple[str, float, str]:

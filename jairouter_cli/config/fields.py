@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from jairouter_cli.config.kinds import Alias, Secret, Unit
+from jairouter_cli.config.kinds import Alias, Form, Secret, Unit
 from jairouter_cli.config.model import Service, ServiceType
 from jairouter_cli.config.spelling import kebab, service_type, squash
 
@@ -26,6 +26,7 @@ class Field:
     unit: Unit | None = None
     bounds: msgspec.Meta | None = None
     required: bool = False
+    form: Form | None = None
 
 
 @cache
@@ -43,7 +44,8 @@ def described(name: str, hint: Any, *, required: bool) -> Field:
     aliases = next((extra.keys for extra in extras if isinstance(extra, Alias)), ())
     unit = next((extra for extra in extras if isinstance(extra, Unit)), None)
     bounds = next((extra for extra in extras if isinstance(extra, msgspec.Meta)), None)
-    return Field(name, kebab(name), kind, aliases, unit, bounds, required)
+    form = next((extra for extra in extras if isinstance(extra, Form)), None)
+    return Field(name, kebab(name), kind, aliases, unit, bounds, required, form)
 
 
 def _unwrap(hint: Any) -> tuple[Any, tuple[Any, ...]]:

@@ -37,6 +37,14 @@ class Unit:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the letters of a value have to look like, and the phrase for that; a value that is shown to nobody, too."""
+
+    pattern: str
+    wanted: str
+
+
 class Bytes(int):
     """A size; `10MB`, `512KB` or a plain number of bytes in the file."""
 
@@ -96,3 +104,7 @@ Rate = Annotated[float, Meta(gt=0)]
 Share = Annotated[float, Meta(gt=0, le=1)]
 Status = Annotated[int, Meta(ge=200, le=599)]
 Text = Annotated[str, Meta(min_length=1)]
+Name = Annotated[
+    str, Meta(min_length=1), Form(r"[^\x00-\x1f\x7f\ud800-\udfff]*", "text without line breaks or control characters")
+]
+Key = Annotated[Secret, Form(r"[\x21-\x7e]*|.*\$\{.*", "a key of ASCII letters, digits and signs, without spaces")]

@@ -14,7 +14,9 @@ from jairouter_cli.config.kinds import (
     Alias,
     Bytes,
     Count,
+    Key,
     Millis,
+    Name,
     Network,
     Origin,
     Port,
@@ -368,18 +370,19 @@ class Instance(Struct, frozen=True, kw_only=True):
 
     `name` is what clients send; where the backend calls the model otherwise, `upstream_model` is put in its place.
     Instances with a larger `priority` are used when those with a smaller one cannot. `max_concurrency` holds for the
-    machine behind the address, host and port: its other models and services share it, and the smallest counts.
+    machine behind the address, host and port: its other models and services share it, and the smallest counts. `proxy`
+    is the URL of the proxy that leads to it, or `none`.
     """
 
-    name: Text
+    name: Name
     base_url: Url
     path: UrlPath | None = None
     weight: Positive = 1
     enabled: bool = True
     adapter: Dialect | None = None
-    api_key: Secret | None = None
+    api_key: Key | None = None
     headers: dict[str, Secret] = field(default_factory=dict)
-    upstream_model: Text | None = None
+    upstream_model: Name | None = None
     timeout: TimeoutSettings | None = None
     max_retries: Count | None = None
     rate_limit: RateLimit | None = None
@@ -387,6 +390,7 @@ class Instance(Struct, frozen=True, kw_only=True):
     priority: int = 0
     max_concurrency: Annotated[Positive | None, Alias(("slots",))] = None
     health_path: Annotated[UrlPath | None, Alias(("health-check.path", "health.path"))] = None
+    proxy: Secret | None = None
 
     @property
     def id(self) -> str:
@@ -507,6 +511,8 @@ class WebClient(Struct, frozen=True, kw_only=True):
     `read_timeout_s` bounds the silence before an answer and between its pieces, not its whole length; the default is
     generous because a large model may take minutes over its first token. The finer ones are as in `TimeoutSettings`.
     With `heartbeat_interval_s` a stream's client gets a comment that often while it waits for the first token.
+    `dns_cache_s` is how long the addresses of a name are used without asking again; `proxy` replaces the proxies of the
+    environment, with `none` there is none. Both are read at start.
     """
 
     connection_timeout_s: Annotated[Millis, Alias(("connect-timeout",))] = 10.0
@@ -517,6 +523,8 @@ class WebClient(Struct, frozen=True, kw_only=True):
     idle_timeout_s: Millis | None = None
     total_timeout_s: Millis | None = None
     heartbeat_interval_s: Millis | None = None
+    dns_cache_s: Wait = 30.0
+    proxy: Secret | None = None
     ssl: Tls = Tls()
     connection_pool: ConnectionPool = ConnectionPool()
 

@@ -15,14 +15,24 @@ from typing import Any, Final, get_args, get_origin
 import msgspec
 
 from jairouter_cli.config import scalars
-from jairouter_cli.config.bounds import out_of_bounds, unlikely
+from jairouter_cli.config.addresses import proxy_fault
+from jairouter_cli.config.bounds import out_of_bounds, out_of_form, unlikely
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.effect import in_vain
 from jairouter_cli.config.fields import Field, described, fields_of
 from jairouter_cli.config.imports import whole_of
 from jairouter_cli.config.kinds import Secret, Url, UrlPath
 from jairouter_cli.config.masking import shown_path
-from jairouter_cli.config.model import Config, Fallback, FallbackStrategy, Instance, Service, ServiceType, State
+from jairouter_cli.config.model import (
+    Config,
+    Fallback,
+    FallbackStrategy,
+    Instance,
+    Service,
+    ServiceType,
+    State,
+    WebClient,
+)
 from jairouter_cli.config.monitoring import LABEL_NAME, Category, CustomMetric, Metrics
 from jairouter_cli.config.spelling import find_key, service_type, squash
 from jairouter_cli.errors import ConfigInvalid, Problem
@@ -31,6 +41,20 @@ Path = tuple[str | int, ...]
 
 # Sections of upstream's file that belong to its framework, or to parts that this version does not have.
 FOREIGN_SECTIONS: Final = frozenset({"spring", "springdoc", "info", "debug", "jairouter"})
+# Headers that say how a message is framed, or belong to one connection: nobody but the client that sends it knows them.
+FRAMING_HEADERS: Final = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
 STATE_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 _CATEGORIES: Final = frozenset(squash(category) for category in Category)
@@ -140,6 +164,8 @@ class _Walk:
             self._problem(path, "a model to fall back to, in the key model")
         if isinstance(made, Instance) and made.rate_limit and made.rate_limit.client_ip.max_concurrency:
             self._problem(path, "rate-limit.client-ip.max-concurrency at the service or at model, not at an instance")
+        if isinstance(made, Instance | WebClient) and made.proxy is not None:
+            return self._with_proxy(made, path)
         if isinstance(made, State) and made.url is not None and not made.url.value.startswith(STATE_SCHEMES):
             self._problem(path, "a url that begins with redis://, rediss:// or unix://")
         if isinstance(made, CustomMetric):
@@ -149,6 +175,15 @@ class _Walk:
             names = [metric.shown_name for metric in made.custom]
             for twice in sorted({name for name in names if names.count(name) > 1}):
                 self._problem((*path, "custom"), f"each metric once; {names.count(twice)} would be shown as {twice}")
+        return made
+
+    def _with_proxy(self, made: Any, path: Path) -> Any:
+        """Judge the proxy of a section; `none` is empty from here on, as it is no secret."""
+        text = made.proxy.value
+        if text == "none":
+            return msgspec.structs.replace(made, proxy=Secret(""))
+        if text and "${" not in text and (wrong := proxy_fault(text)):
+            self._problem((*path, "proxy"), wrong)
         return made
 
     def _field(self, spec: Field, node: Mapping[Any, Any], path: Path) -> tuple[Path, Any]:
@@ -270,11 +305,15 @@ class _Walk:
             shown = _HIDDEN if isinstance(node, str | int | float) else node  # one header's value, it may be a key
             return self._wrong(path, "a mapping of header names to values", shown)
         spec = Field("header", "header", Secret)
-        headers = {}
+        headers: dict[str, Secret] = {}
         for key, value in node.items():
             at = (*path, key)
             if not isinstance(key, str) or not scalars.HEADER_NAME.fullmatch(key):
                 self._wrong(at, "a header name", key)
+            elif key.lower() in FRAMING_HEADERS:
+                self._wrong(at, "another header: the gateway itself says how a request is framed and sent", key)
+            elif key.lower() in {name.lower() for name in headers}:
+                self._wrong(at, "each header once; capital letters make no difference", key)
             elif isinstance(secret := self._scalar(spec, value, at), Secret):
                 headers[str(key)] = secret
         return headers
@@ -296,7 +335,7 @@ class _Walk:
             )
         except scalars.Expected as expected:
             return self._wrong(path, str(expected), shown)
-        wanted = out_of_bounds(spec, read)
+        wanted = out_of_bounds(spec, read) or out_of_form(spec, read)
         if wanted:
             return self._wrong(path, wanted, shown)
         if doubt := unlikely(spec, value, read):

@@ -42,6 +42,8 @@ _ISO_DURATION: Final = re.compile(
 )
 HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, 5.6.2
 METRIC_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.]*")  # contract 2.9
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")  # what no header may hold; a tab it may
+_UNWRITABLE: Final = re.compile(r"[\s\x00-\x1f\x7f\ud800-\udfff]")
 _TRUE: Final = frozenset({"true", "yes", "on"})
 _FALSE: Final = frozenset({"false", "no", "off"})
 
@@ -178,7 +180,7 @@ def read_url(value: Scalar) -> Url:
 def read_path(value: Scalar) -> UrlPath:
     """Read a URL path, which begins with a slash."""
     text = read_text(value).strip()
-    if not re.fullmatch(r"/[^\s#]*", text):
+    if not re.fullmatch(r"/[^\s#]*", text) or _UNWRITABLE.search(text):
         raise Expected("a path that begins with /, like /v1/chat/completions")
     return UrlPath(text)
 
@@ -232,6 +234,8 @@ def read_secret(value: Scalar) -> Secret:
     text = read_text(value)
     if re.search(r"[\r\n\x00]", text):
         raise Expected("text without line breaks")
+    if _CONTROL.search(text):
+        raise Expected("text without control characters")
     return Secret(text)
 
 

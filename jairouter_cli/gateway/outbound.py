@@ -106,7 +106,7 @@ def outbound(inbound: Inbound, target: Target, expires_at: float, patience_s: fl
         headers = [(name, accepted(value)) if name == "accept-encoding" else (name, value) for name, value in headers]
     if model is not None:
         body = _renamed(body, inbound.headers, model)
-    return UpstreamRequest(target.origin, path, headers, body, timeouts, expires_at)
+    return UpstreamRequest(target.origin, path, headers, body, timeouts, expires_at, proxy=target.proxy)
 
 
 def asks_usage(inbound: Inbound, target: Target) -> bool:

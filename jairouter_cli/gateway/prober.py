@@ -4,7 +4,6 @@ Never a generation, and nothing that loads a model. One worker asks for all; wha
 """
 
 import asyncio
-import os
 from collections.abc import Callable
 from functools import partial
 from random import Random
@@ -27,13 +26,14 @@ _AT_ONCE: Final = 64  # questions under way together
 _LARGEST_BYTES: Final = 1024 * 1024  # of an answer that is read so that its connection can be kept
 _OK: Final = range(200, 400)
 _ALIVE: Final = range(200, 500)
+_IN_WORDS: Final = frozenset({FailureKind.UNREACHABLE, FailureKind.BROKEN})  # else the kind says it all
 
 
 class Question(NamedTuple):
     """What is asked once for all targets of which the answer tells."""
 
     origin: str
-    address: tuple[str, int]
+    proxy: str | None
     probe: Probe
     headers: tuple[tuple[str, str], ...]
 
@@ -79,7 +79,7 @@ def _questions(gateway: Gateway) -> dict[Question, list[Target]]:
     for target in gateway.table.targets:
         if target.enabled:
             headers = () if target.probe.path is None else target.headers
-            question = Question(target.origin, target.address, target.probe, headers)
+            question = Question(target.origin, target.proxy, target.probe, headers)
             questions.setdefault(question, []).append(target)
     return questions
 
@@ -95,7 +95,7 @@ async def _ask(gateway: Gateway, question: Question, targets: list[Target], plac
     async with places:
         began = gateway.clock()
         if question.probe.path is None:
-            reason: str | None = await _knock(question.address, check.timeout_s)
+            reason: str | None = await _knock(gateway, question, check.timeout_s)
         else:
             reason = await _get(gateway, question, question.probe.path, check.timeout_s)
     if reason is None:
@@ -108,16 +108,12 @@ async def _ask(gateway: Gateway, question: Question, targets: list[Target], plac
             gateway.ledger.tell(target, turn, said)
 
 
-async def _knock(address: tuple[str, int], timeout_s: float) -> str:
+async def _knock(gateway: Gateway, question: Question, timeout_s: float) -> str:
     """Open a connection and close it; return why that failed, or nothing."""
     try:
-        async with asyncio.timeout(timeout_s):
-            _, writer = await asyncio.open_connection(*address)
-    except TimeoutError:
-        return "connect_timeout"
-    except OSError as error:
-        return os.strerror(error.errno) if error.errno else error.strerror or str(error)
-    writer.transport.abort()  # nothing was said; no need to say goodbye
+        await gateway.upstream.knock(question.origin, question.proxy, timeout_s)
+    except UpstreamFailure as failure:
+        return _said(failure)
     return ""
 
 
@@ -125,9 +121,9 @@ async def _get(gateway: Gateway, question: Question, path: str, timeout_s: float
     """Ask over HTTP; return why the answer is not good, or nothing; None if it could not even be asked."""
     timeouts = Timeouts(timeout_s, timeout_s, timeout_s, timeout_s, total_s=timeout_s)
     by = gateway.clock() + timeout_s
-    headers: Headers = [("user-agent", "jairouter"), ("accept", "*/*"), *question.headers]
+    headers: Headers = list({"user-agent": "jairouter", "accept": "*/*", **dict(question.headers)}.items())
     try:
-        request = UpstreamRequest(question.origin, path, headers, b"", timeouts, by, method="GET")
+        request = UpstreamRequest(question.origin, path, headers, b"", timeouts, by, method="GET", proxy=question.proxy)
         exchange = await _send(gateway, request)
         read = 0
         try:
@@ -138,9 +134,13 @@ async def _get(gateway: Gateway, question: Question, path: str, timeout_s: float
     except UpstreamFailure as failure:
         if failure.kind is FailureKind.POOL_TIMEOUT:  # all our connections are at work for clients
             return None
-        return failure.detail if failure.kind is FailureKind.UNREACHABLE else failure.kind.value
+        return _said(failure)
     good = exchange.status in (_OK if question.probe.strict else _ALIVE)
     return "" if good else f"HTTP {exchange.status} to GET {path}"
+
+
+def _said(failure: UpstreamFailure) -> str:
+    return failure.detail if failure.kind in _IN_WORDS else failure.kind.value
 
 
 async def _send(gateway: Gateway, request: UpstreamRequest) -> Exchange:

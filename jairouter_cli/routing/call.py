@@ -58,7 +58,8 @@ class Target:
     `key` names its live state: the service, the instance's id, and its ordinal among equals. `origin` is scheme and
     authority; `path` is that of the service's main endpoint; `prefix` is where the others begin, up to and with `/v1`.
     `machine` is host and port, on which `max_concurrency` requests may be at once. `breaker` is None for no
-    breaker. `limits` are those that other instances may not have reached.
+    breaker. `limits` are those that other instances may not have reached. `proxy` is a URL, empty for none, None
+    for the one that holds for all.
     """
 
     key: tuple[ServiceType, str, int]
@@ -80,6 +81,7 @@ class Target:
     check: HealthCheck = field(default_factory=HealthCheck)
     probe: Probe = field(default_factory=Probe)
     limits: tuple[Limit, ...] = ()
+    proxy: str | None = field(default=None, repr=False)
 
     @property
     def has_own_key(self) -> bool:

@@ -6,7 +6,7 @@ Must not live here: live state (see `ledger`), choosing (see `balance`, `attempt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from jairouter_cli.config.model import (
     BREAKER_DEFAULTS,
@@ -40,6 +40,8 @@ from jairouter_cli.routing.limits import (
 )
 
 T = TypeVar("T")
+
+_SAFE: Final = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"  # every sign of ASCII: what is encoded already stays so
 
 # What each kind of backend answers for nothing: no model is loaded for it, no token generated.
 PROBE_PATHS: Final[Mapping[Dialect, str]] = {
@@ -209,6 +211,7 @@ def _target(
         max_retries=_first(instance.max_retries, service.max_retries, config.model.max_retries),
         headers=_headers(instance),
         upstream_model=instance.upstream_model,
+        proxy=None if instance.proxy is None else instance.proxy.value,
         enabled=instance.enabled,
         priority=instance.priority,
         machine=machine,
@@ -237,9 +240,10 @@ def _probe(check: HealthCheck, instance: Instance, dialect: Dialect, prefix: str
     if check.type is ProbeType.TCP and instance.health_path is None:
         return Probe()
     if path is not None:
-        return Probe(path, strict=True)
+        return Probe(in_ascii(path), strict=True)
     if dialect in PROBE_PATHS:
-        return Probe(urlsplit(instance.base_url).path.rstrip("/").removesuffix("/v1") + PROBE_PATHS[dialect])
+        base = urlsplit(instance.base_url).path.rstrip("/").removesuffix("/v1")
+        return Probe(in_ascii(base) + PROBE_PATHS[dialect])
     return Probe(f"{prefix}/models")
 
 
@@ -255,7 +259,12 @@ def _place(kind: ServiceType, instance: Instance) -> tuple[str, str, str]:
         base = base.removesuffix("/v1")
     endpoint = DEFAULT_PATHS[kind].removeprefix("/v1")
     prefix = base + (path.removesuffix(endpoint) if path.endswith(endpoint) else "/v1")
-    return f"{url.scheme}://{url.netloc}", prefix, base + path
+    return f"{url.scheme}://{url.netloc}", in_ascii(prefix), in_ascii(base + path)
+
+
+def in_ascii(path: str) -> str:
+    """Return a path as it goes into a request line: what is not ASCII is percent-encoded (RFC 3987, 3.1)."""
+    return path if path.isascii() else quote(path, safe=_SAFE)
 
 
 def _timeouts(config: Config, service: Service, instance: Instance) -> Timeouts:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -107,7 +108,7 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
     watching = Observation(store.file, loaded.config, crew, folder, shared)
     gateway = Gateway(
         table=compile_table(loaded.config),
-        upstream=Http1Upstream(loaded.config.webclient.connection_pool, loaded.config.webclient.ssl),
+        upstream=Http1Upstream(loaded.config.webclient.connection_pool, loaded.config.webclient, os.environ),
         sinks=watching.sinks,
         ledger=Ledger(shared, watching.turned),
         probed=watching.metrics.probed,

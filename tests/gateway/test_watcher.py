@@ -51,7 +51,7 @@ class Follower:
         self.store = Store(file)
         good = LastGood(folder)
         loaded, self.trouble = begin(self.store, good)
-        upstream = Http1Upstream(loaded.config.webclient.connection_pool, loaded.config.webclient.ssl)
+        upstream = Http1Upstream(loaded.config.webclient.connection_pool, loaded.config.webclient)
         self.gateway = Gateway(table=compile_table(loaded.config), upstream=upstream, good=good)
         self.gateway.use(loaded.digest, loaded.written_at)
         good.keep(loaded)

@@ -20,6 +20,7 @@ from jairouter_cli.gateway.upstream.head import (
     passed_on,
     status_fault,
 )
+from jairouter_cli.gateway.upstream.words import reason
 from jairouter_cli.routing.call import Timeouts
 
 _HEAD_SLICE_BYTES: Final = 16 * 1024  # of what comes before a body is known to have begun, between looks at the limit
@@ -223,7 +224,7 @@ class Connection(asyncio.Protocol):
         if self._in_body and not self._framed and error is None:
             self._complete = True
         if not self._complete:
-            detail = str(error) if error else "the backend closed the connection"
+            detail = reason(error) if error else "the backend closed the connection"
             self._fail(UpstreamFailure(FailureKind.BROKEN, detail))
         if self._can_write is not None and not self._can_write.done():
             self._can_write.set_result(None)

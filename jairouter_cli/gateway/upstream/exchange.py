@@ -14,7 +14,7 @@ class UpstreamRequest(NamedTuple):
     """One request to one backend. `path` includes the query; `headers` hold neither `host` nor `content-length`.
 
     `expires_at` is when the whole call must be over, on the event loop's clock; infinity for never. With `anew` no kept
-    connection will do.
+    connection will do. `proxy` is what the instance says of one: a URL, nothing for none, None for what holds for all.
     """
 
     origin: str
@@ -25,6 +25,7 @@ class UpstreamRequest(NamedTuple):
     expires_at: float = float("inf")
     method: str = "POST"
     anew: bool = False
+    proxy: str | None = None
 
 
 class FailureKind(Enum):
@@ -98,6 +99,9 @@ class Upstream(Protocol):
 
     async def send(self, request: UpstreamRequest) -> Exchange:
         """Send, and return when the answer's headers have come. Raises `UpstreamFailure`."""
+
+    async def knock(self, origin: str, proxy: str | None, within_s: float) -> None:
+        """Open a connection and close it. Raises `UpstreamFailure`."""
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -6,7 +6,8 @@ An answer that a server could not send on is the backend's failure, whoever read
 from typing import Final
 
 from jairouter_cli.gateway.outbound import HOP_BY_HOP
-from jairouter_cli.gateway.upstream.exchange import Headers, UpstreamRequest
+from jairouter_cli.gateway.upstream.exchange import FailureKind, Headers, UpstreamFailure, UpstreamRequest
+from jairouter_cli.gateway.upstream.way import Way
 
 MOST_LINES: Final = 256  # header lines of an answer, interim ones included; Node and Apache stop at 100 to 2000
 MOST_BYTES: Final = 128 * 1024  # of an answer's head; nginx and Node stop at 8 to 16 KiB
@@ -14,6 +15,7 @@ MOST_BYTES: Final = 128 * 1024  # of an answer's head; nginx and Node stop at 8 
 TOO_MANY: Final = f"the backend answered with more than {MOST_LINES} header lines"
 TOO_LONG: Final = f"the backend answered with a head of more than {MOST_BYTES // 1024} KiB"
 
+_OTHER_LINES: Final = 3  # the request line, the length, and the empty line at the end
 _SWITCHING: Final = 101
 _STATUSES: Final = range(100, 600)
 _OURS: Final = "x-jairouter-"
@@ -48,11 +50,22 @@ def passed_on(headers: Headers) -> list[tuple[str, str]]:
     return [pair for pair in headers if pair[0] not in dropped and not pair[0].startswith(_OURS)]
 
 
-def written(request: UpstreamRequest, host: str) -> bytes:
-    """Return the request line and headers, ready to be sent. Raises `UpstreamFailure`."""
+def written(request: UpstreamRequest, way: Way) -> bytes:
+    """Return the request line and headers, ready to be sent. Raises `UpstreamFailure`.
+
+    Whatever a value holds, it is one line: a head that came apart would be two requests to the backend.
+    """
     headers = request.headers
+    own = "" if any(name == "host" for name, _ in headers) else f"host: {way.host_header}\r\n"
+    count = len(headers) + (1 if own else 0) + _OTHER_LINES
+    if way.proxy_authorization:
+        own, count = f"{own}proxy-authorization: {way.proxy_authorization}\r\n", count + 1
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
-    if not any(name == "host" for name, _ in headers):
-        lines = f"host: {host}\r\n{lines}"
-    text = f"{request.method} {request.path} HTTP/1.1\r\n{lines}content-length: {len(request.body)}\r\n\r\n"
-    return text.encode("latin-1")
+    start = f"{request.method} {way.target_prefix}{request.path} HTTP/1.1\r\n{own}"
+    text = f"{start}{lines}content-length: {len(request.body)}\r\n\r\n"
+    if text.count("\n") != count or text.count("\r") != count or "\0" in text:
+        raise UpstreamFailure(FailureKind.BROKEN, "a line break in a header or in the path; the request was not sent")
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()

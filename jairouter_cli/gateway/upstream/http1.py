@@ -4,17 +4,19 @@ Silence is watched by one timer for all connections, not by one per exchange or 
 """
 
 import asyncio
-import os
 import ssl
 from collections import deque
+from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
-from jairouter_cli.config.model import ConnectionPool, Tls
+from jairouter_cli.config.model import ConnectionPool, Tls, WebClient
 from jairouter_cli.errors import ConfigUnreadable
 from jairouter_cli.gateway.upstream.connection import Connection
 from jairouter_cli.gateway.upstream.exchange import FailureKind, PoolState, UpstreamFailure, UpstreamRequest
 from jairouter_cli.gateway.upstream.head import written
+from jairouter_cli.gateway.upstream.proxies import Proxies
+from jairouter_cli.gateway.upstream.resolver import Resolver
+from jairouter_cli.gateway.upstream.way import Way
 
 _TICK_S: Final = 0.1  # how often silence is looked for; a timeout is late by this at most
 
@@ -22,17 +24,22 @@ _TICK_S: Final = 0.1  # how often silence is looked for; a timeout is late by th
 class Http1Upstream:
     """Sends requests over kept connections, a pool per origin."""
 
-    def __init__(self, settings: ConnectionPool, tls: Tls | None = None) -> None:
+    def __init__(
+        self, settings: ConnectionPool, client: WebClient | None = None, environ: Mapping[str, str] | None = None
+    ) -> None:
+        client = client or WebClient()
         self._settings = settings
-        self._tls_settings = tls or Tls()
+        self._tls_settings = client.ssl
         self._tls: ssl.SSLContext | None = None
-        self._pools: dict[str, _Pool] = {}
+        self._resolver = Resolver(client.dns_cache_s)
+        self._proxies = Proxies(None if client.proxy is None else client.proxy.value, environ or {})
+        self._pools: dict[tuple[str, str | None], _Pool] = {}
         self._ticker: asyncio.TimerHandle | None = None
 
     async def send(self, request: UpstreamRequest) -> Connection:
         """Send, and return when the answer's headers have come. Raises `UpstreamFailure`."""
-        pool = self._pools.get(request.origin) or self._open_pool(request.origin)
-        head = written(request, pool.host_header)
+        pool = self._pools.get((request.origin, request.proxy)) or self._open_pool(request.origin, request.proxy)
+        head = written(request, pool.way)
         connection, is_kept = await pool.take(request)
         try:
             await connection.exchange(head, request)
@@ -43,7 +50,14 @@ class Http1Upstream:
         except BaseException:
             connection.abort()
             raise
+        if fault := pool.way.fault(connection.status):
+            connection.abort()
+            raise UpstreamFailure(FailureKind.UNREACHABLE, fault)
         return connection
+
+    async def knock(self, origin: str, proxy: str | None, within_s: float) -> None:
+        """Open a connection and close it. Raises `UpstreamFailure`."""
+        await self._way(origin, proxy).knock(within_s)
 
     def pools(self) -> list[PoolState]:
         """Return how the connections to each backend stand."""
@@ -57,10 +71,16 @@ class Http1Upstream:
             pool.close()
         self._pools.clear()
 
-    def _open_pool(self, origin: str) -> "_Pool":
-        if origin.startswith("https:") and self._tls is None:
+    def _way(self, origin: str, proxy: str | None) -> Way:
+        return Way(origin, self._resolver, self._proxies, proxy, self._context)
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
             self._tls = tls_context(self._tls_settings)
-        pool = self._pools[origin] = _Pool(origin, self._settings, self._tls)
+        return self._tls
+
+    def _open_pool(self, origin: str, proxy: str | None) -> "_Pool":
+        pool = self._pools[origin, proxy] = _Pool(self._way(origin, proxy), self._settings)
         if self._ticker is None:
             self._tick()
         return pool
@@ -92,17 +112,13 @@ def tls_context(settings: Tls) -> ssl.SSLContext:
 class _Pool:
     """The connections to one origin, and who waits for one."""
 
-    def __init__(self, origin: str, settings: ConnectionPool, tls: ssl.SSLContext | None) -> None:
-        url = urlsplit(origin)
-        self._host = url.hostname or ""
-        self._port = url.port or (443 if url.scheme == "https" else 80)
-        self._tls = tls if url.scheme == "https" else None
+    def __init__(self, way: Way, settings: ConnectionPool) -> None:
+        self.way: Final = way
         self._settings = settings
         self._idle: deque[Connection] = deque()
         self._busy: set[Connection] = set()
         self._connecting = 0
         self._waiters: deque[asyncio.Future[None]] = deque()
-        self.host_header: Final = url.netloc.encode("idna").decode() if not url.netloc.isascii() else url.netloc
 
     @property
     def open(self) -> int:
@@ -113,7 +129,7 @@ class _Pool:
     def state(self) -> PoolState:
         """How it stands; one that is being opened is at work."""
         at_work, most = len(self._busy) + self._connecting, self._settings.max_connections
-        return PoolState(f"{self._host}:{self._port}", at_work, len(self._idle), len(self._waiters), most)
+        return PoolState(self.way.name, at_work, len(self._idle), len(self._waiters), most)
 
     async def take(self, request: UpstreamRequest) -> tuple[Connection, bool]:
         """Return a connection and whether it was used before. Raises `UpstreamFailure`."""
@@ -148,26 +164,15 @@ class _Pool:
 
     async def _connect(self, request: UpstreamRequest) -> Connection:
         loop = asyncio.get_running_loop()
-        connect_s = min(request.timeouts.connect_s, request.expires_at - loop.time())
+        connect_s = max(0.0, min(request.timeouts.connect_s, request.expires_at - loop.time()))
         self._connecting += 1
         try:
-            async with asyncio.timeout(connect_s):
-                _, connection = await loop.create_connection(
-                    lambda: Connection(self, loop),
-                    self._host,
-                    self._port,
-                    ssl=self._tls,
-                    server_hostname=self._host if self._tls else None,
-                )
-        except TimeoutError:
-            if loop.time() >= request.expires_at:
+            connection = await self.way.open(lambda: Connection(self, loop), connect_s)
+        except UpstreamFailure as failure:
+            if failure.kind is FailureKind.CONNECT_TIMEOUT and loop.time() >= request.expires_at:
                 total_s = request.timeouts.total_s or 0.0
                 raise UpstreamFailure(FailureKind.TOTAL_TIMEOUT, f"after {total_s:g} s", total_s) from None
-            detail = f"no connection within {connect_s:g} s"
-            raise UpstreamFailure(FailureKind.CONNECT_TIMEOUT, detail, connect_s) from None
-        except (OSError, ssl.SSLError) as error:
-            reason = os.strerror(error.errno) if error.errno else error.strerror or str(error)
-            raise UpstreamFailure(FailureKind.UNREACHABLE, reason) from error
+            raise
         finally:
             self._connecting -= 1
             if self.open < self._settings.max_connections:

@@ -4,6 +4,7 @@ The reference that the contract tests hold `http1` against; slower by an order o
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from typing import Final, cast
 
@@ -12,6 +13,9 @@ import httpx
 from jairouter_cli.config.model import ConnectionPool
 from jairouter_cli.gateway.upstream.exchange import FailureKind, PoolState, UpstreamFailure, UpstreamRequest
 from jairouter_cli.gateway.upstream.head import coding_fault, passed_on, size_fault, status_fault
+from jairouter_cli.gateway.upstream.proxies import Proxies
+from jairouter_cli.gateway.upstream.resolver import Resolver
+from jairouter_cli.gateway.upstream.way import Way
 
 # Every class of httpx.TransportError, nearest class first; a test fails when httpx grows one that falls through.
 FAILURES: Final[tuple[tuple[type[Exception], FailureKind], ...]] = (
@@ -70,6 +74,10 @@ class HttpxUpstream:
             await exchange.aclose()
             raise UpstreamFailure(FailureKind.BROKEN, fault)
         return exchange
+
+    async def knock(self, origin: str, proxy: str | None, within_s: float) -> None:
+        """Open a connection and close it. Raises `UpstreamFailure`."""
+        await Way(origin, Resolver(0), Proxies("", {}), proxy, ssl.create_default_context).knock(within_s)
 
     def pools(self) -> tuple[PoolState, ...]:
         """Return nothing: the transport keeps that to itself."""
