@@ -48,7 +48,7 @@ def ask(served: Served, method: str, path: str, body: Any = None, **headers: str
     """Send a request; text goes as it is, all else as JSON."""
     data = body if isinstance(body, str) or body is None else json.dumps(body)
     return httpx.request(
-        method, f"{served.url}/api{path}", content=data, headers=headers, trust_env=False, timeout=20, params=None
+        method, f"{served.url}/api{path}", content=data, headers=headers, trust_env=False, timeout=90, params=None
     )
 
 

@@ -38,6 +38,7 @@ from jairouter_cli.errors import (
 
 _LOOK_S: Final = 0.01  # seldom enough to cost nothing, often enough that nobody among many waits for long
 LOCK_WAIT_S: Final = 10.0  # an edit takes milliseconds; whoever holds the lock for longer is stuck
+_QUEUE: Final = 6  # times as long for one's turn: who is next is chosen by chance, and bad luck is no stuck edit
 
 _FROM_ELSEWHERE: Final = (
     "change it where it comes from (a ConfigMap, say), or let it be written; a running gateway follows it"
@@ -86,7 +87,7 @@ class Applied:
 
 
 class Store:
-    """One configuration file; an edit waits `lock_wait_s` for another to end."""
+    """One configuration file; an edit waits `lock_wait_s` for another to end, and some times that for its turn."""
 
     def __init__(self, file: Path, lock_wait_s: float = LOCK_WAIT_S, environ: Mapping[str, str] = os.environ) -> None:
         self.file: Final = file
@@ -231,16 +232,18 @@ class Store:
         place = target.parent
         if keeping.is_read_only(place):  # who may only look at the file notes what others make of it
             place = self.history.folder.parent
-        lock, following = (
-            FileLock(place / f".{target.name}.{name}", timeout=self._lock_wait_s) for name in ("lock", "next.lock")
-        )
-        with _translated(self.file):
+        lock = FileLock(place / f".{target.name}.lock", timeout=self._lock_wait_s)
+        following = FileLock(place / f".{target.name}.next.lock", timeout=_QUEUE * self._lock_wait_s)
+        try:
             place.mkdir(parents=True, exist_ok=True)
-            try:
-                with following.acquire(poll_interval=_LOOK_S):
-                    lock.acquire(poll_interval=_LOOK_S)
-            except Timeout:  # an OSError, too
-                raise ConfigLocked(file=str(self.file), waited_s=self._lock_wait_s) from None
+            with following.acquire(poll_interval=_LOOK_S):
+                lock.acquire(poll_interval=_LOOK_S)
+        except Timeout as error:  # an OSError, too
+            waited_s = lock.timeout if error.lock_file == lock.lock_file else following.timeout
+            raise ConfigLocked(file=str(self.file), waited_s=waited_s) from None
+        except OSError as error:
+            reason = f"its lock {lock.lock_file} cannot be used: {error.strerror or error}"
+            raise ConfigUnwritable(file=str(self.file), reason=reason) from error
         try:
             yield
         finally:

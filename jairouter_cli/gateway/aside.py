@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Thread
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 T = TypeVar("T")
 Outcome = tuple[Any, BaseException | None]
@@ -18,19 +18,25 @@ class Aside:
     """
 
     def __init__(self) -> None:
-        self._running: asyncio.Future[Outcome] | None = None
+        self._turn: Final = asyncio.Lock()  # given back when the work ends, not when nobody waits any more
 
     async def run(self, work: Callable[[], T], within_s: float) -> T:
-        """Return what the work returns, and raise what it raises. Raises `TimeoutError`; the work may go on then."""
+        """Return what the work returns, and raise what it raises, in the order of asking.
+
+        Raises `TimeoutError`; work that has begun goes on then.
+        """
         async with asyncio.timeout(within_s):
-            while self._running is not None and not self._running.done():
-                await asyncio.wait([self._running])
+            await self._turn.acquire()
             loop = asyncio.get_running_loop()
-            self._running = running = loop.create_future()
-            Thread(target=_do, args=(work, running, loop), name="aside", daemon=True).start()
-            result, error = await asyncio.shield(running)
-        if error is not None:
-            raise error
+            running: asyncio.Future[Outcome] = loop.create_future()
+            running.add_done_callback(lambda _: self._turn.release())
+            try:
+                Thread(target=_do, args=(work, running, loop), name="aside", daemon=True).start()
+            except RuntimeError as error:  # there can be no more threads
+                running.set_result((None, error))
+            result, failure = await asyncio.shield(running)
+        if failure is not None:
+            raise failure
         return cast("T", result)
 
 

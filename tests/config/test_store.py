@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from filelock import FileLock
 
 from jairouter_cli.config import upstream
+from jairouter_cli.config.document import Document
 from jairouter_cli.config.history import Damaged
 from jairouter_cli.config.kinds import Url
 from jairouter_cli.config.model import Instance, ServiceType
@@ -194,6 +196,31 @@ def test_a_lock_that_is_held_too_long(store: Store) -> None:
         pytest.raises(ConfigLocked, match=r"another process is editing .* \(waited 0.1 s\)"),
     ):
         pool.submit(add, impatient).result()
+    assert store.file.read_text() == TEXT
+
+
+def test_a_long_queue_is_no_stuck_edit(store: Store) -> None:
+    """Who waits for many, one after the other, waits for longer than for one that is stuck."""
+    takes = threading.Event()
+
+    def slow(document: Document) -> Change:
+        takes.wait(0.3)
+        return Change(document, "nothing")
+
+    def edit(_: int) -> None:
+        Store(store.file, lock_wait_s=0.9).apply(slow)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(edit, range(8))) == [None] * 8
+
+
+@pytest.mark.parametrize("name", ["lock", "next.lock"])
+def test_a_lock_that_is_none(store: Store, name: str) -> None:
+    """It is said which file is in the way."""
+    lock = store.file.with_name(f".jairouter.yaml.{name}")
+    lock.mkdir()
+    with pytest.raises(ConfigUnwritable, match=r"its lock .*\.jairouter\.yaml.*lock.* cannot be used"):
+        add(store)
     assert store.file.read_text() == TEXT
 
 

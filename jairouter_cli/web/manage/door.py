@@ -38,7 +38,7 @@ _REFUSALS: Final[Mapping[type[EditError], tuple[int, str]]] = {
 }
 _REFUSAL: Final = (400, "参数验证失败: {error}")
 
-_HANGS_S: Final = 30.0  # an edit waits for its turn, and for the lock
+_HANGS_S: Final = 80.0  # an edit waits for its turn here, for its turn among all, and for the lock
 _PATIENCE_S: Final = 3.0  # the workers look five times a second
 _PAUSE_S: Final = 0.02
 
