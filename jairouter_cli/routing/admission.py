@@ -79,8 +79,14 @@ def demanded(limits: tuple[Limit, ...], client: str) -> tuple[Demand, ...]:
 
 
 def of_tokens(demands: Sequence[Demand], tokens: float) -> tuple[Demand, ...]:
-    """Return the same, with what a call costs that is expected to take so many tokens."""
-    return tuple(one._replace(cost=tokens) if one.limit.unit is Unit.TOKENS else one for one in demands)
+    """Return the same, with what a call costs that is expected to take so many tokens.
+
+    That is a whole bucket at most: what a call asks for beyond it is owed when it was used, not when it is named.
+    """
+    return tuple(
+        one._replace(cost=min(tokens, one.limit.rule.limit)) if one.limit.unit is Unit.TOKENS else one
+        for one in demands
+    )
 
 
 def charge(shelves: Shelves, demands: Sequence[Demand], now: float) -> float | Refusal:

@@ -18,6 +18,8 @@ Numbers = tuple[float, ...]
 SUB_WINDOWS: Final = 16  # a sliding window forgets in steps of this part of it, and never too early
 MOST_NUMBERS: Final = SUB_WINDOWS + 4
 
+MOST_COST: Final = 1e9  # of one call: far beyond any, and small enough that a level loses nothing of it by rounding
+
 _EPSILON: Final = 1e-6  # of a request, so that waiting as long as was said is never too short by a rounding
 _JUMP_S: Final = 1.0  # a clock that goes back by more has been set; by less, it is another worker's
 
@@ -87,6 +89,18 @@ def stepper(rule: LimitRule) -> Step:
     return _STEPPERS[rule.kind](rule)
 
 
+def fair(cost: float) -> float:
+    """Return a cost that can be one: no less than nothing, and not beyond all measure, as NaN is, too."""
+    if cost < 0.0:
+        return 0.0
+    return min(MOST_COST, cost) if cost == cost else MOST_COST  # noqa: PLR0124 - NaN is not
+
+
+def fair_correction(more: float) -> float:
+    """Return a correction of a cost that can be one; NaN is none."""
+    return max(-MOST_COST, min(MOST_COST, more)) if more == more else 0.0  # noqa: PLR0124
+
+
 def step(rule: LimitRule, numbers: Numbers, now: float, cost: float) -> tuple[Numbers, Decision]:
     """Ask a bucket for `cost`."""
     new, answer = stepper(rule)(numbers, now, cost)
@@ -97,6 +111,7 @@ def owe(rule: LimitRule, numbers: Numbers, more: float) -> Numbers:
     """Return a bucket's numbers after its last cost turned out to be more, or less: all of it, to give it back."""
     if not numbers or numbers[0] != rule.kind:
         return numbers
+    more = fair_correction(more)
     kind, *rest = numbers
     if kind == QUEUE:
         return kind, rest[0] + more / rule.rate
@@ -114,6 +129,8 @@ def _bucket(rule: LimitRule) -> Step:
     # asked several times for each request: no call of min and max where it grants
 
     def step(numbers: Numbers, now: float, cost: float) -> tuple[Numbers, Answer]:
+        if not 0.0 <= cost <= MOST_COST:
+            cost = fair(cost)
         if numbers and numbers[0] == BUCKET:
             _, level, at = numbers
             if now > at:
@@ -121,7 +138,7 @@ def _bucket(rule: LimitRule) -> Step:
                 at = now
             elif at - now > _JUMP_S:
                 at = now
-            if level > capacity:  # noqa: PLR1730
+            if not level <= capacity:  # NaN, which an older gateway may have left, is not, either
                 level = capacity
         else:
             level, at = capacity, now
@@ -143,6 +160,8 @@ def _queue(rule: LimitRule) -> Step:
     capacity, rate = rule.capacity, rule.rate
 
     def step(numbers: Numbers, now: float, cost: float) -> tuple[Numbers, Answer]:
+        if not 0.0 <= cost <= MOST_COST:
+            cost = fair(cost)
         free_at = numbers[1] if numbers and numbers[0] == QUEUE else now
         if free_at < now or free_at - now > (capacity + cost + 1) / rate + _JUMP_S:
             free_at = now  # long free, or the clock was set back, or the rate was raised
@@ -184,6 +203,7 @@ def _warming(rule: LimitRule) -> Step:
         return (math.sqrt(cold * cold + 4 * curve * wanted) - cold) / (2 * curve) - warm_s
 
     def step(numbers: Numbers, now: float, cost: float) -> tuple[Numbers, Answer]:
+        cost = cost if 0.0 <= cost <= MOST_COST else fair(cost)
         level, at, since = numbers[1:] if numbers and numbers[0] == WARMING else (first, now, now)
         if at - now > _JUMP_S:
             since, at = since - (at - now), now
@@ -218,6 +238,8 @@ def _window(rule: LimitRule) -> Step:
     size = SUB_WINDOWS + 1
 
     def step(numbers: Numbers, now: float, cost: float) -> tuple[Numbers, Answer]:
+        if not 0.0 <= cost <= MOST_COST:
+            cost = fair(cost)
         newest = math.floor(now / width)
         if not numbers or numbers[0] != WINDOW:
             counts = [0.0] * size

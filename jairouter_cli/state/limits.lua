@@ -8,6 +8,13 @@ local EPSILON, JUMP_S, PARTS = 1e-6, 1.0, 16
 local BUCKET, QUEUE, WINDOW, WARMING = 1, 2, 3, 4
 local MARGIN_S = 2.0 -- how much longer than its level tells anything a bucket is kept
 
+local MOST_COST = 1e9
+
+local function fair(cost)
+  if cost ~= cost then return MOST_COST end
+  return math.max(0, math.min(MOST_COST, cost))
+end
+
 local function bucket(rule, n, now, cost)
   local level, at = rule.capacity, now
   if n and n[1] == BUCKET then
@@ -17,7 +24,7 @@ local function bucket(rule, n, now, cost)
     elseif at - now > JUMP_S then
       at = now
     end
-    level = math.min(level, rule.capacity)
+    if not (level <= rule.capacity) then level = rule.capacity end
   end
   local needed = math.min(cost, rule.capacity)
   if level + EPSILON < needed then
@@ -154,7 +161,7 @@ for index, key in ipairs(KEYS) do
       redis.call('SET', key, cmsgpack.pack(owe(rule, numbers, cost)), 'KEEPTTL')
     end
   else
-    local new, decision = STEPS[rule.kind](rule, numbers, now, cost)
+    local new, decision = STEPS[rule.kind](rule, numbers, now, fair(cost))
     granted = granted and decision[1] == 1
     local keep = decision[4] + MARGIN_S + (rule.kind == WARMING and rule.warm_up or 0)
     charged[index] = {cmsgpack.pack(new), math.ceil(keep * 1000)}

@@ -13,7 +13,7 @@ from typing import Any, Final
 from jairouter_cli.config.model import State
 from jairouter_cli.errors import StateUnusable
 from jairouter_cli.routing.admission import Demand, Refusal, gravest
-from jairouter_cli.routing.limit import Decision
+from jairouter_cli.routing.limit import Decision, fair_correction
 
 _PREFIX: Final = "{jairouter}:limit:"  # in braces, so that all are on the same shard of a cluster
 _RETRY_S: Final = 1.0
@@ -151,7 +151,7 @@ def arguments(demands: Sequence[Demand]) -> list[float]:
     found: list[float] = []
     for demand in demands:
         rule = demand.limit.rule
-        found += [rule.kind, demand.cost, rule.capacity, rule.rate]
+        found += [rule.kind, fair_correction(demand.cost), rule.capacity, rule.rate]
         found += [rule.window_s, rule.max_requests, rule.warm_up_s, rule.cold_factor]
     return found
 

@@ -197,6 +197,18 @@ def test_tokens_are_charged_and_put_right() -> None:
     assert fixed == {"r": (1, 4.0, 1.0), "t": (1, 550.0, 1.0)}
 
 
+def test_what_a_call_names_is_charged_up_to_a_whole_bucket() -> None:
+    """A bucket is empty then, and not so far in debt that others wait for years; given back, it is as it was."""
+    rule = LimitRule(capacity=600, rate=10)
+    tokens = Limit("t", "service", "here", Unit.TOKENS, rule, stepper(rule))
+    (asked,) = of_tokens(demanded((tokens,), ""), 1e9)
+    made, fixed, _ = shelves()
+    assert charge(made, [asked], 1.0) == 0.0
+    assert fixed == {"t": (1, 0.0, 1.0)}
+    correct(made, [asked._replace(cost=-asked.cost)])
+    assert fixed == {"t": (1, 600.0, 1.0)}
+
+
 @given(
     st.lists(st.integers(1, 20), min_size=1, max_size=5),
     st.lists(st.tuples(st.floats(0, 0.3), st.sets(st.integers(0, 4), min_size=1)), max_size=60),

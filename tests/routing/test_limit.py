@@ -1,5 +1,6 @@
 """Limits: the documents' examples, and what holds over any time, order of costs, clock and change of settings."""
 
+import math
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jairouter_cli.config.model import Limiting
-from jairouter_cli.routing.limit import MOST_NUMBERS, LimitRule, Numbers, owe, step
+from jairouter_cli.routing.limit import MOST_COST, MOST_NUMBERS, LimitRule, Numbers, owe, step
 
 BUCKET = LimitRule(Limiting.TOKEN_BUCKET, capacity=5, rate=2)
 LEAKY = LimitRule(Limiting.LEAKY_BUCKET, capacity=5, rate=2)
@@ -245,3 +246,20 @@ def test_what_is_given_back_was_never_taken(rule: LimitRule, gaps: list[tuple[fl
     for wait in (0.0, 0.5, 3.0, rule.window_s):
         asked, plain = bucket.ask(now + wait, 0.0), other.ask(now + wait, 0.0)
         assert asked.remaining == pytest.approx(plain.remaining, abs=1e-3)
+
+
+odd = st.sampled_from([math.inf, -math.inf, math.nan, 1e308, -1e308, 2.0**63, -1.0, 1e-320]) | st.floats()
+
+
+@given(rules, st.lists(st.tuples(st.floats(0, 8), odd, odd), min_size=1, max_size=20))
+def test_no_number_spoils_a_level(rule: LimitRule, asked: list[tuple[float, float, float]]) -> None:
+    """Whatever calls cost, and whatever that is corrected by: levels stay numbers, and come back to what they were."""
+    bucket, now = Bucket(rule), 1000.0
+    for gap, cost, correction in asked:
+        now += gap
+        decision = bucket.ask(now, cost)
+        assert all(map(math.isfinite, decision[1:]))
+        bucket.numbers = owe(rule, bucket.numbers, correction)
+        assert all(map(math.isfinite, bucket.numbers))
+    now += 40 * (MOST_COST / rule.rate + rule.window_s + rule.warm_up_s)
+    assert bucket.ask(now).allowed

@@ -65,6 +65,19 @@ def test_lua_and_python_decide_alike(client: Any, told: list[LimitRule], gaps: l
             numbers = owe(rule, numbers, correction)
 
 
+@pytest.mark.parametrize("kind", Limiting)
+@pytest.mark.parametrize("cost", [float("inf"), float("-inf"), float("nan"), 1e308, -5.0])
+def test_no_number_spoils_a_level_there(client: Any, kind: Limiting, cost: float) -> None:
+    """Costs and corrections are bounded there as they are here."""
+    script, rule = client.register_script(SCRIPT), LimitRule(kind, warm_up_s=1)
+    client.flushall()
+    demand = Demand(limit("l", rule), "l", cost)
+    for now, mode in ((1.0, "charge"), (2.0, "correct"), (3.0, "charge")):
+        script(keys=["l"], args=[mode, now, *arguments([demand])])
+    (found,) = decisions_of(script(keys=["l"], args=["peek", 5e9, *arguments([demand._replace(cost=1.0)])]))
+    assert (found.allowed, found.remaining > 0) == (True, True)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(rules, min_size=2, max_size=4), st.lists(st.floats(0, 1), max_size=20))
 def test_the_script_charges_all_or_none(client: Any, told: list[LimitRule], gaps: list[float]) -> None:
