@@ -68,4 +68,4 @@ def written(request: UpstreamRequest, way: Way) -> bytes:
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
-        return text.encode()
+        return text.encode(errors="replace")
