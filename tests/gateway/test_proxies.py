@@ -253,6 +253,12 @@ def test_what_a_proxy_says_instead(certificate: tuple[str, str], name: str) -> N
     assert (caught.value.kind, caught.value.detail) == (FailureKind.UNREACHABLE, reason)
 
 
+def test_a_proxy_that_cannot_be_reached() -> None:
+    """It is the proxy, and not the backend, that is said to refuse."""
+    found = asyncio.run(refused("http://llm.example", WebClient(proxy=Secret("http://127.0.0.1:1"))))
+    assert found == "unreachable: the proxy cannot be reached: Connection refused"
+
+
 def test_a_proxy_that_says_nothing_is_bounded_by_the_connect_timeout(certificate: tuple[str, str]) -> None:
     """As everything is that comes before the request."""
 

@@ -109,7 +109,10 @@ class Way:
         """Return a socket at whose other end the backend is, or a proxy that forwards. Raises `OSError`."""
         if self.proxy is None:
             return await self._dial(self.host, self.port)
-        opened = await self._dial(self.proxy.host, self.proxy.port)
+        try:
+            opened = await self._dial(self.proxy.host, self.proxy.port)
+        except OSError as error:
+            raise OSError(f"the proxy cannot be reached: {reason(error)}") from error
         if self._tls is not None:
             try:
                 await self._tunnel(opened)
