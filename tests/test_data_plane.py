@@ -279,6 +279,21 @@ def test_a_trust_store_that_is_none(tmp_path: Path) -> None:
         pass
 
 
+def test_a_proxy_of_the_environment(tmp_path: Path) -> None:
+    """Requests and health checks go to it; a backend on this machine is called itself."""
+    text = services(chat=["http://llm.invalid:8000", "http://own.invalid"])
+    with backend(answer({"ok": True})) as proxy, backend(answer({"ok": True})) as behind:
+        text = text.replace("http://own.invalid", behind.url).replace("round-robin", "{health-check: {type: http}}")
+        with serving("--config", str(config(tmp_path, text)), env={"HTTP_PROXY": proxy.url, "NO_PROXY": ""}) as served:
+            eventually(lambda: proxy.questions and behind.questions)
+            for _ in range(8):
+                assert served.post("/v1/chat/completions", json=CHAT).status_code == 200
+    assert {one.line.split()[1] for one in proxy.questions} == {"http://llm.invalid:8000/v1/models"}
+    assert {one.line.split()[1] for one in proxy.requests} <= {"http://llm.invalid:8000/v1/chat/completions"}
+    assert {one.line.split()[1] for one in behind.requests} <= {"/v1/chat/completions"}
+    assert len(proxy.requests) + len(behind.requests) == 8
+
+
 def test_expect_100_continue(tmp_path: Path) -> None:
     """The client is told to go on, and then answered."""
     with backend(answer({"ok": True})) as behind:
