@@ -45,6 +45,7 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
         │   ├── MissingParameter
         │   ├── InvalidParameter
         │   ├── PayloadTooLarge
+        │   ├── BodyLate
         │   ├── UnsupportedMediaType
         │   ├── EncodingUnsupported
         │   └── HeaderUnreadable
@@ -455,6 +456,21 @@ class PayloadTooLarge(InvalidRequest):
         "en": "The request body is over the limit of {limit_bytes} bytes ({setting})",
         "zh": "请求体超过 {limit_bytes} 字节的上限 ({setting})",
     }
+
+
+class BodyLate(InvalidRequest):
+    """The body did not arrive in time. Keywords: `setting`, `seconds`."""
+
+    status = 408
+    reason = "body_timeout"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "The request body did not arrive in time ({setting}, {seconds:g} s)",
+        "zh": "请求体未在规定时间内到达 ({setting}, {seconds:g} 秒)",
+    }
+
+    def __init__(self, *, setting: str, seconds: float) -> None:
+        super().__init__(setting=setting, seconds=seconds)
+        self.headers["connection"] = "close"  # the rest of the body may still come
 
 
 class UnsupportedMediaType(InvalidRequest):

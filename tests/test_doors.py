@@ -95,11 +95,12 @@ def read(client: socket.socket) -> tuple[bytes, str]:
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_a_cut_answer_never_looks_complete(listening: Listening, version: str) -> None:
-    """The connection is reset: neither a last piece nor, where an end is all that tells, an end."""
+    """There is no last piece; where an end is all that tells, the connection is reset instead."""
     for place in listening.places:
         with ask(listening, place, "cut", version) as client:
             got, end = read(client)
-        assert (got.partition(b"\r\n\r\n")[2][-7:].strip(), end) == (b'{"a":', "reset")
+        assert got.partition(b"\r\n\r\n")[2] in {b'{"a":', b'5\r\n{"a":\r\n'}
+        assert version == "1.1" or end == "reset"
 
 
 def test_a_slow_client_makes_the_backend_wait(listening: Listening) -> None:

@@ -464,6 +464,18 @@ class Cors(Struct, frozen=True, kw_only=True):
     )
 
 
+class BodyTimeout(Struct, frozen=True, kw_only=True):
+    """`server.body-timeout`: how long the body of a request may take to arrive; 0 is for ever.
+
+    A plain duration stands for `idle_s`, which bounds the silence between its pieces; `total_s` bounds all of it.
+    """
+
+    SHORTHAND: ClassVar[str] = "idle"
+
+    idle_s: Wait = 30.0
+    total_s: Wait = 600.0
+
+
 class Server(Struct, frozen=True, kw_only=True):
     """`server`: where the gateway listens and how it speaks; host, port and workers are read at start.
 
@@ -478,6 +490,7 @@ class Server(Struct, frozen=True, kw_only=True):
     workers: Annotated[int, Meta(gt=0, le=1024)] = 1
     locale: Locale = Locale.ZH
     max_body_size: Annotated[Bytes, Meta(gt=0)] = Bytes(64 * 1024 * 1024)
+    body_timeout: BodyTimeout = BodyTimeout()
     trusted_proxies: tuple[Network, ...] = ()
     cors: Cors = Cors()
     route_header: bool = False

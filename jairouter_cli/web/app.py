@@ -83,7 +83,8 @@ def create_asgi(file: Path, folder: Path | None = None, workers: int = 1) -> Obs
 
 def _observed(litestar: Litestar) -> Observed:
     watching: Observation = litestar.state.watching
-    return Observed(litestar, litestar.state.gateway, watching.handled)
+    openai: OpenAI = litestar.state.openai
+    return Observed(litestar, litestar.state.gateway, openai.intake, watching.handled)
 
 
 def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar:
@@ -222,6 +223,7 @@ def application(
         },
         openapi_config=openapi_config(),
         logging_config=None,
+        request_max_body_size=None,  # `Intake` has the one limit
     )
 
 

@@ -7,8 +7,8 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from jairouter_cli.errors import InvalidRequest
 from jairouter_cli.gateway.upstream.exchange import Headers
-from jairouter_cli.web.body import Body
 from jairouter_cli.web.endpoints import ENDPOINTS, Endpoint
+from jairouter_cli.web.intake import Intake
 from jairouter_cli.web.openai import OpenAI
 
 
@@ -24,6 +24,27 @@ def _handler(openai: OpenAI, endpoint: Endpoint) -> ASGIApp:
         await openai.answer(endpoint, AsgiDoor(scope, receive, send))
 
     return handle
+
+
+class Pieces:
+    """The pieces of a body over ASGI; nothing at its end. Raises `InvalidRequest` if it is cut off."""
+
+    __slots__ = ("_has_ended", "_receive")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._has_ended = False
+
+    async def __call__(self) -> bytes:
+        """Return the next piece."""
+        while not self._has_ended:
+            message: Any = await self._receive()
+            if message["type"] != "http.request":
+                raise InvalidRequest(problem="it was cut off")
+            self._has_ended = not message.get("more_body")
+            if message.get("body"):
+                return bytes(message["body"])
+        return b""
 
 
 class AsgiDoor:
@@ -42,16 +63,9 @@ class AsgiDoor:
         self.lost: tuple[str, ...] = ()
         self.started = False
 
-    async def body(self, limit_bytes: int) -> bytes | bytearray:
+    async def body(self, intake: Intake) -> bytes | bytearray:
         """Read the body; what comes in one piece is not copied."""
-        collected = Body(limit_bytes, int(dict(self.headers).get("content-length", -1)))
-        while True:
-            message: Any = await self._receive()
-            if message["type"] != "http.request":
-                raise InvalidRequest(problem="it was cut off")
-            collected.add(message["body"])
-            if not message["more_body"]:
-                return collected.whole()
+        return await intake.take(Pieces(self._receive), dict(self.headers).get("content-length"))
 
     async def left(self) -> None:
         """Wait for the client's leaving."""

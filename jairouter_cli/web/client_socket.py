@@ -179,13 +179,17 @@ def _stands_at(number: int, port: int) -> bool:
     return False
 
 
-def reset(client: socket.socket) -> None:
-    """Break the connection off: what was under way is lost, and the client can tell. Raises `OSError`.
-
-    To connect it to nowhere resets it at once. To shut it down would end it first, and an end is all that tells an
-    HTTP/1.0 client that an answer is complete.
-    """
-    if ctypes.CDLL(None).connect(client.fileno(), _NOWHERE, len(_NOWHERE)) == 0:
-        return
+def cut(client: socket.socket) -> None:
+    """End the connection in the middle of an answer that has a length or pieces: the client can tell."""
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.shutdown(socket.SHUT_RDWR)
+
+
+def reset(client: socket.socket) -> None:
+    """Reset the connection: what was under way is lost, and every client can tell. Raises `OSError`.
+
+    To cut it would end it first, and an end is all that tells an HTTP/1.0 client that an answer is complete. To connect
+    it to nowhere resets it at once.
+    """
+    if ctypes.CDLL(None).connect(client.fileno(), _NOWHERE, len(_NOWHERE)) != 0:
+        cut(client)

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from jairouter_cli.gateway.upstream.exchange import Headers
+from jairouter_cli.web.intake import Intake
 
 
 class ClientLeft(Exception):
@@ -22,8 +23,8 @@ class Door(Protocol):
     started: bool
     """Whether the head of an answer has gone out."""
 
-    async def body(self, limit_bytes: int) -> bytes | bytearray:
-        """Return the request's body. Raises `PayloadTooLarge`, `InvalidRequest` if it was cut off."""
+    async def body(self, intake: Intake) -> bytes | bytearray:
+        """Return the request's body. Raises `PayloadTooLarge`, `BodyLate`, `InvalidRequest` if it was cut off."""
 
     async def left(self) -> None:
         """Return when the client has gone. To be called once the body was read."""

@@ -14,9 +14,11 @@ from litestar.types import Message, Receive, Send
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.journey import CLIENT_LEFT
 from jairouter_cli.observe.events import Handled
+from jairouter_cli.web.asgi import Pieces
 from jairouter_cli.web.client_ip import client_in
 from jairouter_cli.web.courtesies import Courtesies
 from jairouter_cli.web.endpoints import BY_PATH
+from jairouter_cli.web.intake import Intake
 
 _BUG: Final = 500  # nothing was answered
 _BAD_REQUEST: Final = 400
@@ -25,10 +27,11 @@ _BAD_REQUEST: Final = 400
 class Observed:
     """Litestar, and who is told of what it answers."""
 
-    def __init__(self, litestar: Litestar, gateway: Gateway, tell: Callable[[Handled], None]) -> None:
+    def __init__(self, litestar: Litestar, gateway: Gateway, intake: Intake, tell: Callable[[Handled], None]) -> None:
         self._litestar = litestar
         self._courtesies = Courtesies(litestar, gateway)
         self._gateway = gateway
+        self._intake = intake
         self._tell = tell
 
     @property
@@ -53,7 +56,7 @@ class Observed:
             await send(message)
 
         try:
-            await self._courtesies(scope, receive, note)
+            await self._courtesies(scope, self._bounded(scope, receive), note)
         except asyncio.CancelledError:
             status, ended = CLIENT_LEFT, "left"
             raise
@@ -62,3 +65,20 @@ class Observed:
             method, path = scope["method"], scope["path"]
             lasted_s, template = self._gateway.clock() - began, scope.get("path_template", "")
             self._tell(Handled(client, method, path, status, ended, lasted_s, sent_bytes, template))
+
+    def _bounded(self, scope: Any, receive: Receive) -> Receive:
+        """Return what receives the body whole, within its bounds, and then whatever else comes."""
+        is_read = False
+
+        async def bounded() -> Any:
+            nonlocal is_read
+            while is_read:
+                message = await receive()
+                if message["type"] != "http.request":  # the end of the body, which had come by its length
+                    return message
+            is_read = True
+            announced = dict(scope["headers"]).get(b"content-length")
+            body = await self._intake.take(Pieces(receive), None if announced is None else announced.decode("latin-1"))
+            return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+        return bounded

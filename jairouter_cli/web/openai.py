@@ -37,6 +37,7 @@ from jairouter_cli.web.door import ClientLeft, Door
 from jairouter_cli.web.endpoints import Endpoint
 from jairouter_cli.web.errors import error_headers, negotiate
 from jairouter_cli.web.forms import Form, Told, form_of
+from jairouter_cli.web.intake import Intake
 from jairouter_cli.web.packed import codings, unpack
 from jairouter_cli.web.peek import peek_json, peek_multipart
 from jairouter_cli.web.relay import relay
@@ -49,12 +50,14 @@ _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 class OpenAI:
     """The endpoints over a gateway."""
 
-    __slots__ = ("_gateway", "_number", "_origin", "departures")
+    __slots__ = ("_gateway", "_number", "_origin", "departures", "intake")
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self.departures = Departures()
         """Its requests under way."""
+        self.intake = Intake(gateway)
+        """Their bodies, and those of all other requests."""
         self._origin = secrets.token_hex(8)
         self._number = count(1)
 
@@ -149,14 +152,13 @@ class OpenAI:
 
     async def _body(self, door: Door, headers: dict[str, str]) -> bytes | bytearray:
         """Return the body, unpacked. Raises `InvalidRequest` and its kin."""
-        limit_bytes = self._gateway.table.config.server.max_body_size
         # read first, refused after: a connection whose request was not read cannot be used again
-        body = await door.body(limit_bytes)
+        body = await door.body(self.intake)
         for name in door.lost:
             if is_forwarded(name):
                 raise HeaderUnreadable(name=name)
         if "content-encoding" in headers and (packed_with := codings(door.headers)):
-            return await asyncio.to_thread(unpack, body, packed_with, limit_bytes)
+            return await asyncio.to_thread(unpack, body, packed_with, self._gateway.table.config.server.max_body_size)
         return body
 
 

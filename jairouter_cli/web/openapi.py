@@ -99,6 +99,7 @@ _SAID: Final = {
     401: "The admin token is missing or wrong",
     403: "Only programs on the gateway's own machine may ask this",
     404: "There is no such thing",
+    408: "The body did not arrive within server.body-timeout",
     412: "The configuration is not what If-Match expects",
     413: "The body is over server.max-body-size",
     415: "The body has another type than this endpoint takes",
@@ -108,7 +109,7 @@ _SAID: Final = {
     503: "No instance can answer",
     504: "The backend was too slow",
 }
-_OF_V1: Final = (400, 404, 413, 415, 429, 502, 503, 504)
+_OF_V1: Final = (400, 404, 408, 413, 415, 429, 502, 503, 504)
 _GUARDED: Final = (400, 401, 403, 404, 429, 500)
 
 

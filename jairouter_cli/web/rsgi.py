@@ -12,18 +12,21 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # imported
 from litestar import Litestar
 from litestar.datastructures import State
 
-from jairouter_cli.errors import PayloadTooLarge
+from jairouter_cli.errors import InvalidRequest, PayloadTooLarge
 from jairouter_cli.gateway.upstream.exchange import Headers
 from jairouter_cli.web import client_socket
-from jairouter_cli.web.body import Body
 from jairouter_cli.web.door import ClientLeft
 from jairouter_cli.web.endpoints import BY_PATH
 from jairouter_cli.web.header_lines import header_lines
+from jairouter_cli.web.intake import Intake
 from jairouter_cli.web.observed import Observed
 from jairouter_cli.web.openai import OpenAI
 
 # How much of an answer goes out before the client is asked whether it keeps up.
 _UNCHECKED_BYTES: Final = 256 * 1024
+
+# HTTP/1.0, as Granian calls it: an answer without a length lasts until the end of the connection.
+_WITHOUT_PIECES: Final = "1"
 
 # How long the last piece has to reach the kernel before its connection is reset.
 _ON_ITS_WAY_S: Final = 0.01
@@ -31,8 +34,8 @@ _ON_ITS_WAY_S: Final = 0.01
 # How long a door without a free descriptor waits before it tries again.
 _AGAIN_S: Final = 0.05
 
-# What is larger is collected piece by piece: Granian would hold it twice for a moment.
-_AT_ONCE_BYTES: Final = 1024 * 1024
+# How long a client is listened to that goes on sending what was refused.
+_LINGER_S: Final = 2.0
 
 DROPPED_HEADER: Final = "x-jairouter-dropped-headers"  # names those of a backend's that could not be sent on
 
@@ -80,10 +83,42 @@ class RsgiApplication:
             await self._observed(bridge.scope, bridge.receive, bridge.send)
 
 
+class Pieces:
+    """The pieces of a body over RSGI; nothing at its end. Raises `InvalidRequest` if it is cut off.
+
+    Granian gives an empty piece at the end. One more before tells of a cut, or of fields that come after the body.
+    """
+
+    __slots__ = ("_following", "_headers")
+
+    def __init__(self, proto: Any, headers: Any) -> None:
+        self._following = aiter(proto).__anext__
+        self._headers = headers
+
+    async def __call__(self) -> bytes:
+        """Return the next piece."""
+        piece: bytes = await self._following()
+        if not piece:
+            with contextlib.suppress(StopAsyncIteration):
+                await self._following()
+                if "trailer" not in self._headers:
+                    raise InvalidRequest(problem="it was cut off")
+        return piece
+
+
+async def _linger(proto: Any) -> None:
+    """Take what a client still sends of a body that was refused, for a while: a reset would take its answer away."""
+    with contextlib.suppress(TimeoutError, StopAsyncIteration):
+        async with asyncio.timeout(_LINGER_S):
+            while True:
+                await proto.__anext__()
+
+
 class RsgiDoor:
     """One request over RSGI."""
 
     __slots__ = (
+        "_is_refused",
         "_proto",
         "_scope",
         "_sockets",
@@ -112,19 +147,16 @@ class RsgiDoor:
         self.lost: tuple[str, ...]
         self.headers, self.lost = header_lines(scope.headers)
         self.started = False
+        self._is_refused = False
 
-    async def body(self, limit_bytes: int) -> bytes | bytearray:
+    async def body(self, intake: Intake) -> bytes | bytearray:
         """Read the body; a small one comes in one piece."""
-        length = int(self._scope.headers.get("content-length", -1))
-        if length > limit_bytes:
-            raise PayloadTooLarge(limit_bytes=limit_bytes, setting="server.max-body-size")
-        if 0 <= length <= _AT_ONCE_BYTES:
-            whole: bytes = await self._proto()
-            return whole
-        collected = Body(limit_bytes, length)
-        async for piece in self._proto:
-            collected.add(piece)
-        return collected.whole()
+        headers = self._scope.headers
+        try:
+            return await intake.take(Pieces(self._proto, headers), headers.get("content-length"))
+        except PayloadTooLarge:
+            self._is_refused = True
+            raise
 
     async def left(self) -> None:
         """Wait for the client's leaving."""
@@ -134,6 +166,8 @@ class RsgiDoor:
         """Send a whole answer."""
         self.started = True
         self._proto.response_bytes(status, _as_text(headers), body)
+        if self._is_refused:
+            await _linger(self._proto)
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the head of an answer."""
@@ -165,15 +199,16 @@ class RsgiDoor:
         self._close()
 
     async def break_off(self) -> None:
-        """Reset the connection: on its own Granian would end the answer as if it were complete.
+        """Break the connection off: on its own Granian would end the answer as if it were complete.
 
         Where it cannot be found though its client is there, the answer is left without an end until the client leaves.
         """
         await asyncio.sleep(_ON_ITS_WAY_S)
+        stop = client_socket.reset if self._scope.http_version == _WITHOUT_PIECES else client_socket.cut
         is_broken = False
         for broken in self._sockets or await self._find():
             with contextlib.suppress(OSError):  # the client was faster
-                client_socket.reset(broken)
+                stop(broken)
             broken.close()
             is_broken = True
         self._sockets = []
@@ -228,6 +263,7 @@ class Bridge:
 
     def __init__(self, scope: Any, proto: Any) -> None:
         self._proto = proto
+        self._pieces = Pieces(proto, scope.headers)
         self._is_read = False
         self._head: tuple[int, list[tuple[str, str]]] = (500, [])
         self._body = bytearray()
@@ -250,10 +286,11 @@ class Bridge:
         }
 
     async def receive(self) -> Any:
-        """Give the whole body, then the client's leaving."""
+        """Give the body, piece by piece, then the client's leaving."""
         if not self._is_read:
-            self._is_read = True
-            return {"type": "http.request", "body": await self._proto(), "more_body": False}
+            piece = await self._pieces()
+            self._is_read = not piece
+            return {"type": "http.request", "body": piece, "more_body": bool(piece)}
         await self._proto.client_disconnect()
         return {"type": "http.disconnect"}
 
@@ -266,3 +303,5 @@ class Bridge:
         self._body += message.get("body", b"")
         if not message.get("more_body"):
             self._proto.response_bytes(*self._head, bytes(self._body))
+            if self._head[0] == PayloadTooLarge.status and not self._is_read:
+                await _linger(self._proto)
