@@ -17,6 +17,7 @@ from jairouter_cli.config.model import (
 from jairouter_cli.routing.admission import Limit, Unit
 from jairouter_cli.routing.limit import LimitRule, stepper
 
+_LEAST, _MOST = 1e-9, 1e15
 _SECONDS_PER_MINUTE: Final = 60
 
 
@@ -50,7 +51,7 @@ def client_caps(config: Config, kind: ServiceType) -> tuple[Limit, ...]:
     for level in _common(config, kind):
         most = level.rules.client_ip.max_concurrency if level.rules and level.rules.limits_clients else None
         if most is not None:
-            rule = LimitRule(capacity=most)
+            rule = LimitRule(capacity=_fit(most))
             caps.append(
                 Limit(
                     f"{level.name}/in-flight:",
@@ -69,7 +70,7 @@ def management_limits(rules: ManagementLimit) -> tuple[Limit, ...]:
     """Return the limit of what is no work of a model's."""
     if not rules.enabled:
         return ()
-    rule = LimitRule(capacity=rules.capacity, rate=rules.rate)
+    rule = LimitRule(capacity=_fit(rules.capacity), rate=_fit(rules.rate))
     return (Limit("management/client:", "management", "gateway", Unit.REQUESTS, rule, stepper(rule), per_client=True),)
 
 
@@ -154,7 +155,7 @@ def _rule(rules: RateLimit, nearer: ClientLimit | None = None) -> LimitRule:
 
     def said(name: str) -> float:
         values = (getattr(section, name, None) for section in (nearer, rules, LIMIT_DEFAULTS))
-        return float(next(value for value in values if value is not None))
+        return _fit(next(value for value in values if value is not None))
 
     most, window_s = window_of(nearer, rules)
     return LimitRule(
@@ -170,4 +171,10 @@ def _rule(rules: RateLimit, nearer: ClientLimit | None = None) -> LimitRule:
 
 
 def _per_minute(tokens: int) -> LimitRule:
-    return LimitRule(capacity=tokens, rate=tokens / _SECONDS_PER_MINUTE)
+    most = _fit(tokens)
+    return LimitRule(capacity=most, rate=most / _SECONDS_PER_MINUTE)
+
+
+def _fit(setting: float) -> float:
+    """Return a setting that can be reckoned with: infinity is a lot, and no wait is without end."""
+    return float(max(_LEAST, min(_MOST, setting)))

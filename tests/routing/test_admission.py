@@ -1,5 +1,6 @@
 """Which limits a call must pass, and that it passes all of them or none."""
 
+import math
 from typing import Any
 
 import pytest
@@ -110,6 +111,20 @@ def test_what_is_off_is_off() -> None:
     text = "{enabled: true, client-ip-enable: true, client-ip: {max-concurrency: 4}}"
     pool = table(f"model: {{services: {{chat: {service(text)}}}}}").pool(CHAT, "m")
     assert [one.rule.capacity for one in pool.caps] == [4]
+
+
+@pytest.mark.parametrize("algorithm", Limiting)
+@pytest.mark.parametrize("number", [".inf", "1e308", "1e-320", "9" * 400])
+def test_settings_beyond_all_measure_can_be_reckoned_with(algorithm: Limiting, number: str) -> None:
+    """They are a lot, or hardly anything; what is told of them are numbers."""
+    whole, number = (number, "1e308") if number.isdecimal() else ("5", number)
+    text = f"{{enabled: true, type: {algorithm.value}, rate: {number}, window-size: 5s, capacity: {whole}, "
+    text += f"max-requests: {whole}, tokens-per-minute: {whole}, cold-factor: {'1' if number == '1e-320' else number}}}"
+    limits = table(f"model: {{services: {{chat: {service(text)}}}}}").pool(CHAT, "m").limits
+    made, _, _ = shelves()
+    for _ in range(20):
+        charge(made, demanded(limits, ""), 1.0)
+        assert all(math.isfinite(number) for one in peek(made, demanded(limits, ""), 1.0) for number in one)
 
 
 def test_a_section_about_tokens_alone_limits_no_requests() -> None:
