@@ -66,7 +66,8 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
         │   ├── Degraded
         │   └── ShuttingDown
         ├── UpstreamError
-        │   └── UpstreamTruncated
+        │   ├── UpstreamTruncated
+        │   └── UpstreamUnsendable
         ├── UpstreamTimeout
         └── InternalError
 """
@@ -706,6 +707,16 @@ class UpstreamTruncated(UpstreamError):
     texts: ClassVar[Mapping[str, str]] = {
         "en": "The answer of model '{model}' was cut off by the backend",
         "zh": "模型 '{model}' 的应答被后端中断",
+    }
+
+
+class UpstreamUnsendable(UpstreamError):
+    """The head of the backend's answer cannot be sent on. Keyword: `problem`."""
+
+    reason = "upstream_unsendable_head"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "The head of the backend's answer cannot be sent on: {problem}",
+        "zh": "无法转发后端应答的头部: {problem}",
     }
 
 

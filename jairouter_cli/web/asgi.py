@@ -7,6 +7,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from jairouter_cli.errors import InvalidRequest
 from jairouter_cli.gateway.upstream.exchange import Headers
+from jairouter_cli.web.door import check_head
 from jairouter_cli.web.endpoints import ENDPOINTS, Endpoint
 from jairouter_cli.web.intake import Intake
 from jairouter_cli.web.openai import OpenAI
@@ -79,6 +80,7 @@ class AsgiDoor:
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the head of an answer."""
+        check_head(status, headers)
         self.started = True
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})

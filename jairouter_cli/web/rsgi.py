@@ -15,7 +15,7 @@ from litestar.datastructures import State
 from jairouter_cli.errors import InvalidRequest, PayloadTooLarge
 from jairouter_cli.gateway.upstream.exchange import Headers
 from jairouter_cli.web import client_socket
-from jairouter_cli.web.door import ClientLeft
+from jairouter_cli.web.door import ClientLeft, check_head
 from jairouter_cli.web.endpoints import BY_PATH
 from jairouter_cli.web.header_lines import header_lines
 from jairouter_cli.web.intake import Intake
@@ -164,15 +164,17 @@ class RsgiDoor:
 
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a whole answer."""
-        self.started = True
+        check_head(status, headers)
         self._proto.response_bytes(status, _as_text(headers), body)
+        self.started = True
         if self._is_refused:
             await _linger(self._proto)
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the head of an answer."""
-        self.started = True
+        check_head(status, headers)
         self._transport = self._proto.response_stream(status, _as_text(headers))
+        self.started = True
 
     async def piece(self, data: bytes) -> None:
         """Send a piece of the body; from time to time, wait for a client that is slow to take it."""
@@ -302,6 +304,7 @@ class Bridge:
             return
         self._body += message.get("body", b"")
         if not message.get("more_body"):
+            check_head(*self._head)
             self._proto.response_bytes(*self._head, bytes(self._body))
             if self._head[0] == PayloadTooLarge.status and not self._is_read:
                 await _linger(self._proto)

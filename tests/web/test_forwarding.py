@@ -8,6 +8,7 @@ import pytest
 
 from jairouter_cli.web.endpoints import ENDPOINTS, Endpoint
 from tests.backend import answer, raw
+from tests.process import worker_pids
 from tests.web.conftest import Front
 
 ODD = b'{ "model":\t"m",\r\n "a": 12345678901234567890123, "a": 1.0, "unknown": {"x": [null]}, "\\u00e9": "\xc3\xa9" }'
@@ -125,3 +126,27 @@ def test_a_status_that_no_server_can_send_on(front: Front, status: str) -> None:
     assert front.gateway.post("/v1/chat/completions", json={"model": "m"}).status_code == 502
     front.behaves(answer(b"{}"))
     assert front.gateway.post("/v1/chat/completions", json={"model": "m"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"200 OK\r\n" + b"a:\r\n" * 24_576,
+        b"200 OK\r\n" + b"".join(b"x-%d: y\r\n" % number for number in range(33_000)),
+        b"000 Odd\r\n",
+        b"099 Odd\r\n",
+    ],
+    ids=["repeated", "many", "000", "099"],
+)
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 2\r\n\r\n{}", b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"]
+)
+def test_a_head_that_cannot_be_sent(front: Front, head: bytes, framing: bytes) -> None:
+    """The client gets 502, and the worker lives on."""
+    before = worker_pids(front.gateway)
+    front.behaves(raw(b"HTTP/1.1 " + head + b"Content-Type: application/json\r\n" + framing))
+    response = front.gateway.post("/v1/chat/completions", json={"model": "m"})
+    assert (response.status_code, response.json()["error"]["type"]) == (502, "upstream_error")
+    front.behaves(answer({"ok": True}))
+    assert front.gateway.post("/v1/chat/completions", json={"model": "m"}).json() == {"ok": True}
+    assert worker_pids(front.gateway) == before
