@@ -115,6 +115,26 @@ def open_files() -> Iterable[int]:
         return range(min(os.sysconf("SC_OPEN_MAX"), _MOST_FILES)) if sys.platform == "linux" else ()
 
 
+def open_count() -> int:
+    """Return how many files this process has open; 0 where the system does not say."""
+    try:
+        return len(os.listdir(_OPEN_FILES)) - 1  # noqa: PTH208 - thousands of them; without the folder itself
+    except OSError as error:
+        return os.sysconf("SC_OPEN_MAX") if error.errno in _NONE_LEFT else 0
+
+
+def client_count(port: int) -> int:
+    """Return how many clients have a connection to a port of this process."""
+    return sum(_is_client_at(number, port) for number in open_files())
+
+
+def _is_client_at(number: int, port: int) -> bool:
+    with suppress(OSError), _Lent(number) as probe:  # no socket, the one that listens, or closed since
+        name = probe.getsockname()
+        return _is_internet(name) and bool(name[1] == port) and _is_internet(probe.getpeername())
+    return False
+
+
 async def writable(client: socket.socket) -> None:
     """Return when the kernel would take more for the client; at once if the connection is gone."""
     loop = asyncio.get_running_loop()

@@ -23,13 +23,12 @@ from jairouter_cli.observe.tracing import require
 from jairouter_cli.observe.writer import RotatedFile
 from jairouter_cli.state.redis import RedisLevels
 from jairouter_cli.web.app import create_asgi, create_rsgi
+from jairouter_cli.web.descriptors import Room, Watch, make_room, warn_if_small
 from jairouter_cli.web.parent import Parent
 from jairouter_cli.web.shutdown import Orders, Shutdown
 
 logger: Final = logging.getLogger("jairouter")
 
-# Connections, not requests, and Granian's default of 1024 shared by the workers is one busy chat front end.
-_CONNECTIONS: Final = 65535
 _BACKLOG: Final = 4096
 
 # What Granian's own interface lacks is mended with the help of /proc; elsewhere the application speaks ASGI.
@@ -52,6 +51,7 @@ def run(
         require()
     _try_access_log(loaded.config.logging.access)
     chosen = Interfaces(interface) if interface else DEFAULT_INTERFACE
+    room = make_room()
     server = Parent(
         loaded.config.server.shutdown,
         address=host,
@@ -62,11 +62,12 @@ def run(
         http=HTTPModes.http1,
         websockets=False,
         backlog=_BACKLOG,
-        backpressure=_CONNECTIONS,
+        backpressure=room.clients,  # connections, not requests
         log_level=LogLevels.warning,
         log_dictconfig=dict_config(loaded.config.logging),
         respawn_failed_workers=True,
     )
+    warn_if_small(room)
     server.on_startup(announce)
     with ExitStack() as stack:
         shared = None
@@ -75,7 +76,7 @@ def run(
 
             shared = stack.enter_context(folder())
             LastGood(shared).keep(loaded)  # what a worker begins with if the file is spoilt by then
-        load = partial(_load, chosen, loaded.file, shared, workers, server.orders)
+        load = partial(_load, chosen, loaded.file, shared, workers, server.orders, room)
         server.serve(target_loader=load, wrap_loader=False)
 
 
@@ -87,7 +88,7 @@ def _try_access_log(settings: AccessLog) -> None:
             raise LogUnwritable(file=settings.file, reason=error.strerror or str(error)) from None
 
 
-def _load(interface: Interfaces, file: Path, folder: Path | None, workers: int, orders: Orders) -> Any:
+def _load(interface: Interfaces, file: Path, folder: Path | None, workers: int, orders: Orders, room: Room) -> Any:
     """Build the application, in the worker.
 
     Until it listens for orders, a worker has its parent's handlers, which would take an order to stop and do nothing:
@@ -97,5 +98,7 @@ def _load(interface: Interfaces, file: Path, folder: Path | None, workers: int, 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it, too
     application = _LOADERS[interface](file, folder, workers)
     state = application.state
-    Shutdown(state.gateway, state.openai.departures, orders).listen(asyncio.get_event_loop())
+    loop = asyncio.get_event_loop()
+    Shutdown(state.gateway, state.openai.departures, orders).listen(loop)
+    Watch(room, orders.port).begin(loop)
     return application
