@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,24 +48,23 @@ class Hand(logging.Handler):
 class Logs:
     """The log. From `start` to `close` nobody who logs waits for anything; before and after, lines are written at once.
 
-    Raises `OSError` if `logging.access.file` cannot be opened.
+    `tell` is called with the name of a log and what keeps it from being written, or None when nothing does.
     """
 
-    def __init__(self, settings: Logging) -> None:
+    def __init__(self, settings: Logging, tell: Callable[[str, Exception | None], None] = lambda *_: None) -> None:
         self._settings = settings
+        self._tell = tell
         self._lines = Lines(settings.format)
         self._writer: LineWriter | None = None
         self._access: LineWriter | None = None
         self._replaced: list[tuple[logging.Handler, logging.Handler]] = []
-        self._dropped_before = 0  # by writers that have ended
-        if settings.access.enabled and settings.access.file:
-            RotatedFile(Path(settings.access.file)).close()
+        self._retired: list[LineWriter] = []
 
     @property
     def dropped(self) -> int:
         """How many lines this worker could not write, of requests and others."""
-        writers = {id(one): one for one in (self._writer, self._access) if one is not None}
-        return self._dropped_before + sum(one.dropped for one in writers.values())
+        writers = {id(one): one for one in (self._writer, self._access, *self._retired) if one is not None}
+        return sum(one.dropped for one in writers.values())
 
     def take(self, event: Completed) -> None:
         """Note that a call has ended."""
@@ -77,7 +78,7 @@ class Logs:
 
     def start(self) -> None:
         """Begin to write from a thread."""
-        self._writer = self._written_to(StandardError())
+        self._writer = self._written_to(StandardError(), "log")
         self._access = self._open_access(self._settings)
         root = logging.getLogger()
         for direct in [one for one in root.handlers if one.name == _HANDLER]:
@@ -96,6 +97,8 @@ class Logs:
         if settings.access == before.access or self._writer is None:
             return
         try:
+            if settings.access.enabled and settings.access.file:
+                RotatedFile(Path(settings.access.file)).try_it()
             opened = self._open_access(settings)
         except OSError as error:
             logger.error("the access log stays where it is: %s", error)
@@ -120,16 +123,16 @@ class Logs:
             return None
         if settings.access.file is None:
             return self._writer
-        return self._written_to(RotatedFile(Path(settings.access.file)))
+        return self._written_to(RotatedFile(Path(settings.access.file)), "access-log")
 
-    def _written_to(self, destination: StandardError | RotatedFile) -> LineWriter:
-        return LineWriter(destination, self._render, self._complain)
+    def _written_to(self, destination: StandardError | RotatedFile, name: str) -> LineWriter:
+        return LineWriter(destination, self._render, self._complain, partial(self._tell, name))
 
     def _retire(self, writer: LineWriter | None) -> None:
         """Let a writer end by itself when all it has is written."""
         if writer is not None and writer is not self._writer:
             writer.close(0)
-            self._dropped_before += writer.dropped
+            self._retired.append(writer)
 
     # --- called by the threads ---
 
@@ -140,7 +143,7 @@ class Logs:
         return self._lines.of_request(event, at, _level(event))
 
     def _complain(self, number: int) -> bytes:
-        message = "%d lines of the log are lost: they came faster than they could be written"
+        message = "%d lines of the log are lost: they could not be written in time"
         record = logging.LogRecord(ACCESS, logging.WARNING, "", 0, message, (number,), None)
         return self._lines.of_record(record)
 
