@@ -34,6 +34,7 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   └── RevisionCurrent
     ├── ServeError                  the server could not be started
     │   ├── StateFull
+    │   ├── StateFolderUnusable
     │   ├── StateUnusable
     │   ├── LogUnwritable
     │   └── TracingUnusable
@@ -331,6 +332,13 @@ class StateFull(ServeError):
     """What the workers hold in common has no room for more. Keywords: `what`, `most`."""
 
     texts: ClassVar[Mapping[str, str]] = {"en": "there can be {most} {what} at once, and there are more"}
+
+
+class StateFolderUnusable(ServeError):
+    """The folder for what the workers hold in common cannot be used. Keywords: `folder`, `reason`."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "cannot keep the shared memory of the workers in {folder}: {reason}"}
+    default_hint = "make room in it, or name another folder in the variable TMPDIR"
 
 
 class StateUnusable(ServeError):

@@ -3,12 +3,11 @@
 A worker's file stays when it dies, and its successor goes on with it.
 """
 
-import mmap
 import os
 from pathlib import Path
 from typing import Final
 
-_PREFIX: Final = "board-"
+from jairouter_cli.state.folder import BOARD_PREFIX, mapped
 
 
 class BoardFiles:
@@ -22,17 +21,14 @@ class BoardFiles:
         self.own: Final = self._open(place)
 
     def _open(self, place: int) -> memoryview:
-        file = os.open(self._folder / f"{_PREFIX}{place}", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            os.ftruncate(file, self._size_bytes)  # to the same size by each
-            return memoryview(mmap.mmap(file, self._size_bytes))
-        finally:
-            os.close(file)
+        file, memory = mapped(self._folder / f"{BOARD_PREFIX}{place}", self._size_bytes)
+        os.close(file)
+        return memoryview(memory)
 
     def others(self) -> dict[int, memoryview]:
-        """Return the memory of every other place that ever had a worker."""
-        for path in self._folder.glob(f"{_PREFIX}*"):
-            place = int(path.name.removeprefix(_PREFIX))
+        """Return the memory of every other place."""
+        for path in self._folder.glob(f"{BOARD_PREFIX}*"):
+            place = int(path.name.removeprefix(BOARD_PREFIX))
             if place != self._place and place not in self._others:
                 self._others[place] = self._open(place)
         return self._others

@@ -8,7 +8,7 @@ from pathlib import Path
 
 def try_lock(path: Path) -> int | None:
     """Return the open file whose lock was taken, or None if another holds it."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    file = open_lock(path)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -17,6 +17,11 @@ def try_lock(path: Path) -> int | None:
             return None
         raise
     return file
+
+
+def open_lock(path: Path) -> int:
+    """Open a file for its lock, which is made if there is none."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 class ByteLock:

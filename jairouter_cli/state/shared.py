@@ -6,57 +6,35 @@ records are guarded by a lock in the file, which dies with its holder, too. Linu
 """
 
 import hashlib
-import json
-import mmap
 import os
-import shutil
 import socket
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Final
 
 from jairouter_cli.errors import StateFull
 from jairouter_cli.routing.record import Number, Numbers, Record
 from jairouter_cli.state.crew import CLEAR, EDIT, LEVELS, SLOT, Worker, changed
-from jairouter_cli.state.file_lock import ByteLock, try_lock
+from jairouter_cli.state.file_lock import ByteLock, open_lock, try_lock
+from jairouter_cli.state.folder import (
+    LEADER_FILE,
+    LOG_LEVELS_FILE,
+    RECORDS_FILE,
+    Sheet,
+    mapped,
+    place_file,
+    places,
+)
 from jairouter_cli.state.mutex import HEAD_BYTES, common_lock
 
-RECORDS: Final = 8192  # targets and machines that can be known at once; the file is sparse
-_PREFIX: Final = "jairouter-"
-_SPARE_PLACES: Final = 4  # a worker that drains keeps its place while its successor serves
+RECORDS: Final = 8192  # targets and machines that can be known at once
 _NAME_BYTES: Final = 16
 _TEXT_BYTES: Final = 112  # two of them for the length
 _COLUMNS: Final = 4  # in flight, waiting, permits, held
 _NUMBER_BYTES: Final = 8
 _PID_BYTES: Final = 32  # in the file of a place, with what is in force there behind it
 _CONFIG_BYTES: Final = 96
-
-
-def make_folder() -> Path:
-    """Make a folder for the workers of one server, in memory if there is such a place."""
-    shm = Path("/dev/shm")  # noqa: S108 - not by a fixed name
-    return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=shm if os.access(shm, os.W_OK) else None))
-
-
-@contextmanager
-def folder() -> Iterator[Path]:
-    """Hold a folder for as long as a server runs; those whose server was killed are removed."""
-    made = make_folder()
-    owner = try_lock(made / "owner.lock")
-    for other in made.parent.glob(f"{_PREFIX}*/owner.lock"):
-        with suppress(OSError):  # it is another user's
-            lock = try_lock(other)
-            if lock is not None:
-                shutil.rmtree(other.parent, ignore_errors=True)
-                os.close(lock)
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-        if owner is not None:
-            os.close(owner)
 
 
 class SharedRecord(Record):
@@ -113,14 +91,15 @@ class SharedMemory:
 
     def __init__(self, folder: Path, workers: int) -> None:
         self._folder = folder
-        self._levels = folder / "levels.json"
-        self._places = workers + _SPARE_PLACES
+        self._levels = Sheet(folder / LOG_LEVELS_FILE)
+        self._places = places(workers)
+        self._has_proc = os.path.isdir("/proc/self/fd")  # noqa: PTH112 - a constant
+        # open from the beginning: locks are asked for as long as this worker lives, the folder may go before
+        self._locks = {name: open_lock(folder / name) for name in (LEADER_FILE, *map(place_file, range(self._places)))}
         self._body_bytes = len(Number) * _NUMBER_BYTES + _COLUMNS * self._places * _NUMBER_BYTES + _TEXT_BYTES
         self._record_bytes = _NAME_BYTES + self._body_bytes
         size = HEAD_BYTES + RECORDS * self._record_bytes
-        self._file = os.open(folder / "records", os.O_RDWR | os.O_CREAT, 0o600)
-        os.ftruncate(self._file, size)  # to the same size by each
-        self._map = mmap.mmap(self._file, size)
+        self._file, self._map = mapped(folder / RECORDS_FILE, size)
         self._bytes = memoryview(self._map)[HEAD_BYTES:]
         self._lock = common_lock(self._file, self._map)
         self._all = ByteLock(self._file, size)  # a byte behind the last record: guards who has which
@@ -136,7 +115,7 @@ class SharedMemory:
 
     def _take_place(self) -> tuple[int, int]:
         for place in range(self._places):
-            lock = self._try_lock(f"worker-{place}")
+            lock = self._try_lock(place_file(place))
             if lock is not None:
                 os.pwrite(lock, f"{os.getpid()}".ljust(_PID_BYTES + _CONFIG_BYTES).encode(), 0)
                 return place, lock
@@ -149,7 +128,7 @@ class SharedMemory:
     def living(self) -> Iterator[int]:
         """Yield the places whose worker lives."""
         for place in range(self._places):
-            lock = None if place == self.worker else self._try_lock(f"worker-{place}")
+            lock = None if place == self.worker else self._try_lock(place_file(place))
             if lock is None:
                 yield place
             else:
@@ -159,8 +138,8 @@ class SharedMemory:
         """Return the workers that live, and what is in force in each."""
         found = []
         for place in self.living():
-            written = (self._folder / f"worker-{place}.lock").read_text()
-            match written.split():
+            written = os.pread(self._locks[place_file(place)], _PID_BYTES + _CONFIG_BYTES, 0)
+            match written.decode().split():
                 case [pid, digest, written_at]:
                     found.append(Worker(int(pid), digest, int(written_at)))
                 case [pid]:  # it has but begun
@@ -168,35 +147,31 @@ class SharedMemory:
         return tuple(found)
 
     def _try_lock(self, name: str) -> int | None:
-        return try_lock(self._folder / f"{name}.lock")
+        again = Path(f"/proc/self/fd/{self._locks[name]}")
+        return try_lock(again if self._has_proc else self._folder / name)
 
     # --- levels of the log ---
 
     def levels(self) -> Mapping[str, str]:
         """Return how much loggers were told to say while the server ran, by logger."""
-        try:
-            return json.loads(self._levels.read_text("utf-8"))  # type: ignore[no-any-return] # written below
-        except FileNotFoundError:
-            return {}
+        return self._levels.read() or {}
 
     def set_level(self, name: str, level: str | None) -> None:
         """Tell a logger how much to say, in all workers, or take it back. Workers that begin later go by it, too."""
         with self._all:
-            written = self._levels.with_suffix(f".{self.worker}")
-            written.write_text(json.dumps(changed(self.levels(), name, level)), "utf-8")
-            written.replace(self._levels)
+            self._levels.write(changed(self.levels(), name, level))
         self._ring_all(LEVELS)
 
     def leads(self) -> bool:
         """Whether this worker is the one that does what one must do for all. It stays so until it ends."""
         if self._leading is None:
-            self._leading = self._try_lock("leader")
+            self._leading = self._try_lock(LEADER_FILE)
         return self._leading is not None
 
     def clear_places_of_the_dead(self) -> None:
         """Forget what workers had under way that are gone. To be called by the one that leads."""
         for place in range(self._places):
-            lock = None if place == self.worker else self._try_lock(f"worker-{place}")
+            lock = None if place == self.worker else self._try_lock(place_file(place))
             if lock is None:
                 continue
             last = os.pread(lock, _PID_BYTES, 0)
@@ -298,6 +273,7 @@ class SharedMemory:
     def close(self) -> None:
         """Give the place up."""
         self.bell.close()
-        for file in (self._file, self._place, self._leading):
+        self._levels.close()
+        for file in (self._file, self._place, self._leading, *self._locks.values()):
             if file is not None:
                 os.close(file)

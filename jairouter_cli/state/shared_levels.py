@@ -16,10 +16,11 @@ from typing import Final
 
 from jairouter_cli.routing.admission import Demand, Refusal, Shelves, charge, correct, peek
 from jairouter_cli.routing.limit import BUCKET, MOST_NUMBERS, QUEUE, WARMING, WINDOW, Decision, Numbers
+from jairouter_cli.state.folder import LEVELS_FILE, mapped
 from jairouter_cli.state.mutex import HEAD_BYTES, common_lock
 
 FIXED_ROWS: Final = 4096
-CLIENT_ROWS: Final = 16_384  # the file is sparse; the configuration says how many of them are used
+CLIENT_ROWS: Final = 16_384  # memory is taken by what is used; the configuration says how many of them are used
 PLACES: Final = 8  # in a row
 
 _DIGEST_BYTES: Final = 16
@@ -100,9 +101,8 @@ class SharedLevels:
     def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
         self._clock: Final = clock
         size = HEAD_BYTES + (FIXED_ROWS + CLIENT_ROWS) * _ROW_BYTES
-        self._file: Final = os.open(folder / "levels", os.O_RDWR | os.O_CREAT, 0o600)
-        os.ftruncate(self._file, size)  # to the same size by each
-        memory = self._map = mmap.mmap(self._file, size)
+        self._file, memory = mapped(folder / LEVELS_FILE, size)
+        self._map = memory
         self._lock: Final = common_lock(self._file, memory)
         self._fixed: Final = SharedShelf(memory, HEAD_BYTES, FIXED_ROWS)
         self._clients: Final = SharedShelf(memory, HEAD_BYTES + FIXED_ROWS * _ROW_BYTES, CLIENT_ROWS)

@@ -72,9 +72,9 @@ def run(
     with ExitStack() as stack:
         shared = None
         if sys.platform != "win32":
-            from jairouter_cli.state.shared import folder  # noqa: PLC0415 - not on every system
+            from jairouter_cli.state.folder import folder  # noqa: PLC0415 - not on every system
 
-            shared = stack.enter_context(folder())
+            shared = stack.enter_context(folder(workers)).path
             LastGood(shared).keep(loaded)  # what a worker begins with if the file is spoilt by then
         load = partial(_load, chosen, loaded.file, shared, workers, server.orders, room)
         server.serve(target_loader=load, wrap_loader=False)

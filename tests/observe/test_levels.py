@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from jairouter_cli.config.monitoring import Level
 from jairouter_cli.observe.levels import NUMBERS, Levels, word
 from jairouter_cli.state.crew import Alone
-from jairouter_cli.state.shared import SharedMemory, folder
+from jairouter_cli.state.folder import folder
+from jairouter_cli.state.shared import SharedMemory
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +59,8 @@ def test_what_cannot_be_a_logger(name: str) -> None:
 
 def test_workers_have_them_in_common() -> None:
     """The others hear of it; one that begins later goes by it, too."""
-    with folder() as place:
+    with folder(2) as made:
+        place = made.path
         one, other = SharedMemory(place, 2), SharedMemory(place, 2)
         mine, theirs = Levels(one, {}), Levels(other, {})
         mine.set("jairouter", Level.DEBUG)
@@ -70,7 +71,6 @@ def test_workers_have_them_in_common() -> None:
         late = SharedMemory(place, 2)
         third = Levels(late, {})
         assert (third.configured("jairouter"), third.configured("jairouter.access")) == (Level.DEBUG, None)
-        assert {path.name for path in Path(place).glob("levels*")} == {"levels.json"}
         for each in (one, other, late):
             each.close()
 

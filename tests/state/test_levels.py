@@ -15,8 +15,8 @@ from jairouter_cli.config.model import Limiting
 from jairouter_cli.routing.admission import Demand, Limit, Refusal, Unit, demanded
 from jairouter_cli.routing.limit import LimitRule, stepper
 from jairouter_cli.state import shared_levels
+from jairouter_cli.state.folder import folder
 from jairouter_cli.state.levels import Levels, OwnLevels, RecentShelf
-from jairouter_cli.state.shared import folder
 from jairouter_cli.state.shared_levels import SharedLevels
 from tests.routing.factory import Clock
 from tests.routing.test_limit import rules
@@ -31,7 +31,7 @@ def limit(name: str, rule: LimitRule, *, per_client: bool = False) -> Limit:
 def place() -> Iterator[Path]:
     """Give a folder as a server makes it."""
     with folder() as made:
-        yield made
+        yield made.path
 
 
 def allowed(levels: Levels, demands: tuple[Demand, ...]) -> bool:
@@ -53,7 +53,7 @@ def test_three_workers_decide_as_one(some: list[LimitRule], asked: list[tuple[in
     limits = [limit(f"l{index}:", rule, per_client=index % 2 == 0) for index, rule in enumerate(some)]
     alone = OwnLevels(clock)
     with folder() as made:
-        workers = [SharedLevels(made, clock) for _ in range(3)]
+        workers = [SharedLevels(made.path, clock) for _ in range(3)]
         for worker, gap, client, which in asked:
             clock.now += gap
             demands = demanded(tuple(limits[: which + 1]), client)

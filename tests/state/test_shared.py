@@ -14,15 +14,16 @@ from jairouter_cli.errors import StateFull
 from jairouter_cli.routing.call import Outcome
 from jairouter_cli.routing.ledger import Lease, Ledger
 from jairouter_cli.state import shared
-from jairouter_cli.state.shared import SharedMemory, folder
+from jairouter_cli.state.folder import Folder, folder
+from jairouter_cli.state.shared import SharedMemory
 from tests.routing.factory import target
 
 
 @pytest.fixture
 def place() -> Iterator[Path]:
     """Give a folder as a server makes it."""
-    with folder() as made:
-        yield made
+    with folder(4) as made:
+        yield made.path
 
 
 def test_each_worker_has_a_place_and_one_leads(place: Path) -> None:
@@ -102,20 +103,20 @@ def test_there_is_an_end_to_places_and_records(place: Path, monkeypatch: pytest.
 
 def test_what_a_killed_server_left_is_removed(place: Path) -> None:
     """By the next one; what belongs to one that runs is left alone."""
-    dead = shared.make_folder()
-    (dead / "owner.lock").touch()
+    dead = Folder()
+    dead.close()
     with folder() as other:
-        assert (place.exists(), other.exists(), dead.exists()) == (True, True, False)
-    assert not other.exists()
+        assert (place.exists(), other.path.exists(), dead.path.exists()) == (True, True, False)
+    assert not other.path.exists()
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["hold", "release", "count"]), st.sampled_from("abcde"))))
 def test_names_never_get_each_others_numbers(steps: list[tuple[int, str, str]]) -> None:
     """Records come and go in three workers, in a table that is nearly full: what a name has counted stays its own."""
-    with folder() as place, pytest.MonkeyPatch.context() as patch:
+    with folder(3) as made, pytest.MonkeyPatch.context() as patch:
         patch.setattr(shared, "RECORDS", 5)
-        memories = [SharedMemory(place, 3) for _ in range(3)]
+        memories = [SharedMemory(made.path, 3) for _ in range(3)]
         holders: dict[str, set[int]] = {name: set() for name in "abcde"}
         counts = dict.fromkeys("abcde", 0)
         for worker, step, name in steps:
