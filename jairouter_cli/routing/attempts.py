@@ -188,9 +188,11 @@ class _Course:
                 return lease
 
     def may_repeat(self, lease: Lease) -> bool:
-        """Whether an instance may be sent the request a second time, which costs as much as any other attempt."""
+        """Whether an instance may be sent the request twice: as any other attempt, and if nobody else can be."""
         pool, (_, _, clock, budget) = self.pool, self.around
         now, retries = clock(), self._retries_after(lease)
+        if any(seat.target is not lease.target and obstacle(seat, now) is None for seat in self.left):
+            return False
         if _bound(pool, retries, self.deadline - now) is not None or not budget.spend(pool.failover, now):
             return False
         self.retries = retries

@@ -140,3 +140,9 @@ def test_what_has_begun_to_be_answered_is_not_sent_again(behind: Backend) -> Non
     """A byte of an answer is an answer."""
     sent, completed, _ = ask(behind, 12, settings(behind, 2), raw(b"HTTP/1.1 2"))
     assert (sent, len(completed.attempts), completed.status) == (1, 1, 502)
+
+
+def test_another_instance_comes_before_the_same_one_again(behind: Backend) -> None:
+    """With three instances and two retries all three are asked."""
+    sent, completed, _ = ask(behind, 12, settings(behind, 2, instances=3), breaks("fin"))
+    assert (sent, len({attempt.instance for attempt in completed.attempts})) == (3, 3)
