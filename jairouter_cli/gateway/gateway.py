@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Final
 
 from jairouter_cli.config.last_good import LastGood
 from jairouter_cli.config.model import Config
@@ -17,6 +18,7 @@ from jairouter_cli.gateway.drain import Drain
 from jairouter_cli.gateway.fallback import AnswerCache
 from jairouter_cli.gateway.limits import Limits
 from jairouter_cli.gateway.queue import WaitingRoom
+from jairouter_cli.gateway.tasks import Tasks
 from jairouter_cli.gateway.upstream.exchange import Upstream
 from jairouter_cli.observe.events import Completed, Sink
 from jairouter_cli.observe.tracing import Tracer
@@ -27,6 +29,8 @@ from jairouter_cli.routing.ledger import Ledger
 from jairouter_cli.routing.table import Table, compile_table
 from jairouter_cli.state.crew import Alone, Crew
 
+_CALM_S: Final = 60.0  # without a failure, until a sink counts as well again: it may fail at some calls only
+
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
@@ -35,6 +39,11 @@ class Rejection:
     error: JAIRouterError
     at: float
     """Wall clock."""
+
+
+def _name(listener: Callable[..., None]) -> str:
+    """Return how health calls one that is told of calls, or of configurations."""
+    return getattr(listener, "__qualname__", type(listener).__name__)
 
 
 def _nothing(target: Target, duration_s: float) -> None:
@@ -66,6 +75,7 @@ class Gateway:
     """Held from reading the file until it is in force, so that an older one never follows a newer one."""
     limits: Limits = field(default_factory=lambda: Limits(time.monotonic))
     drain: Drain = field(default_factory=Drain)
+    tasks: Tasks = field(default_factory=Tasks)
     tracer: Tracer | None = None
     followers: list[Callable[[Config], None]] = field(default_factory=list)
     """Told of every configuration that comes into force."""
@@ -88,7 +98,8 @@ class Gateway:
         self.table, self.rejection = table, None
         self.use(digest, written_at)
         for follower in self.followers:
-            follower(config)
+            with self.tasks.trying(f"follower {_name(follower)}"):
+                follower(config)
 
     def use(self, digest: str, written_at: int) -> None:
         """Note which configuration is in force, and tell the other workers."""
@@ -102,4 +113,10 @@ class Gateway:
     def report(self, event: Completed) -> None:
         """Tell every sink."""
         for sink in self.sinks:
-            sink(event)
+            try:
+                sink(event)
+            except Exception as error:  # noqa: BLE001 - what is noted of a call must not harm it, nor the other sinks
+                self.tasks.failed(_name(sink), error)
+            else:
+                if self.tasks.is_troubled:
+                    self.tasks.went_well(_name(sink), _CALM_S)

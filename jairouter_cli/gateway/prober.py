@@ -4,7 +4,7 @@ Never a generation, and nothing that loads a model. One worker asks for all; wha
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from random import Random
 from typing import Final, NamedTuple
@@ -22,7 +22,8 @@ from jairouter_cli.routing.call import Probe, Target, Timeouts, Turn
 from jairouter_cli.routing.health import State
 
 _LOOK_S: Final = 0.25  # how soon a new instance is asked
-_AT_ONCE: Final = 64  # questions under way together
+_AT_ONCE: Final = 64  # questions under way together, of those that were answered in time when they were asked last
+_SLOW_AT_ONCE: Final = 32  # and of the others, which hold their places for long
 _LARGEST_BYTES: Final = 1024 * 1024  # of an answer that is read so that its connection can be kept
 _OK: Final = range(200, 400)
 _ALIVE: Final = range(200, 500)
@@ -38,14 +39,37 @@ class Question(NamedTuple):
     headers: tuple[tuple[str, str], ...]
 
 
-async def probe_all(gateway: Gateway, rng: Random, leads: Callable[[], bool]) -> None:
-    """Ask about every target when it is due, while this worker leads, until cancelled.
+class Places:
+    """Who may ask at once. Machines that do not answer have places of their own, so that no other waits for them."""
+
+    __slots__ = ("_few", "_many", "_slow")
+
+    def __init__(self) -> None:
+        self._many: Final = asyncio.Semaphore(_AT_ONCE)
+        self._few: Final = asyncio.Semaphore(_SLOW_AT_ONCE)
+        self._slow: set[str] = set()
+
+    def of(self, question: Question) -> asyncio.Semaphore:
+        """Return the places in which a question is asked."""
+        return self._few if question.origin in self._slow else self._many
+
+    def note(self, question: Question, *, slow: bool) -> None:
+        """Note whether it took all the time that it had."""
+        (self._slow.add if slow else self._slow.discard)(question.origin)
+
+    def keep(self, origins: set[str]) -> None:
+        """Forget machines that are gone."""
+        self._slow &= origins
+
+
+async def probe_all(gateway: Gateway, rng: Random, leads: Callable[[], bool]) -> AsyncIterator[None]:
+    """Ask about every target when it is due, while this worker leads, and yield after every look.
 
     Instances that nobody has heard of yet are due at once.
     """
     due: dict[Question, float] = {}
     open_questions: set[Question] = set()
-    places = asyncio.Semaphore(_AT_ONCE)
+    places = Places()
     async with asyncio.TaskGroup() as tasks:
         while True:
             check = gateway.table.config.model.load_balance.health_check
@@ -53,6 +77,7 @@ async def probe_all(gateway: Gateway, rng: Random, leads: Callable[[], bool]) ->
                 questions = _questions(gateway)
                 now = gateway.clock()
                 due = {question: at for question, at in due.items() if question in questions}
+                places.keep({question.origin for question in questions})
                 for question, targets in questions.items():
                     if due.get(question, 0.0) <= now and question not in open_questions:
                         # spread by a tenth, so that many gateways do not knock in step
@@ -62,12 +87,13 @@ async def probe_all(gateway: Gateway, rng: Random, leads: Callable[[], bool]) ->
                             task = tasks.create_task(_ask(gateway, question, targets, places))
                             task.add_done_callback(partial(_close, open_questions, question))
             await asyncio.sleep(min(_LOOK_S, check.interval_s))
+            yield
 
 
 async def probe_now(gateway: Gateway, target: Target) -> None:
     """Ask about one target, and whatever else the answer tells of, out of turn."""
     question, targets = next((one, told) for one, told in _questions(gateway).items() if target in told)
-    await _ask(gateway, question, targets, asyncio.Semaphore())
+    await _ask(gateway, question, targets, Places())
 
 
 def _close(open_questions: set[Question], question: Question, _: asyncio.Task[None]) -> None:
@@ -90,17 +116,23 @@ def _proved(gateway: Gateway, targets: list[Target], check: HealthCheck, now: fl
     return all(live.health.state is State.UP and live.answered_at > now - check.interval_s for live in lives)
 
 
-async def _ask(gateway: Gateway, question: Question, targets: list[Target], places: asyncio.Semaphore) -> None:
-    check = gateway.table.config.model.load_balance.health_check
-    async with places:
-        began = gateway.clock()
-        if question.probe.path is None:
-            reason: str | None = await _knock(gateway, question, check.timeout_s)
-        else:
-            reason = await _get(gateway, question, question.probe.path, check.timeout_s)
-    if reason is None:
-        return
-    now = gateway.clock()
+async def _ask(gateway: Gateway, question: Question, targets: list[Target], places: Places) -> None:
+    """Ask; what goes wrong with it goes no further than this question."""
+    with gateway.tasks.trying(f"health-check of {question.origin}"):
+        check = gateway.table.config.model.load_balance.health_check
+        async with places.of(question):
+            began = gateway.clock()
+            if question.probe.path is None:
+                reason: str | None = await _knock(gateway, question, check.timeout_s)
+            else:
+                reason = await _get(gateway, question, question.probe.path, check.timeout_s)
+            now = gateway.clock()
+        places.note(question, slow=now - began >= check.timeout_s)
+        if reason is not None:
+            _judge(gateway, targets, check, reason, began, now)
+
+
+def _judge(gateway: Gateway, targets: list[Target], check: HealthCheck, reason: str, began: float, now: float) -> None:
     for target in targets:
         gateway.probed(target, now - began)
         if gateway.ledger.live(target).health.saw(check, ok=not reason, now=now, reason=reason):

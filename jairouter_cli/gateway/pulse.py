@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final
 
 from jairouter_cli.gateway.gateway import Gateway
@@ -16,8 +16,8 @@ _AGE_S: Final = 60.0  # how long a largest value is "of late"
 Losses = Callable[[], Mapping[str, int]]
 
 
-async def keep_pulse(gateway: Gateway, metrics: Metrics, losses: Losses) -> None:
-    """Do so until cancelled."""
+async def keep_pulse(gateway: Gateway, metrics: Metrics, losses: Losses) -> AsyncIterator[None]:
+    """Do so, and yield after every look."""
     lags = metrics.histogram(families.LOOP_LAGS, ())
     noted = aged = gateway.clock()
     while True:
@@ -32,6 +32,7 @@ async def keep_pulse(gateway: Gateway, metrics: Metrics, losses: Losses) -> None
         if now >= aged + _AGE_S:
             metrics.age()
             aged = now
+        yield
 
 
 def take_pulse(gateway: Gateway, metrics: Metrics, losses: Mapping[str, int]) -> None:

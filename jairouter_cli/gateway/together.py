@@ -1,7 +1,7 @@
 """What a worker does as one of several: hears the bell, and, leading, clears up after the dead."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -16,27 +16,29 @@ _LOOK_S: Final = 0.25  # how long what a dead worker had under way is counted
 
 async def stay_in_touch(
     shared: "SharedMemory", gateway: Gateway, edited: asyncio.Event, follow_levels: Callable[[], None]
-) -> None:
-    """Do so until cancelled.
+) -> AsyncIterator[None]:
+    """Do so, and yield after every look.
 
     `edited` is set when another worker has edited the configuration file; `follow_levels` is called when one was told
     how much to log.
     """
     loop = asyncio.get_running_loop()
+    answers = {
+        EDIT: edited.set,
+        SLOT: gateway.waiting.serve_all,
+        CLEAR: gateway.answers.clear,
+        LEVELS: follow_levels,
+    }
 
     def hear() -> None:
         heard = b""
         with suppress(BlockingIOError):
             while True:
                 heard += shared.bell.recv(16)
-        if EDIT in heard:
-            edited.set()
-        if SLOT in heard:
-            gateway.waiting.serve_all()
-        if CLEAR in heard:
-            gateway.answers.clear()
-        if LEVELS in heard:
-            follow_levels()
+        for what, answer in answers.items():
+            if what in heard:
+                with gateway.tasks.trying(f"bell-{what.decode()}"):
+                    answer()
 
     loop.add_reader(shared.bell, hear)
     try:
@@ -44,5 +46,6 @@ async def stay_in_touch(
             if shared.leads():
                 shared.clear_places_of_the_dead()
             await asyncio.sleep(_LOOK_S)
+            yield
     finally:
         loop.remove_reader(shared.bell)

@@ -6,7 +6,7 @@ Polling `stat` costs microseconds, works on every file system, through symlinks 
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -38,8 +38,10 @@ def signature(file: Path) -> Signature:
     return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino, stat.st_dev
 
 
-async def watch(gateway: Gateway, store: Store, leads: Callable[[], bool], edited: asyncio.Event) -> None:
-    """Follow the file until cancelled; the worker that leads notes as a revision what nobody else has.
+async def watch(
+    gateway: Gateway, store: Store, leads: Callable[[], bool], edited: asyncio.Event
+) -> AsyncIterator[None]:
+    """Follow the file, and yield after every look; the worker that leads notes as a revision what nobody else has.
 
     An edit is taken over once the file has stood still for one look, so that half a write is not judged; at once when
     `edited` says that the edit is one of ours, which are never half.
@@ -51,6 +53,7 @@ async def watch(gateway: Gateway, store: Store, leads: Callable[[], bool], edite
         is_ours = edited.is_set()
         edited.clear()
         await watcher.look(is_ours=is_ours)
+        yield
 
 
 class Watcher:

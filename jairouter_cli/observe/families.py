@@ -268,6 +268,8 @@ FAMILIES: Final = (
     Family("config_rejected", _G, _SYSTEM, None, {}, "1 while the file holds an edit that cannot be used."),
     Family("workers", _G, _SYSTEM, None, {}, "Worker processes that live."),
     Family("workers_behind", _G, _SYSTEM, None, {}, "Workers that go by another configuration than this one."),
+    Family("worker_restarts", _C, _SYSTEM, None, {}, "How often a worker was replaced that had ended."),
+    Family("tasks_failing", _G, _SYSTEM, None, {}, "Background tasks that fail, of the worker that was asked."),
     Family("state_losses", _C, _INFRA, None, {}, "How often the common server of limits was lost."),
     Family("process_cpu_seconds", _C, _SYSTEM, None, _same("worker"), "CPU time of a process."),
     Family("process_resident_memory_bytes", _G, _SYSTEM, None, _same("worker"), "Memory of a process."),

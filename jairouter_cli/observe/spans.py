@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -50,8 +50,8 @@ _PROVIDERS: Final[Mapping[Dialect, str]] = {Dialect.NORMAL: "openai"}
 class Spans:
     """Begins trails, and has them sent in batches by a thread of the SDK's."""
 
-    def __init__(self, settings: Tracing) -> None:
-        self._exporter = Announcing(settings)
+    def __init__(self, settings: Tracing, tell: Callable[[str, Exception | None], None]) -> None:
+        self._exporter = Announcing(settings, tell)
         resource = Resource.create({"service.name": settings.service_name, "process.pid": os.getpid()})
         sampler = ParentBased(TraceIdRatioBased(settings.sampling_ratio))
         self._provider = TracerProvider(sampler, resource, shutdown_on_exit=False)
@@ -89,7 +89,8 @@ class Spans:
 class Announcing(SpanExporter):
     """Sends spans, and says once that nobody takes them, and once that somebody does again."""
 
-    def __init__(self, settings: Tracing) -> None:
+    def __init__(self, settings: Tracing, tell: Callable[[str, Exception | None], None]) -> None:
+        self._tell = tell
         headers = {name: secret.value for name, secret in settings.headers.items()}
         self._endpoint = settings.endpoint
         self._exporter = OTLPSpanExporter(settings.endpoint, headers=headers, timeout=settings.timeout_s)
@@ -97,7 +98,12 @@ class Announcing(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send them, in the SDK's thread."""
-        result = self._exporter.export(spans)
+        try:
+            result = self._exporter.export(spans)
+        except Exception as error:  # noqa: BLE001 - the SDK would say so again and again
+            self._tell("traces", error)
+            return SpanExportResult.FAILURE
+        self._tell("traces", None)
         has_failed = result is not SpanExportResult.SUCCESS
         if has_failed and not self._is_failing:
             logger.warning("traces are lost: no collector takes them at %s", self._endpoint)

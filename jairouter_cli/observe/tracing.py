@@ -1,6 +1,6 @@
 """The role "follows a call with spans". Who plays it needs OpenTelemetry, which is loaded only when it is asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Protocol
 
@@ -32,14 +32,17 @@ class Tracer(Protocol):
         """Send what waits, and end."""
 
 
-def tracer(settings: Tracing) -> Tracer | None:
-    """Return who follows calls, None if it is not asked for. Raises `TracingUnusable`."""
+def tracer(settings: Tracing, tell: Callable[[str, Exception | None], None]) -> Tracer | None:
+    """Return who follows calls, None if it is not asked for. Raises `TracingUnusable`.
+
+    `tell` is called with what keeps traces from being sent beside a collector's silence, or None when nothing does.
+    """
     if not settings.enabled:
         return None
     require()
     from jairouter_cli.observe.spans import Spans  # noqa: PLC0415 - optional, and slow to import
 
-    return Spans(settings)
+    return Spans(settings, tell)
 
 
 def require() -> None:

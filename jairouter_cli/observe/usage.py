@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 
@@ -77,11 +77,12 @@ class UsageLedger:
         """Where the file is."""
         return place(self._config, self._settings.file, self._state_dir)
 
-    async def run(self) -> None:
-        """Write what there is, again and again, until cancelled."""
+    async def run(self) -> AsyncIterator[None]:
+        """Write what there is, again and again, and yield after every time."""
         while True:
             await asyncio.sleep(self._settings.flush_interval_s)
             await asyncio.to_thread(self.flush)
+            yield
 
     def flush(self) -> None:
         """Write what there is. It blocks: call it beside the event loop."""

@@ -6,7 +6,7 @@ levels until it is back.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from importlib import resources
 from typing import Any, Final
 
@@ -85,21 +85,25 @@ class RedisLevels:
         self._asked.set()
         return await answer
 
-    async def run(self) -> None:
-        """Keep in touch with the server until cancelled."""
+    async def run(self) -> AsyncIterator[None]:
+        """Keep in touch with the server, and yield whenever it has answered, or is known to be lost."""
         try:
             while True:
                 try:
-                    await self._serve()
+                    async for _ in self._serve():
+                        yield
                 except self._lost as error:
                     self._lose(error)
+                    yield
                 await asyncio.sleep(_RETRY_S)
         finally:
             self.is_there = False  # nobody is to wait for an answer that does not come any more
+            self.tried.set()
             self._answer_nobody(self._questions)
+            self._questions = []
             await self._client.aclose()
 
-    async def _serve(self) -> None:
+    async def _serve(self) -> AsyncIterator[None]:
         """Connect, and ask what is to be asked, until the server is lost. Raises what it is lost by."""
         async with asyncio.timeout(self._settings.timeout_s):
             self._digest = await self._client.script_load(self._script)
@@ -108,6 +112,7 @@ class RedisLevels:
         self.is_there = True
         self.tried.set()
         while True:
+            yield
             await self._asked.wait()
             batch, self._questions = self._questions[:_MOST_AT_ONCE], self._questions[_MOST_AT_ONCE:]
             if not self._questions:

@@ -5,11 +5,10 @@ import gc
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
@@ -20,17 +19,15 @@ from jairouter_cli.config.store import Store
 from jairouter_cli.errors import RequestError
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.limits import Limits
-from jairouter_cli.gateway.prober import probe_all
-from jairouter_cli.gateway.pulse import keep_pulse
-from jairouter_cli.gateway.together import stay_in_touch
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
-from jairouter_cli.gateway.watcher import begin, refuse, watch
+from jairouter_cli.gateway.watcher import begin, refuse
 from jairouter_cli.routing.ledger import Ledger
 from jairouter_cli.routing.table import compile_table
 from jairouter_cli.state.crew import Alone
 from jairouter_cli.state.redis import RedisLevels
 from jairouter_cli.web.actuator.routes import actuator_router
 from jairouter_cli.web.asgi import endpoint_routes
+from jairouter_cli.web.background import background
 from jairouter_cli.web.errors import answer_bug, answer_http_exception, answer_request_error
 from jairouter_cli.web.explain import explain_routes
 from jairouter_cli.web.guard import not_too_often, operators_only, plain_only
@@ -116,6 +113,7 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
         worker=0 if shared is None else shared.worker,
         limits=limits,
         crew=crew,
+        tasks=watching.tasks,
         tracer=watching.tracer,
         good=good,
     )
@@ -147,24 +145,12 @@ def application(
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         watching.start()
-        edited = asyncio.Event()
-        leads = _alone if shared is None else shared.leads
-        work: list[Coroutine[Any, Any, None]] = [
-            watch(gateway, store, leads, edited),
-            probe_all(gateway, Random(), leads),
-            keep_pulse(gateway, watching.metrics, watching.losses),
-            watching.usage.run(),
-        ]
-        if shared is not None:
-            work.append(stay_in_touch(shared, gateway, edited, watching.levels.follow))
+        kept = background(gateway, store, watching, shared)
+        tasks = [asyncio.create_task(gateway.tasks.keep(name, task)) for name, task in kept.items()]
         if (far := gateway.limits.far) is not None:
-            work.append(far.run())
-        tasks = [asyncio.create_task(one) for one in work]
-        for task in tasks:
-            task.add_done_callback(_say_if_it_died)
-        if far is not None:
             await far.tried.wait()
         _spare_the_collector()
+        serves.set()
         yield
         await openai.departures.all_gone(_LAST_S)
         for task in tasks:
@@ -176,7 +162,7 @@ def application(
             shared.close()
         await asyncio.to_thread(watching.close)
 
-    openai, door = OpenAI(gateway), Door(gateway, store)
+    openai, door, serves = OpenAI(gateway), Door(gateway, store), asyncio.Event()
     observatory = Observatory(gateway, store, watching)
     catalogue = Catalogue(gateway, observatory)
     return Litestar(
@@ -214,7 +200,7 @@ def application(
             ),
         ],
         lifespan=[lifespan],
-        state=State({"gateway": gateway, "openai": openai, "watching": watching}),
+        state=State({"gateway": gateway, "openai": openai, "watching": watching, "serves": serves}),
         exception_handlers={
             Refused: answer_refusal,
             HTTPException: answer_http_exception,
@@ -225,17 +211,6 @@ def application(
         logging_config=None,
         request_max_body_size=None,  # `Intake` has the one limit
     )
-
-
-def _alone() -> bool:
-    """Whether this worker leads; the only one does."""
-    return True
-
-
-def _say_if_it_died(task: asyncio.Task[None]) -> None:
-    """Log a bug that ended what should go on as long as the worker does."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        logger.critical("bug: a task of this worker has ended", exc_info=error)
 
 
 def _spare_the_collector() -> None:

@@ -93,7 +93,7 @@ class Departures:
     def _look(self) -> None:
         """Watch those that are still under way."""
         lasting, self._new = self._new, []
+        self._timer = None
         for presence in lasting:
             if not presence.is_over:
                 presence.watch()
-        self._timer = None

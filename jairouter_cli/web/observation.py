@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jairouter_cli.config.model import Config
+from jairouter_cli.gateway.tasks import Tasks
 from jairouter_cli.observe.events import Completed, Handled
 from jairouter_cli.observe.levels import Levels
 from jairouter_cli.observe.log import log_instance, log_trouble
@@ -15,6 +16,7 @@ from jairouter_cli.observe.usage import UsageLedger
 from jairouter_cli.routing.call import Target, Turn
 from jairouter_cli.state.crew import Crew
 from jairouter_cli.web.boards import Boards
+from jairouter_cli.web.roll import RollReader
 
 if TYPE_CHECKING:
     from jairouter_cli.state.shared import SharedMemory
@@ -23,14 +25,16 @@ _FLUSH_S: Final = 2.0  # how long an end waits for lines, and for traces, that n
 
 
 class Observation:
-    """What watches a worker. Raises `OSError` if the access log's file cannot be opened, `TracingUnusable`."""
+    """What watches a worker. Raises `TracingUnusable`."""
 
     def __init__(
         self, file: Path, config: Config, crew: Crew, folder: Path | None, shared: "SharedMemory | None"
     ) -> None:
-        self.logs: Final = Logs(config.logging)
+        self.tasks: Final = Tasks()
+        self.roll: Final = RollReader(folder)
+        self.logs: Final = Logs(config.logging, self.tasks.tell)
         self.levels: Final = Levels(crew, config.logging.level)
-        self.tracer: Final = tracer(config.tracing)
+        self.tracer: Final = tracer(config.tracing, self.tasks.tell)
         self.boards: Final = Boards(folder, shared)
         self.metrics: Final = Metrics(self.boards.own)
         self.usage: Final = UsageLedger(file, config.usage, state_dir=config.store.state_dir)
@@ -43,13 +47,16 @@ class Observation:
 
     def handled(self, event: Handled) -> None:
         """Take in that the gateway itself has answered a request."""
-        self.logs.take_other(event)
-        self.metrics.handled(event)
+        with self.tasks.trying("log of requests"):
+            self.logs.take_other(event)
+        with self.tasks.trying("metrics of requests"):
+            self.metrics.handled(event)
 
     def turned(self, target: Target, turn: Turn, what: str) -> None:
         """Take in what became of an instance."""
-        log_instance(target, turn, what)
-        self.metrics.turned(target, turn)
+        with self.tasks.trying("metrics of instances"):
+            log_instance(target, turn, what)
+            self.metrics.turned(target, turn)
 
     def losses(self) -> Mapping[str, int]:
         """Return what this worker could not keep, by what it should have been kept in."""

@@ -18,6 +18,7 @@ from jairouter_cli.observe.exposition import exposition, labels_of
 from jairouter_cli.observe.families import ALIASES, FAMILIES, Family
 from jairouter_cli.observe.metrics import Metrics
 from jairouter_cli.web.observation import Observation
+from jairouter_cli.web.roll import Told
 
 _HANGS_S: Final = 1.0
 
@@ -94,6 +95,8 @@ class Observatory:
         processes = [*host.readings(pids, self._store.file.resolve().parent)]
         own = [
             Reading("config_revision", (), self.revision()),
+            *(() if (told := self.told_of_workers()) is None else (Reading("worker_restarts", (), told.restarts),)),
+            Reading("tasks_failing", (), len(self._gateway.tasks.troubles)),
             *processes,
             *self._loads.readings(processes, self._gateway.wall_clock()),
         ]
@@ -104,6 +107,10 @@ class Observatory:
     def last_fed(self) -> dict[str, float]:
         """Return when custom metrics were fed last, by any worker. To be called beside the event loop."""
         return last_fed(self._watching.boards, self._gateway.table.config.monitoring.metrics.custom)
+
+    def told_of_workers(self) -> Told | None:
+        """Return what the parent tells of all workers; None if there is none."""
+        return self._watching.roll.read()
 
     def revision(self) -> int:
         """Return the number of the revision in force; 0 if it was not noted, or cannot be looked up."""

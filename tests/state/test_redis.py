@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jairouter_cli.config.kinds import Secret
 from jairouter_cli.config.model import Limiting, State
 from jairouter_cli.errors import StateUnusable
+from jairouter_cli.gateway.tasks import Tasks
 from jairouter_cli.routing.admission import Demand, Limit, Refusal, Unit, demanded
 from jairouter_cli.routing.limit import LimitRule, Numbers, owe, step, stepper
 from jairouter_cli.state.redis import RedisLevels, arguments, decisions_of
@@ -122,7 +123,7 @@ def settings_for(server: Redis) -> State:
 
 async def connected(levels: RedisLevels) -> asyncio.Task[None]:
     """Begin to keep in touch."""
-    task = asyncio.create_task(levels.run())
+    task = asyncio.create_task(Tasks().keep("redis", levels.run))
     await levels.tried.wait()
     return task
 

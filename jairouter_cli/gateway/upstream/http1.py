@@ -89,9 +89,9 @@ class Http1Upstream:
         """Fail what has been silent for too long; close what has been idle for too long."""
         loop = asyncio.get_running_loop()
         now = loop.time()
+        self._ticker = loop.call_later(_TICK_S, self._tick)  # first: whatever comes of this time, there is a next
         for pool in self._pools.values():
             pool.tick(now)
-        self._ticker = loop.call_later(_TICK_S, self._tick)
 
 
 def tls_context(settings: Tls) -> ssl.SSLContext:

@@ -15,12 +15,14 @@ from litestar import Response, get, head
 from jairouter_cli.errors import ConfigError, JAIRouterError
 from jairouter_cli.gateway.aside import Aside
 from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.gateway.tasks import Trouble
 from jairouter_cli.routing.breaker import BreakerState
 from jairouter_cli.routing.call import Target
 from jairouter_cli.routing.health import State
 from jairouter_cli.state.redis import RedisLevels
 from jairouter_cli.web.actuator.conventions import ACTUATOR_JSON, BASE, AnyRequest, Node, answer, nothing, shows
 from jairouter_cli.web.observatory import Observatory
+from jairouter_cli.web.roll import Told
 
 # Most severe first (contract 3.4); a status that is not listed counts for nothing.
 SEVERITY: Final = ("DOWN", "OUT_OF_SERVICE", "UP", "UNKNOWN")
@@ -47,6 +49,8 @@ def health_routes(gateway: Gateway, observatory: Observatory, folder: Path) -> l
             revision, disk = 0, _silent_node(folder)
         found = components_of(gateway)
         found["config"] = _config_node(gateway, revision)
+        if (told := observatory.told_of_workers()) is not None:
+            found["workers"] = _workers_node(told)
         return dict(sorted({**found, "diskSpace": disk}.items()))
 
     async def whole(request: AnyRequest) -> Node:
@@ -156,6 +160,8 @@ def components_of(gateway: Gateway) -> dict[str, Node]:
         "ping": {"status": "UP"},
         "readinessState": readiness_node(gateway),
     }
+    if troubles := gateway.tasks.troubles:
+        components["tasks"] = _tasks_node(troubles)
     if gateway.limits.far is not None:
         components["limits"] = _limits_node(gateway.limits.far)
     return components
@@ -180,6 +186,23 @@ def _silent_node(folder: Path) -> Node:
     """UNKNOWN, which counts for nothing: the gateway serves whether the file system answers or not."""
     reason = f"its file system has not answered for {_HANGS_S:g} s"
     return {"status": "UNKNOWN", "details": {"path": str(folder), "error": reason}}
+
+
+def _tasks_node(troubles: Mapping[str, Trouble]) -> Node:
+    """UNKNOWN, which counts for nothing: requests are answered all the same. Gone when all tasks are well."""
+    details = {
+        name: {"error": trouble.error, "since": _iso(trouble.since), "failures": trouble.failures}
+        for name, trouble in troubles.items()
+    }
+    return {"status": "UNKNOWN", "details": details}
+
+
+def _workers_node(told: Told) -> Node:
+    """UP: whoever answers is a worker that is well; the others are the parent's concern."""
+    details: Node = {"states": list(told.states), "restarts": told.restarts}
+    if (last := told.last) is not None:
+        details["last"] = {"worker": last.worker, "ended": last.ended, "at": _iso(last.at)}
+    return {"status": "UP", "details": details}
 
 
 def _limits_node(far: RedisLevels) -> Node:
