@@ -482,7 +482,7 @@ class Server(Struct, frozen=True, kw_only=True):
     Only a peer among `trusted_proxies` is believed about whom it speaks for. With `route_header` every answer says in
     `X-JAiRouter-Route` how it came about, which tells clients the addresses of backends. Whoever has the
     `admin_token` may use the management API; without one the gateway's own machine may, or, with `open_management`,
-    everybody.
+    everybody. A worker that does not answer its parent for `worker_timeout_s` is replaced; 0 lets it be.
     """
 
     host: Annotated[Text, Alias(("address",))] = "127.0.0.1"
@@ -497,6 +497,7 @@ class Server(Struct, frozen=True, kw_only=True):
     admin_token: Secret | None = None
     open_management: bool = False
     management_rate_limit: ManagementLimit = ManagementLimit()
+    worker_timeout_s: Wait = 60.0
     shutdown: Shutdown = Shutdown()
 
 

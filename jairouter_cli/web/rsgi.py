@@ -69,9 +69,14 @@ class RsgiApplication:
 
     async def _live(self, started: "asyncio.Future[None]") -> None:
         """Hold Litestar's lifespan, which must be left in the task that entered it."""
-        async with self._litestar.lifespan():
-            started.set_result(None)
-            await self._end.wait()
+        try:
+            async with self._litestar.lifespan():
+                started.set_result(None)
+                await self._end.wait()
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)  # whoever waits for it would wait for ever
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
         """Answer one request."""

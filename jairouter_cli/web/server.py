@@ -16,7 +16,7 @@ from granian.log import LogLevels
 from jairouter_cli.config.last_good import LastGood
 from jairouter_cli.config.monitoring import AccessLog
 from jairouter_cli.config.store import Loaded
-from jairouter_cli.errors import LogUnwritable
+from jairouter_cli.errors import JAIRouterError, LogUnwritable
 from jairouter_cli.gateway.upstream.http1 import tls_context
 from jairouter_cli.observe.logs import dict_config
 from jairouter_cli.observe.tracing import require
@@ -52,38 +52,40 @@ def run(
     _try_access_log(loaded.config.logging.access)
     chosen = Interfaces(interface) if interface else DEFAULT_INTERFACE
     room = make_room()
-    server = Parent(
-        loaded.config.server.shutdown,
-        address=host,
-        port=port,
-        interface=chosen,
-        workers=workers,
-        loop=Loops.uvloop,
-        http=HTTPModes.http1,
-        websockets=False,
-        backlog=_BACKLOG,
-        backpressure=room.clients,  # connections, not requests
-        log_level=LogLevels.warning,
-        log_dictconfig=dict_config(loaded.config.logging),
-        respawn_failed_workers=True,
-    )
-    warn_if_small(room)
-    server.on_startup(announce)
     with ExitStack() as stack:
         shared = None
         if sys.platform != "win32":
             from jairouter_cli.state.folder import folder  # noqa: PLC0415 - not on every system
 
-            shared = stack.enter_context(folder(workers)).path
-            LastGood(shared).keep(loaded)  # what a worker begins with if the file is spoilt by then
-        load = partial(_load, chosen, loaded.file, shared, workers, server.orders, room)
+            shared = stack.enter_context(folder(workers))
+            LastGood(shared.path).keep(loaded)  # what a worker begins with if the file is spoilt by then
+        server = Parent(
+            loaded.config.server.shutdown,
+            loaded.config.server.worker_timeout_s,
+            shared,
+            address=host,
+            port=port,
+            interface=chosen,
+            workers=workers,
+            loop=Loops.uvloop,
+            http=HTTPModes.http1,
+            websockets=False,
+            backlog=_BACKLOG,
+            backpressure=room.clients,  # connections, not requests
+            log_level=LogLevels.warning,
+            log_dictconfig=dict_config(loaded.config.logging),
+        )
+        warn_if_small(room)  # its settings of the log are in force now
+        server.on_startup(announce)
+        place = None if shared is None else shared.path
+        load = partial(_load, chosen, loaded.file, place, workers, server.orders, room)
         server.serve(target_loader=load, wrap_loader=False)
 
 
 def _try_access_log(settings: AccessLog) -> None:
     if settings.enabled and settings.file is not None:
         try:
-            RotatedFile(Path(settings.file)).close()
+            RotatedFile(Path(settings.file)).try_it()
         except OSError as error:
             raise LogUnwritable(file=settings.file, reason=error.strerror or str(error)) from None
 
@@ -96,9 +98,13 @@ def _load(interface: Interfaces, file: Path, folder: Path | None, workers: int, 
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it, too
-    application = _LOADERS[interface](file, folder, workers)
+    try:
+        application = _LOADERS[interface](file, folder, workers)
+    except (JAIRouterError, OSError) as error:
+        logger.error("this worker cannot start: %s", error)
+        raise SystemExit(1) from None
     state = application.state
     loop = asyncio.get_event_loop()
-    Shutdown(state.gateway, state.openai.departures, orders).listen(loop)
+    Shutdown(state.gateway, state.openai.departures, state.serves, orders).listen(loop)
     Watch(room, orders.port).begin(loop)
     return application

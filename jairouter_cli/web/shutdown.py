@@ -10,7 +10,9 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
+from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from jairouter_cli.gateway.gateway import Gateway
@@ -23,14 +25,18 @@ AT_ONCE: Final = signal.SIGUSR1
 GRACE_S: Final = 1.0  # for the last words of what was ended to reach clients, and for clients to read them
 _QUEUE_S: Final = 0.02  # for Granian to take the connections that wait in the queue of the port
 _ON_ITS_WAY_S: Final = 0.25  # for the first request on a connection that was made just before
-_LOOK_S: Final = 0.5  # how often a worker looks whether its parent lives
+_LOOK_S: Final = 0.5  # how often a worker looks whether its parent lives, and says that it does
+_START_LOOK_S: Final = 0.02  # likewise, until it serves
+
+BEAT: Final = Struct("I")
+"""What a worker that is at work writes again and again: its process id."""
 
 
 class Orders(NamedTuple):
     """What a worker is told about its end when it is made.
 
     `parent` is the process without which it does not go on; `port` the one it listens on. `report` takes the number of
-    requests that it had to end.
+    requests that it had to end, `beat` what tells that the worker is at work.
     """
 
     delay_s: float
@@ -38,13 +44,15 @@ class Orders(NamedTuple):
     port: int
     parent: int
     report: "Connection[Any, Any]"
+    beat: "Connection[Any, Any]"
 
 
 class Shutdown:
     """The end of one worker."""
 
-    def __init__(self, gateway: Gateway, departures: Departures, orders: Orders) -> None:
+    def __init__(self, gateway: Gateway, departures: Departures, serves: asyncio.Event, orders: Orders) -> None:
         self._gateway = gateway
+        self._serves = serves
         self._departures = departures
         self._orders = orders
         self._loop: asyncio.AbstractEventLoop
@@ -57,18 +65,21 @@ class Shutdown:
         loop.add_signal_handler(AT_ONCE, self.end)
         # it is what Granian would do itself at a signal, and there is no other way to make it do so
         loop.add_signal_handler = self._keep  # type: ignore[method-assign, assignment]
-        loop.call_later(_LOOK_S, self._look)
+        loop.call_soon(self._look)
 
     def _keep(self, _: int, callback: Callable[..., object], *args: Any) -> None:
         self._refuse = lambda: callback(*args)
 
     def _look(self) -> None:
         """See whether the parent lives: without it a worker would serve on for ever, and hold the port."""
-        if os.getppid() == self._orders.parent:
-            self._loop.call_later(_LOOK_S, self._look)
-        else:
+        if os.getppid() != self._orders.parent:
             logger.error("the process that started this worker is gone: draining")
             self.begin()
+            return
+        self._loop.call_later(_LOOK_S if self._serves.is_set() else _START_LOOK_S, self._look)
+        if self._serves.is_set():
+            with suppress(OSError):  # the parent is stopped, and has yet to read those before
+                os.write(self._orders.beat.fileno(), BEAT.pack(os.getpid()))
 
     def begin(self) -> None:
         """Begin to drain, if that has not begun."""
