@@ -2,7 +2,8 @@
 
 Connections, leases and memory must be back where they were. Exits with 1 if they are not. With `--reloads N` it edits
 the configuration of a gateway with two workers every second, N times, while clients ask as fast as they can: none of
-their requests may fail, and every edit must be in force in both workers when it is answered.
+their requests may fail, and every edit must be in force in both workers when it is answered. With `--hostile` it spends
+a bad day instead: see `hostile.py`.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 
+import hostile
 import uvloop
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -272,7 +274,11 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--reloads", type=int, help="edit the configuration so often, once a second, under load")
+    parser.add_argument("--hostile", action="store_true", help="everything that a bad day has; needs root")
+    parser.add_argument("--seconds", type=float, default=120.0, help="how long a hostile day lasts")
     options = parser.parse_args()
+    if options.hostile:
+        sys.exit(uvloop.run(hostile.spend(options.seconds, options.seed)))
     sys.exit(uvloop.run(reload(options.reloads) if options.reloads else soak(options.streams, options.seed)))
 
 
