@@ -6,6 +6,7 @@ what the edit was to achieve. Documents are immutable; an edit returns another o
 """
 
 import io
+import json
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -31,12 +32,14 @@ from jairouter_cli.config.layout import (
     with_newline,
 )
 from jairouter_cli.config.render import Style, block_lines, flow_text, indented_lines, is_json, item_lines, json_like
-from jairouter_cli.config.roundtrip import FOREIGN_ERRORS, fault_of, new_yaml, plain_copy
+from jairouter_cli.config.roundtrip import FOREIGN_ERRORS, expanded_size, fault_of, new_yaml, plain_copy
 from jairouter_cli.errors import ConfigSyntaxError, EditImpossible
 
 Path = tuple[str | int, ...]
 _Args = ParamSpec("_Args")
 
+_LONGEST: Final = 4 << 20  # characters; a thousand instances take a hundred thousand
+_MOST_NODES: Final = 1_000_000
 _OTHER_FORMATS: Final = frozenset({"properties", "toml", "ini", "cfg", "conf", "env", "xml"})
 _BOM: Final = "\ufeff"
 _COLON: Final = re.compile(r"\s*:")
@@ -79,6 +82,8 @@ class Document:
         only_crlf = "\r\n" in body and body.count("\r\n") == body.count("\n") == body.count("\r")
         newline = "\r\n" if only_crlf else "\n"
         document = cls(body.replace(newline, "\n"), file, newline, bom)
+        if len(body) > _LONGEST:
+            raise document._bad(0, f"it is longer than {_LONGEST >> 20} MB, which no configuration is")
         document.root  # noqa: B018 - reads it, so that a bad text is refused here
         return document
 
@@ -90,6 +95,8 @@ class Document:
     def root(self) -> CommentedMap:
         """What the text says."""
         try:
+            if "*" in self.text and self.tree is not None and expanded_size(self.tree) > _MOST_NODES:
+                raise self._bad(0, f"its aliases make more than {_MOST_NODES} values of it")
             root = new_yaml().load(self.text)
         except YAMLError as error:
             raise self._bad(*fault_of(error, self.text)) from None
@@ -156,7 +163,7 @@ class Document:
         if not _is_vacant(self._member(holder, path[-1])):
             raise self._impossible()
         holder[path[-1]] = value
-        if self.is_json:
+        if self.is_json and not self.root:
             return self.as_json(wanted)
         return self._spliced(self._put_at(path, value), wanted)
 
@@ -165,8 +172,6 @@ class Document:
         """Add an item to the end of a list that is not empty, in the style of the last. Raises `EditImpossible`."""
         wanted = plain_copy(self.root)
         _at(wanted, path).append(value)
-        if self.is_json:
-            return self.as_json(wanted)
         node = self._list(path)
         text = self._append_to_flow(node, value) if node.flow_style else self._append_to_block(node, value)
         return self._spliced(text, wanted)
@@ -177,8 +182,6 @@ class Document:
         above, index = path[:-1], int(path[-1])
         wanted = plain_copy(self.root)
         del _at(wanted, above)[index]
-        if self.is_json:
-            return self.as_json(wanted)
         node = self._list(above)
         if not node.flow_style and len(node.value) == 1:
             return self._spliced(self._emptied(node, above), wanted)
@@ -198,18 +201,14 @@ class Document:
             return self.drop(path).put(path, value)
         wanted = plain_copy(self.root)
         _at(wanted, path[:-1])[path[-1]] = value
-        if self.is_json:
-            return self.as_json(wanted)
         start, end = node.start_mark.index, node_end(self.text, node)
-        return self._spliced(self.text[:start] + flow_text([value])[1:-1] + self.text[end:], wanted)
+        return self._spliced(self.text[:start] + self._flow([value])[1:-1] + self.text[end:], wanted)
 
     @_if_possible
     def drop(self, path: Path) -> "Document":
         """Remove a key of a mapping, with the comment lines right above it. Raises `EditImpossible`."""
         wanted = plain_copy(self.root)
         del _at(wanted, path[:-1])[path[-1]]
-        if self.is_json:
-            return self.as_json(wanted)
         holder = self._node(path[:-1])
         if not isinstance(holder, MappingNode):
             raise self._impossible()
@@ -403,9 +402,19 @@ class Document:
         added = before + self._flow_like(last, value) + rest[1] + "\n"
         return self.text[:end] + comma + with_newline(self.text[end : rest.end()]) + added + self.text[rest.end() :]
 
+    def _flow(self, value: Any) -> str:
+        """Return a value as flow YAML, or as JSON where the file is JSON."""
+        return json.dumps(value, ensure_ascii=False) if self.is_json else flow_text(value)
+
+    def _gap(self, node: MappingNode) -> str:
+        """Return what stands between the last pair of a flow mapping and a new one; in JSON a line's end, perhaps."""
+        key = node.value[-1][0].start_mark.index
+        before = self.text[line_begin(self.text, key) : key]
+        return f",\n{before}" if self.is_json and not before.strip() else ", "
+
     def _flow_like(self, sibling: Node, value: dict[str, Any]) -> str:
         """Return a mapping as flow YAML, with spaces inside its braces where its sibling has them."""
-        text = flow_text(value)
+        text = self._flow(value)
         is_wide = self.text.startswith("{ ", sibling.start_mark.index)
         return "{ " + text[1:-1] + " }" if is_wide else text
 
@@ -422,7 +431,7 @@ class Document:
             return self._replace(node, path[:depth], value)
         last = pair_end(self.text, *node.value[-1])
         if node.flow_style:
-            return self.text[:last] + ", " + flow_text(value)[1:-1] + self.text[last:]
+            return self.text[:last] + self._gap(node) + self._flow(value)[1:-1] + self.text[last:]
         indent = node.value[-1][0].start_mark.column
         at = self._after(last, deeper_than=indent)
         return with_lines(self.text, at, indented_lines(block_lines(value, self._style), indent))
@@ -432,7 +441,7 @@ class Document:
         key, start, in_flow = self._key(path)
         end = start if node is None or is_wordless(node) else max(start, node_end(self.text, node))
         if in_flow:
-            return self.text[:start] + " " + flow_text(value) + self.text[end:]
+            return self.text[:start] + " " + self._flow(value) + self.text[end:]
         line_end = next_line(self.text, end)
         comment = self.text[end:line_end].rstrip()
         before = with_newline(self.text[:start] + comment)

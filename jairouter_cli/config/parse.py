@@ -58,6 +58,7 @@ FRAMING_HEADERS: Final = frozenset(
 STATE_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 _CATEGORIES: Final = frozenset(squash(category) for category in Category)
+_DEEPEST: Final = 64  # keys on the way to a value; an alias inside its own anchor has no end
 _HIDDEN: Final = "a value"  # what is said of one that may be a key
 _FOUND_LENGTH = 60  # characters of a wrong value that are shown
 
@@ -289,6 +290,8 @@ class _Walk:
         """Read values by name; a mapping in it is a name with dots, as loggers have them."""
         if not isinstance(node, Mapping):
             return self._wrong(path, "a mapping of names to values", node)
+        if len(path) > _DEEPEST:
+            return self._problem(path, "names that are not nested so deeply")
         spec = Field("word", "word", kind)
         found: dict[str, Any] = {}
         for key, value in node.items():
@@ -419,4 +422,4 @@ def _shown(value: Any) -> str:
     if isinstance(value, str):
         text = f"'{value}'" if value != _HIDDEN else value
         return text if len(text) <= _FOUND_LENGTH else text[:_FOUND_LENGTH] + "…'"
-    return "a list" if isinstance(value, Sequence) else str(value)
+    return "a list" if isinstance(value, Sequence) else str(value)[:_FOUND_LENGTH]

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import TaggedScalar
 from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.scalarint import ScalarInt
 
@@ -22,6 +22,8 @@ FOREIGN_ERRORS: Final[dict[type[Exception], str]] = {
 }
 _INT: Final = "tag:yaml.org,2002:int"
 _FLOAT: Final = "tag:yaml.org,2002:float"
+_BOOL: Final = "tag:yaml.org,2002:bool"
+_LETTERS: Final = frozenset("yYnN")  # words for true and false by the letter of YAML 1.1, and text to its readers
 _NOT_FINITE: Final = frozenset({".inf", ".nan"})
 _LONGEST_NUMBER: Final = 4000  # digits; Python refuses to read 4300
 
@@ -53,9 +55,14 @@ class _Constructor(RoundTripConstructor):
         number.written = node.value
         return number
 
+    def construct_word(self, node: ScalarNode) -> Any:
+        """Read true or false; a single letter is text."""
+        return self.construct_yaml_str(node) if node.value in _LETTERS else self.construct_yaml_bool(node)
+
     yaml_constructors = {  # noqa: RUF012 - as its base has it
         **RoundTripConstructor.yaml_constructors,
         "tag:yaml.org,2002:timestamp": RoundTripConstructor.construct_yaml_str,
+        _BOOL: construct_word,
         _INT: construct_number_as_written,
         _FLOAT: construct_number_as_written,
     }
@@ -68,6 +75,17 @@ def new_yaml() -> YAML:
     yaml.preserve_quotes = True
     yaml.width = 1 << 20
     return yaml
+
+
+def expanded_size(node: Node, known: dict[int, int] | None = None) -> int:
+    """Return how many values a tree has where each alias counts as often as it stands; one in itself counts once."""
+    known = {} if known is None else known
+    if id(node) not in known:
+        known[id(node)] = 1
+        members = [one for pair in node.value for one in pair] if isinstance(node, MappingNode) else node.value
+        inner = members if isinstance(node, CollectionNode) else ()
+        known[id(node)] = 1 + sum(expanded_size(one, known) for one in inner)
+    return known[id(node)]
 
 
 def fault_of(error: YAMLError, text: str) -> tuple[int, str]:

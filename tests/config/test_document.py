@@ -72,7 +72,7 @@ model:
     "JSON": (
         '{\n  "model": {\n    "services": {"chat": {"instances": [\n      {"name": "a"}\n    ]}}\n  }\n}\n',
         '{\n  "model": {\n    "services": {"chat": {"instances": [\n      {"name": "a"},\n'
-        "      {name: n, base-url: http://n}\n    ]}}\n  }\n}\n",
+        '      {"name": "n", "base-url": "http://n"}\n    ]}}\n  }\n}\n',
     ),
     "wide dashes": (
         "model:\n  services:\n    chat:\n      instances:\n        -   name: a\n            base-url: http://a\n",
@@ -542,6 +542,7 @@ def test_any_list_takes_and_loses_items(
 
 
 @example("?0", "a: {b: }\n")
+@example("N", "%YAML 1.1\n---\na:\n")
 @given(st.text(st.characters(codec="utf-8")), st.sampled_from(["a:\n", "a: {b: }\n", "%YAML 1.1\n---\na:\n"]))
 def test_any_text_is_read_back(text: str, form: str) -> None:
     """Quotes and escapes are put where they are needed, also for readers of YAML 1.1."""

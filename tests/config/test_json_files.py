@@ -45,7 +45,18 @@ def test_every_edit(indent: int | str | None, end: str) -> None:
             }
         },
     }
-    assert document.text == json.dumps(expected, ensure_ascii=False, indent=indent) + end
+    assert (json.loads(document.text), document.text.endswith("\n")) == (expected, end == "\n")
+
+
+def test_lines_stay_as_they_are() -> None:
+    """Only what is new is added: on lines of its own where the others have such."""
+    text = json.dumps({"server": {"port": 1}, "model": {"services": {"chat": {"instances": []}}}}, indent=2)
+    edited = set_text(Document.load(text, "a.json"), "server.workers", "2").document
+    edited = instances.add(edited, ServiceType.CHAT, NEW).document
+    assert edited.text == text.replace('"port": 1', '"port": 1,\n    "workers": 2').replace(
+        "[]", '[{"name": "0123", "base-url": "http://n", "api-key": "t\\"ü"}]'
+    )
+    assert unset_value(edited, "server.workers").document.text == edited.text.replace(',\n    "workers": 2', "")
 
 
 @pytest.mark.parametrize("text", ["", "{}\n"])
