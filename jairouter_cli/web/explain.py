@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from litestar import Request, get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from jairouter_cli.adapters.affinity import affinity
 from jairouter_cli.config.model import ServiceType
@@ -22,7 +22,7 @@ def explain_routes(gateway: Gateway) -> list[Any]:
         request: Request[Any, Any, Any],
         service: str,
         model: str,
-        client: Annotated[str, Parameter(query="clientIp")] = "",
+        client: Annotated[str, QueryParameter(name="clientIp")] = "",
     ) -> dict[str, Any]:
         """Every instance with its state and its score, and what stands against those that are passed over."""
         kind = service_type(service)

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.limits import standing
@@ -13,7 +13,7 @@ def limits_routes(gateway: Gateway) -> list[Any]:
     """Return the route."""
 
     @get("/api/limits", summary="Show how the limits stand now")
-    async def limits(client: Annotated[str, Parameter(query="clientIp")] = "") -> dict[str, Any]:
+    async def limits(client: Annotated[str, QueryParameter(name="clientIp")] = "") -> dict[str, Any]:
         """Every limit with what is left of it; those that each client has for itself, for the client that is named."""
         return await standing(gateway.limits, gateway.table, client)
 

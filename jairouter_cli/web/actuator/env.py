@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, NamedTuple
 
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.kinds import MASK
@@ -35,7 +35,7 @@ from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answe
 from jairouter_cli.web.expressions import compiled
 from jairouter_cli.web.guard import operators_only
 
-Pattern = Annotated[str, Parameter(query="pattern", description="Only keys in which this regular expression is found.")]
+Pattern = Annotated[str, QueryParameter(name="pattern", description="Only keys in which this expression is found.")]
 
 _OURS: Final = "JAIROUTER_"
 _PLACEHOLDER: Final = re.compile(r"\$\{\s*([^}:\s]+)")

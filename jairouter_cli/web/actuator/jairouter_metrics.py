@@ -15,7 +15,7 @@ from litestar import MediaType, Response, get, post
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.observe import host
@@ -36,10 +36,10 @@ _NO_BUFFER: Final = "Not implemented: requests are counted at once, there is no 
 _NO_DEGRADATION: Final = "Not implemented: metrics never degrade here"
 
 Text = Response[str]
-Component = Annotated[str, Parameter(query="component", description="The instance, model@base-url.")]
-Operation = Annotated[str, Parameter(query="operation", description="health, breaker or all.")]
-Word = Annotated[str, Parameter(query="level", description="Only NONE.")]
-Flag = Annotated[str, Parameter(query="enabled", description="Only false.")]
+Component = Annotated[str, QueryParameter(name="component", description="The instance, model@base-url.")]
+Operation = Annotated[str, QueryParameter(name="operation", description="health, breaker or all.")]
+Word = Annotated[str, QueryParameter(name="level", description="Only NONE.")]
+Flag = Annotated[str, QueryParameter(name="enabled", description="Only false.")]
 
 
 def jairouter_metrics_routes(gateway: Gateway, observatory: Observatory) -> list[Any]:

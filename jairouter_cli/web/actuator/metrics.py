@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answer, bad_parameter, nothing
@@ -11,7 +11,8 @@ from jairouter_cli.web.actuator.meters import Catalogue, Tag
 from jairouter_cli.web.observatory import Observatory
 
 Tags = Annotated[
-    list[str] | None, Parameter(query="tag", description="Only what has this tag: `key:value`; several may be given.")
+    list[str] | None,
+    QueryParameter(name="tag", description="Only what has this tag, `key:value`; several are allowed."),
 ]
 
 

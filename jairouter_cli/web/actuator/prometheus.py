@@ -3,11 +3,11 @@
 from typing import Annotated, Any
 
 from litestar import Request, Response, get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from jairouter_cli.web.observatory import Observatory
 
-Names = Annotated[list[str] | None, Parameter(query="includedNames", description="Only metrics of these names.")]
+Names = Annotated[list[str] | None, QueryParameter(name="includedNames", description="Only metrics of these names.")]
 
 
 def prometheus_routes(observatory: Observatory) -> list[Any]:

@@ -9,7 +9,7 @@ import re
 from typing import Annotated, Any, Final
 
 from litestar import Response, delete, get, post, put
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from jairouter_cli.config.model import Instance, ServiceType
 from jairouter_cli.config.upstream import instance_view
@@ -26,7 +26,7 @@ BASE = "/api/instances"
 _SLASHES: Final = re.compile("/+")  # Litestar makes one of several in a path
 _HEALTH: Final = "/health"
 
-Among = Annotated[str | None, Parameter(query="serviceType")]
+Among = Annotated[str | None, QueryParameter(name="serviceType")]
 
 
 def instance_id_routes(door: Door, gateway: Gateway) -> list[Any]:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from litestar import Response, delete, get, post, put
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from jairouter_cli.config.model import Instance, ServiceType
 from jairouter_cli.config.ops import instances as ops
@@ -17,8 +17,8 @@ from jairouter_cli.web.manage.standing import standing
 
 BASE = "/api/config/instance"
 
-ModelName = Annotated[str, Parameter(query="modelName")]
-BaseUrl = Annotated[str, Parameter(query="baseUrl")]
+ModelName = Annotated[str, QueryParameter(name="modelName")]
+BaseUrl = Annotated[str, QueryParameter(name="baseUrl")]
 
 
 def instance_routes(door: Door, gateway: Gateway) -> list[Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 from litestar import Response, delete, get, post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from jairouter_cli.config import files, upstream
 from jairouter_cli.config.masking import concealed
@@ -28,7 +28,7 @@ NOTHING_READ = "没有成功读取任何配置文件"
 NOTHING_TO_BACK_UP = "未找到任何需要备份的配置文件"
 
 Result = dict[str, Any]
-Originals = Annotated[bool, Parameter(query="deleteOriginals")]
+Originals = Annotated[bool, QueryParameter(name="deleteOriginals")]
 
 
 class _Files:

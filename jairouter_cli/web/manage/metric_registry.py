@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Response, delete, post, put
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.kinds import Moment
@@ -30,8 +30,8 @@ _EXPIRY_S: Final = 24 * 3600.0
 _FAILED: Final = "更新失败"
 
 Node = dict[str, Any]
-Enabled = Annotated[bool, Parameter(query="enabled", description="Whether it is shown.")]
-SamplingRate = Annotated[float, Parameter(query="samplingRate", description="1.0: nothing is sampled here.")]
+Enabled = Annotated[bool, QueryParameter(name="enabled", description="Whether it is shown.")]
+SamplingRate = Annotated[float, QueryParameter(name="samplingRate", description="1.0: nothing is sampled here.")]
 
 
 def metric_registry_routes(door: Door, gateway: Gateway, catalogue: Catalogue) -> list[Any]:

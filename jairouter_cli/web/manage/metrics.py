@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Annotated, Any, Final
 
 from litestar import Response, get, post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from jairouter_cli.config.monitoring import CustomKind, CustomMetric
 from jairouter_cli.gateway.gateway import Gateway
@@ -23,9 +23,9 @@ ONE: Final = f"{BASE}/{{metric_name:str}}"
 _MOST: Final = 1e300
 
 Node = dict[str, Any]
-Name = Annotated[str, Parameter(description="A metric's name; of the gateway's own also without prefix or _total.")]
-NamePattern = Annotated[str, Parameter(query="namePattern", description="A regular expression, in any case.")]
-CategoryName = Annotated[str | None, Parameter(query="category", description="Only of this category.")]
+Name = Annotated[str, QueryParameter(description="A metric's name; the gateway's own also without prefix or _total.")]
+NamePattern = Annotated[str, QueryParameter(name="namePattern", description="A regular expression, in any case.")]
+CategoryName = Annotated[str | None, QueryParameter(name="category", description="Only of this category.")]
 
 
 def failure(status: int, message: str, **more: Any) -> Response[Node]:

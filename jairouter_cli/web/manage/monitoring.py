@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from litestar import Response, get, post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from jairouter_cli.config.model import Balancing
 from jairouter_cli.gateway.gateway import Gateway
@@ -31,7 +31,7 @@ _LEVELS: Final = ("NONE", "LIGHT", "MODERATE", "HEAVY", "EMERGENCY", "NORMAL", "
 _NORMAL: Final = frozenset({"NONE", "NORMAL"})
 
 Node = dict[str, Any]
-ClientIp = Annotated[str, Parameter(query="clientIp")]
+ClientIp = Annotated[str, QueryParameter(name="clientIp")]
 
 
 def monitoring_routes(gateway: Gateway) -> list[Any]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 from litestar import Request, Response, delete, get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from jairouter_cli.errors import UsageUnreadable
 from jairouter_cli.gateway.gateway import Gateway
@@ -30,9 +30,9 @@ _MS: Final = 1000
 _CLIENT_ERROR: Final = 400
 
 Node = dict[str, Any]
-Start = Annotated[datetime | None, Parameter(query="startTime")]
-End = Annotated[datetime | None, Parameter(query="endTime")]
-Limit = Annotated[int, Parameter(ge=1)]
+Start = Annotated[datetime | None, QueryParameter(name="startTime")]
+End = Annotated[datetime | None, QueryParameter(name="endTime")]
+Limit = Annotated[int, QueryParameter(ge=1)]
 
 
 def usage_routes(gateway: Gateway, ledger: UsageLedger) -> list[Any]:
@@ -78,7 +78,7 @@ def usage_routes(gateway: Gateway, ledger: UsageLedger) -> list[Any]:
         return envelope(_DONE, await of.now(lambda: of.dashboard(span)))
 
     @delete(f"{BASE}/cleanup", summary="删除过期使用记录", status_code=200)
-    async def cleanup(cutoff: Annotated[datetime, Parameter(query="cutoffTime")]) -> Response[Any]:
+    async def cleanup(cutoff: Annotated[datetime, QueryParameter(name="cutoffTime")]) -> Response[Any]:
         """Forget what was before `cutoffTime`, in whole hours; the gateway itself does so after `usage.keep-days`."""
         before = _seconds(cutoff)
         count = await of.now(lambda: ledger.forget(before))
