@@ -32,9 +32,9 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, in this process: through its one `main`, with streams, folder and variables of its own.
 
-    From a thread it is a process, as those belong to the whole process.
+    From a thread it is a process, as those belong to the whole process, and so is a server.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or "serve" in arguments:
         return run_apart(*arguments, cwd=cwd, env=env)
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     with ExitStack() as stack:
@@ -47,6 +47,7 @@ def run(
             redirect_stderr(err),
         ):
             stack.enter_context(replaced)
+        stack.callback(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))  # the command's end ignores it
         code = _code_of(main)
     said, told = (stream.buffer.getvalue().decode() for stream in (out, err))
     return subprocess.CompletedProcess([*JAIROUTER, *arguments], code, said, told)
@@ -132,6 +133,14 @@ def worker_pids(served: Served) -> list[int]:
             if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes():
                 found.append(int(pid))
     return found
+
+
+def shared_folder(served: Served) -> Path:
+    """Return what the workers of a server have in common."""
+    mine = f"/proc/{served.process.pid}/"
+    links = Path("/dev/shm").glob("jairouter-*/roll")
+    [roll] = [link for link in links if str(link.readlink()).startswith(mine)]
+    return roll.parent
 
 
 def stop(process: subprocess.Popen[str]) -> int:

@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Final
 
 _INTERRUPTED: Final = 128 + signal.SIGINT
@@ -60,7 +61,8 @@ def _prepare_streams() -> None:
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - until the end
         elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            with suppress(OSError):  # one that has become another since the process began
+                stream.reconfigure(errors="backslashreplace")
 
 
 def _is_no_text(argument: str) -> bool:

@@ -154,7 +154,10 @@ def test_json_everywhere(file: Path) -> None:
         (["add", "chatt", "m", "http://h"], NO_SUCH_SERVICE),
         (
             ["add", "chat", "m", "10.0.0.1:8000"],
-            f"{REFUSED}.base-url: expected an http:// or https:// URL with a host, like {URL}, found '10.0.0.1:8000'\n",
+            (
+                f"{REFUSED}.base-url: expected an http:// or https:// URL; did you mean http://10.0.0.1:8000?, "
+                "found '10.0.0.1:8000'\n"
+            ),
         ),
         (
             ["add", "chat", "m", "http://h", "--weight", "0"],

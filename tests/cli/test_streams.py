@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.process import JAIROUTER, config, run
+from tests.process import JAIROUTER, config, run_apart
 
 NAME = "千问"
 FILE = f"model:\n  services:\n    chat:\n      instances:\n        - name: {NAME}\n          base-url: http://h\n"
@@ -36,11 +36,11 @@ def test_an_output_without_the_letters(file: Path, encoding: str) -> None:
     """They are escaped; JSON stays JSON, and YAML stays YAML."""
     where = ("--config", str(file))
     env = {"PYTHONIOENCODING": encoding}
-    done = [run(*command, *where, env=env) for command in (("config", "show"), ("instances", "list", "--json"))]
+    done = [run_apart(*command, *where, env=env) for command in (("config", "show"), ("instances", "list", "--json"))]
     assert [(one.returncode, one.stderr) for one in done] == [(0, ""), (0, "")]
     shown, listed = YAML(typ="safe").load(done[0].stdout), json.loads(done[1].stdout)
     assert (shown["model"]["services"]["chat"]["instances"][0]["name"], listed[0]["name"]) == (NAME, NAME)
-    table = run("instances", "list", *where, env=env)
+    table = run_apart("instances", "list", *where, env=env)
     assert (table.returncode, table.stderr, r"\u5343\u95ee" in table.stdout) == (0, "", True)
 
 
