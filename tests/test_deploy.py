@@ -182,7 +182,7 @@ def test_the_lists_of_the_dashboard_can_be_filled() -> None:
 def test_alerts_say_what_is_wrong() -> None:
     """Each has a name of its own, a severity, a summary and a description."""
     names = [rule["alert"] for rule in rules()]
-    assert len(set(names)) == len(names) == 15
+    assert len(set(names)) == len(names) == 16
     for rule in rules():
         assert rule["labels"]["severity"] in {"info", "warning", "critical"}
         assert set(rule["annotations"]) == {"summary", "description"}
@@ -200,7 +200,9 @@ EVENT = b'data: {"choices": [{"index": 0, "delta": {"content": "a"}}]}\n\n'
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 WHOLE = raw(STREAM, EVENT, EVENT, b"data: [DONE]\n\n")
 CUT = raw(
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nda", then="rst"
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"%x\r\n%b\r\n3\r\nda" % (len(EVENT), EVENT),
+    then="fin",
 )
 SILENT = raw(STREAM, EVENT, then="wait")
 CHAT: dict[str, Any] = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "hi"}]}

@@ -193,12 +193,13 @@ def test_samples_are_good(file: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_configuration_in_the_documents_is_good(page: str, tmp_path: Path) -> None:
-    """Without a warning."""
+    """Without a warning, but for those that a page of all settings must have: not all go together."""
     (text,) = blocks("yaml", (ROOT / page).read_text("utf-8"))
     file = tmp_path / "x.yaml"
     file.write_text(text)
     done = run("config", "validate", str(file), env={"OPENAI_API_KEY": "k", "JAIROUTER_ADMIN_TOKEN": "t"})
-    assert (done.returncode, done.stderr) == (0, "")
+    warned = [line for line in done.stderr.splitlines() if " has no effect: it is for " not in line]
+    assert (done.returncode, warned) == (0, [])
 
 
 def test_the_chinese_readme_shows_the_same() -> None:

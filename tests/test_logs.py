@@ -12,7 +12,7 @@ import pytest
 
 from jairouter_cli.state.shared import SharedMemory
 from tests.backend import answer, backend, raw
-from tests.process import Served, config, eventually, run, services, serving
+from tests.process import Served, config, eventually, run, services, serving, shared_folder
 
 CHAT: dict[str, object] = {"model": "m", "messages": [{"role": "user", "content": "PROMPT-MARKER"}]}
 USAGE: dict[str, object] = {
@@ -133,17 +133,11 @@ def test_levels_change_in_all_workers(tmp_path: Path) -> None:
         eventually(lambda: telling() == set(workers(served)))
         file.write_text(plain)
         eventually(lambda: telling() == set())
-        with closing(SharedMemory(_folder(served), 2)) as crew:
+        with closing(SharedMemory(shared_folder(served), 2)) as crew:
             crew.set_level("jairouter", "DEBUG")
             eventually(lambda: telling() == set(workers(served)))
             crew.set_level("jairouter", None)
             eventually(lambda: telling() == set())
-
-
-def _folder(served: Served) -> Path:
-    """Return what the workers of a server have in common."""
-    links = (link.readlink() for link in Path(f"/proc/{workers(served)[0]}/fd").iterdir())
-    return next(link.parent for link in links if link.name == "records")
 
 
 def test_at_debug_every_call_says_how_it_went(tmp_path: Path) -> None:

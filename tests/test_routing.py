@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.backend import Backend, Behaviour, Received, Wire, answer, backend, raw
-from tests.process import Served, config, eventually, run, serving
+from tests.process import Served, config, eventually, run, serving, shared_folder
 
 CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 NO_PROBES = "{type: TYPE, health-check: {enabled: false}}"
@@ -337,13 +336,7 @@ def test_the_route_is_told_when_it_is_wanted(tmp_path: Path, three: list[Backend
 def test_the_folder_of_several_workers_goes_with_them(tmp_path: Path, three: list[Backend]) -> None:
     """What they share lies in memory, and nothing of it is left behind."""
     file = config(tmp_path, pool(three, "random"))
-
-    def folders(pid: int) -> set[str]:
-        maps = subprocess.run(["cat", f"/proc/{pid}/maps"], capture_output=True, text=True, check=True).stdout
-        return {line.split()[-1].rsplit("/", 1)[0] for line in maps.splitlines() if line.endswith("/records")}
-
     with serving("--config", str(file), "--workers", "2") as served:
-        pids = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children").read_text().split()
-        shared = set.union(*(folders(int(pid)) for pid in pids))
-        assert len(shared) == 1
-    assert not any(Path(one).exists() for one in shared)
+        shared = shared_folder(served)
+        assert (shared / "records").exists()
+    assert not shared.exists()

@@ -114,10 +114,10 @@ def test_what_is_off_is_off() -> None:
 
 
 @pytest.mark.parametrize("algorithm", Limiting)
-@pytest.mark.parametrize("number", [".inf", "1e308", "1e-320", "9" * 400])
-def test_settings_beyond_all_measure_can_be_reckoned_with(algorithm: Limiting, number: str) -> None:
+@pytest.mark.parametrize("number", ["2147483647", "1e9", "1e-320"])
+def test_settings_at_the_ends_of_their_ranges_can_be_reckoned_with(algorithm: Limiting, number: str) -> None:
     """They are a lot, or hardly anything; what is told of them are numbers."""
-    whole, number = (number, "1e308") if number.isdecimal() else ("5", number)
+    whole = number if number.isdecimal() else "5"
     text = f"{{enabled: true, type: {algorithm.value}, rate: {number}, window-size: 5s, capacity: {whole}, "
     text += f"max-requests: {whole}, tokens-per-minute: {whole}, cold-factor: {'1' if number == '1e-320' else number}}}"
     limits = table(f"model: {{services: {{chat: {service(text)}}}}}").pool(CHAT, "m").limits
