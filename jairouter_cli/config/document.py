@@ -32,13 +32,14 @@ from jairouter_cli.config.layout import (
     with_newline,
 )
 from jairouter_cli.config.render import Style, block_lines, flow_text, indented_lines, is_json, item_lines, json_like
-from jairouter_cli.config.roundtrip import FOREIGN_ERRORS, expanded_size, fault_of, new_yaml, plain_copy
+from jairouter_cli.config.roundtrip import FOREIGN_ERRORS, depth_of, expanded_size, fault_of, new_yaml, plain_copy
 from jairouter_cli.errors import ConfigSyntaxError, EditImpossible
 
 Path = tuple[str | int, ...]
 _Args = ParamSpec("_Args")
 
 _LONGEST: Final = 4 << 20  # characters; a thousand instances take a hundred thousand
+_DEEPEST: Final = 200  # brackets in brackets
 _MOST_NODES: Final = 1_000_000
 _OTHER_FORMATS: Final = frozenset({"properties", "toml", "ini", "cfg", "conf", "env", "xml"})
 _BOM: Final = "\ufeff"
@@ -84,6 +85,8 @@ class Document:
         document = cls(body.replace(newline, "\n"), file, newline, bom)
         if len(body) > _LONGEST:
             raise document._bad(0, f"it is longer than {_LONGEST >> 20} MB, which no configuration is")
+        if depth_of(body) > _DEEPEST:  # the reader takes quadratic time before it gives up
+            raise document._bad(0, "it is nested too deeply")
         document.root  # noqa: B018 - reads it, so that a bad text is refused here
         return document
 

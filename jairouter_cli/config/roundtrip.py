@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any, Final
 
 from ruamel.yaml import YAML
@@ -23,6 +24,7 @@ FOREIGN_ERRORS: Final[dict[type[Exception], str]] = {
 _INT: Final = "tag:yaml.org,2002:int"
 _FLOAT: Final = "tag:yaml.org,2002:float"
 _BOOL: Final = "tag:yaml.org,2002:bool"
+_BRACKET: Final = re.compile(r"[\[\]{}]")
 _LETTERS: Final = frozenset("yYnN")  # words for true and false by the letter of YAML 1.1, and text to its readers
 _NOT_FINITE: Final = frozenset({".inf", ".nan"})
 _LONGEST_NUMBER: Final = 4000  # digits; Python refuses to read 4300
@@ -75,6 +77,12 @@ def new_yaml() -> YAML:
     yaml.preserve_quotes = True
     yaml.width = 1 << 20
     return yaml
+
+
+def depth_of(text: str) -> int:
+    """Return how deeply brackets are nested at most, those in text included."""
+    steps = (1 if bracket[0] in "[{" else -1 for bracket in _BRACKET.finditer(text))
+    return max(accumulate(steps), default=0)
 
 
 def expanded_size(node: Node, known: dict[int, int] | None = None) -> int:
