@@ -29,7 +29,8 @@ def rename_form(body: bytes | bytearray, content_type: str, model: str) -> bytes
     """Replace the content of a form's fields called `model`; the form was found good before."""
     _, options = parse_options_header(content_type)
     delimiter = b"\r\n--" + options["boundary"].encode()
-    out, done, at = [], 0, 0
+    out, done = [], 0
+    at = body.index(delimiter[2:])  # what stands before the first one is no part (RFC 2046, 5.1.1)
     for segment, size in _segments(body, options["boundary"]):
         # content begins behind the blank line, and ends before the next delimiter
         start = body.index(b"\r\n\r\n", at) + 4

@@ -123,7 +123,7 @@ def _settings(root: Mapping[str, Any], services: dict[str, dict[str, Any]], foun
             match key:
                 case "num_retries" if isinstance(item, int) and item >= 0:
                     found.section["max-retries"] = int(item)
-                case "routing_strategy" if item in _STRATEGIES:
+                case "routing_strategy" if isinstance(item, str) and item in _STRATEGIES:
                     found.section["load-balance"] = _STRATEGIES[item]
                 case "model_group_alias" if isinstance(item, Mapping):
                     left += _aliases(item, services)
