@@ -14,13 +14,14 @@ from pathlib import Path
 from own import ANSWER, BODY
 from run import CHUNKS, HERE, await_answer, free_port, gateway, load, running
 
-from jairouter_cli.adapters.usage import Meter
 from jairouter_cli.config.model import Dialect, ServiceType
 from jairouter_cli.observe.board import own_board
 from jairouter_cli.observe.events import Attempt, Completed
 from jairouter_cli.observe.log import log_trouble
 from jairouter_cli.observe.metrics import Metrics
-from jairouter_cli.routing.call import Call, Source, Spent, Target, Timeouts
+from jairouter_cli.payloads.spent import Source, Spent
+from jairouter_cli.payloads.tokens import Meter
+from jairouter_cli.routing.call import Call, Target, Timeouts
 
 CALLS = 200_000
 HOST = "127.0.0.1:8000"

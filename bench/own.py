@@ -15,8 +15,8 @@ from jairouter_cli.gateway.limits import Limits
 from jairouter_cli.observe.log import log_trouble
 from jairouter_cli.routing.table import compile_table
 from jairouter_cli.state.shared_levels import SharedLevels
-from jairouter_cli.web.endpoints import BY_PATH
-from jairouter_cli.web.openai import OpenAI
+from jairouter_cli.web.v1.calls import OpenAI
+from jairouter_cli.web.v1.endpoints import BY_PATH
 
 CONFIG = """
 model:

@@ -11,7 +11,7 @@ import pytest
 from openapi_spec_validator import validate
 from ruamel.yaml import YAML
 
-from jairouter_cli.web.endpoints import ENDPOINTS
+from jairouter_cli.web.v1.endpoints import ENDPOINTS
 from tests.process import Served, config, serving
 
 CONFIG = """\

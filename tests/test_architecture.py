@@ -21,8 +21,10 @@ ALLOWED = {
     "__main__": {"cli"},
     "errors": set[str](),
     "config": {"errors"},
+    "payloads": {"errors", "config.kinds"},
+    "adapters": {"errors", "config.kinds", "config.model", "payloads"},
     "routing": {"errors", "config.kinds", "config.model"},
-    "adapters": {"errors", "config.kinds", "config.model", "routing.call"},
+    "state": {"errors", "config.kinds", "config.model", "routing"},
     "observe": {
         "errors",
         "config.files",
@@ -30,19 +32,22 @@ ALLOWED = {
         "config.kinds",
         "config.model",
         "config.monitoring",
+        "payloads.headers",
+        "payloads.spent",
         "routing.admission",
         "routing.call",
     },
-    "state": {"errors", "config.kinds", "config.model", "routing"},
-    "gateway": {"errors", "config", "routing", "adapters", "state", "observe"},
-    "web": {"errors", "config", "routing", "adapters", "state", "observe", "gateway"},
+    "gateway": {"errors", "config", "payloads", "adapters", "routing", "state", "observe"},
+    "telemetry": {"errors", "config", "routing", "state", "observe", "gateway"},
+    "web": {"errors", "config", "payloads", "adapters", "routing", "state", "observe", "gateway", "telemetry", "serve"},
+    "serve": {"errors", "config", "routing", "state", "observe", "gateway", "telemetry", "web"},
     "mock": {"errors"},
     "cli": {"errors", "config"},
 }
 # Inside functions only: the commands that need them load them when they run.
-ALLOWED_LAZILY = {"cli": {"web", "mock", "observe"}}
+ALLOWED_LAZILY = {"cli": {"serve", "mock", "observe"}}
 
-PURE = {"routing", "adapters"}
+PURE = {"payloads", "adapters", "routing"}
 IMPURE_MODULES = {"time", "random", "os", "asyncio", "httpx", "litestar", "socket", "threading", "subprocess"}
 # A generator of random numbers is an argument in pure modules; its type has to be named.
 IMPURE_EXCEPTIONS = {("random", "Random")}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jairouter_cli.config.model import BodyTimeout
-from jairouter_cli.web.intake import Body
+from jairouter_cli.web.doors.body import Body
 from tests.backend import Backend, answer, backend
 from tests.process import Served, config, services, serving
 

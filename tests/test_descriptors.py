@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jairouter_cli.web.descriptors import Room, Watch
+from jairouter_cli.serve.descriptors import Room, Watch
 from tests import process
 from tests.backend import answer, backend
 from tests.process import config, eventually, services, serving
@@ -27,7 +27,7 @@ AGAIN = "there is room for more connections again: {} clients, {} open files"
 def test_the_limit_is_raised_and_shared(limits: str, room: str) -> None:
     """As far as it goes; half of what a worker does not need itself is for backends."""
     code = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({})); "
-    code += "from jairouter_cli.web.descriptors import make_room; print(*make_room()); "
+    code += "from jairouter_cli.serve.descriptors import make_room; print(*make_room()); "
     code += "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     done = subprocess.run([sys.executable, "-c", code.format(limits)], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [*room.split(), room.split(maxsplit=1)[0]]

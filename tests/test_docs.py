@@ -19,8 +19,8 @@ from jairouter_cli.config.monitoring import Level, Logging
 from jairouter_cli.config.parse import parse
 from jairouter_cli.observe.exposition import full_name
 from jairouter_cli.observe.families import ALIASES, FAMILIES, Kind
-from jairouter_cli.observe.levels import DEFAULTS
 from jairouter_cli.observe.lines import AccessLine
+from jairouter_cli.observe.log_levels import DEFAULTS
 from tests.process import Served, run, serving
 
 ROOT = Path(__file__).parent.parent

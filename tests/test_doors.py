@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jairouter_cli.web import client_socket
+from jairouter_cli.web.doors import client_socket
 from tests.backend import Backend, Received, Wire, backend, chosen
 from tests.process import Served, config, services, serving
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from jairouter_cli.config.upstream import united
+from jairouter_cli.config.java_store import united
 from tests.process import config, eventually, run, serving
 
 ROOT = Path(__file__).parent

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from jairouter_cli.gateway.fallback import key_of, may_keep, may_look
-from jairouter_cli.gateway.upstream.exchange import Headers
+from jairouter_cli.payloads.headers import Headers
 from tests.backend import Backend, answer, backend, chosen, raw
 from tests.process import Served, config, run, serving
 

@@ -194,6 +194,6 @@ def test_without_the_packages_it_is_said_at_start(tmp_path: Path) -> None:
 def test_without_tracing_nothing_of_it_is_loaded(tmp_path: Path) -> None:
     """Not by the gateway's own modules."""
     script = tmp_path / "x.py"
-    script.write_text("import sys, jairouter_cli.web.server\nassert 'opentelemetry' not in sys.modules\n")
+    script.write_text("import sys, jairouter_cli.serve.server\nassert 'opentelemetry' not in sys.modules\n")
 
     subprocess.run([sys.executable, str(script)], check=True, timeout=60)

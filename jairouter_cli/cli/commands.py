@@ -6,20 +6,9 @@ from typing import Annotated
 
 import typer
 
-from jairouter_cli.cli import (
-    config,
-    explain,
-    health,
-    init,
-    instances,
-    limits,
-    mock,
-    serve,
-    services,
-    top,
-    usage,
-)
+from jairouter_cli.cli import config, explain, health, init, instances, limits, mock, serve, services, usage
 from jairouter_cli.cli.options import ConfigOption, Globals
+from jairouter_cli.cli.top import command
 
 app = typer.Typer(
     name="jairouter",
@@ -32,7 +21,7 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("serve")(serve.serve)
 app.command("health")(health.health)
-app.command("top")(top.top)
+app.command("top")(command.top)
 app.command("explain")(explain.explain)
 app.add_typer(services.app, name="services")
 app.add_typer(instances.app, name="instances")

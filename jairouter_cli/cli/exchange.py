@@ -9,7 +9,7 @@ import typer
 
 from jairouter_cli.cli import options, output
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption
-from jairouter_cli.config import files, litellm, upstream
+from jairouter_cli.config import files, java_store, litellm
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.history import Damaged, Revision
 from jairouter_cli.config.imports import has_imports, whole_of
@@ -53,7 +53,7 @@ class _Source(NamedTuple):
 def _sources(source: Path) -> list[_Source]:
     """Return the edits that a source comes to, in their order. Raises `ForeignUnreadable`."""
     if source.is_dir():
-        found = [_of_file(path) for path in upstream.versions(source).values()]
+        found = [_of_file(path) for path in java_store.versions(source).values()]
         if not found:
             raise ForeignUnreadable(file=str(source), reason="there is no model-router-config@N.json in it")
         return found
@@ -63,7 +63,7 @@ def _sources(source: Path) -> list[_Source]:
 def _of_file(path: Path) -> _Source:
     summary = f"imported {path.name}"
     if path.suffix == ".json":
-        model = upstream.read(path)
+        model = java_store.read(path)
         return _Source(lambda document: take_over(document, model, summary))
     try:
         text = files.read(path).decode("utf-8")
@@ -114,10 +114,10 @@ def export_config(
     }
     paths = []
     for number, text in texts.items():
-        path = folder / upstream.file_name(number)
+        path = folder / java_store.file_name(number)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            files.replace(path, upstream.exported(parse(Document.load(text, str(store.file))).config))
+            files.replace(path, java_store.exported(parse(Document.load(text, str(store.file))).config))
         except OSError as error:
             raise ConfigUnwritable(file=str(path), reason=error.strerror or str(error)) from None
         paths.append(str(path))

@@ -6,8 +6,8 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from jairouter_cli.cli import asking, options, output
-from jairouter_cli.cli.asking import TimeoutOption, UrlOption
+from jairouter_cli.cli import client, options, output
+from jairouter_cli.cli.client import TimeoutOption, UrlOption
 from jairouter_cli.cli.options import ConfigOption, JsonOption, ServiceArgument
 
 _COLUMNS = (
@@ -39,15 +39,15 @@ def explain(  # noqa: PLR0913 - one option a field
 ) -> None:
     """Show how a running gateway would choose an instance for a call now, and why not the others."""
     kind = options.parse_service(service)
-    base = asking.base(ctx, config, url)
+    base = client.base(ctx, config, url)
     query = {"service": kind.value, "model": model, "clientIp": client_ip}
-    found = asking.get(
+    found = client.get(
         base,
         "/api/explain",
         timeout,
         query,
         {"x-session-id": session} if session else {},
-        asking.token(ctx, config, url),
+        client.token(ctx, config, url),
     )
     output.show(found, as_json=as_json, text=lambda: _text(found))
 

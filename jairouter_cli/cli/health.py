@@ -6,8 +6,8 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from jairouter_cli.cli import asking, output
-from jairouter_cli.cli.asking import TimeoutOption, UrlOption
+from jairouter_cli.cli import client, output
+from jairouter_cli.cli.client import TimeoutOption, UrlOption
 from jairouter_cli.cli.options import ConfigOption, JsonOption
 from jairouter_cli.errors import Unreachable
 
@@ -28,7 +28,7 @@ def health(
 
     Exit codes: 0 UP, 1 not UP, 2 misused, 3 unreachable.
     """
-    base = asking.base(ctx, config, url)
+    base = client.base(ctx, config, url)
     node = fetch(base, timeout)
     output.show(node, as_json=as_json, text=lambda: _text(base, node))
     if node["status"] != "UP":
@@ -37,7 +37,7 @@ def health(
 
 def fetch(base: str, timeout_s: float) -> dict[str, Any]:
     """Ask for the health. Raises `Unreachable`, `UsageError`."""
-    node = asking.get(base, "/actuator/health", timeout_s)
+    node = client.get(base, "/actuator/health", timeout_s)
     if not isinstance(node.get("status"), str):
         raise Unreachable(url=base, reason="something else does")
     return node

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group, RenderableType
 
-from jairouter_cli.cli import asking, options, output
-from jairouter_cli.cli.asking import TimeoutOption, UrlOption
+from jairouter_cli.cli import client, options, output
+from jairouter_cli.cli.client import TimeoutOption, UrlOption
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption, complete_service
 from jairouter_cli.config.model import LIMIT_DEFAULTS, Config, Limiting, LimitScope, RateLimit, window_of
 from jairouter_cli.config.ops import limits as ops
@@ -68,8 +68,8 @@ def show_limit(  # noqa: PLR0913 - one option a field
 ) -> None:
     """Show one limit of the configuration file, or with --live how all stand now."""
     if live:
-        token = asking.token(ctx, config, url)
-        found = asking.get(asking.base(ctx, config, url), "/api/limits", timeout, {"clientIp": client_ip}, token=token)
+        token = client.token(ctx, config, url)
+        found = client.get(client.base(ctx, config, url), "/api/limits", timeout, {"clientIp": client_ip}, token=token)
         if service or instance or everywhere:
             place = _place(service, instance, everywhere=everywhere)
             found["limits"] = [one for one in found["limits"] if one["place"] == _live_name(place)]

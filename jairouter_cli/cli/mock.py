@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from jairouter_cli.cli import output
-from jairouter_cli.cli.asking import finite
+from jairouter_cli.cli.client import finite
 
 
 def mock(
@@ -21,7 +21,7 @@ def mock(
     as_json: Annotated[bool, typer.Option("--json", help="Print the address as JSON.")] = False,
 ) -> None:
     """Run a pretend model server: chat, completions, embeddings, rerank, speech, transcription, images."""
-    from jairouter_cli.cli.asking import base_url  # noqa: PLC0415 - as below
+    from jairouter_cli.cli.client import base_url  # noqa: PLC0415 - as below
     from jairouter_cli.cli.listening import place  # noqa: PLC0415
     from jairouter_cli.config.model import Server  # noqa: PLC0415
     from jairouter_cli.mock.behaviour import Behaviour  # noqa: PLC0415 - heavy: it brings the server along

@@ -99,7 +99,7 @@ def edit(
     applied = store(ctx, config).apply(operation, expect=expect)
     report(applied, as_json=as_json, left_out=left_out)
     if wait:
-        from jairouter_cli.cli.asking import await_config  # noqa: PLC0415 - it imports this module
+        from jairouter_cli.cli.client import await_config  # noqa: PLC0415 - it imports this module
 
         await_config(applied)
 

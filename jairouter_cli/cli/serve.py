@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from jairouter_cli.cli import options, output
-from jairouter_cli.cli.asking import base_url
+from jairouter_cli.cli.client import base_url
 from jairouter_cli.cli.options import ConfigOption, JsonOption
 from jairouter_cli.config import paths
 from jairouter_cli.config.model import Config, Server
@@ -58,7 +58,7 @@ def serve(
         if not is_loopback(address):
             _warn_of_openness(server.host)
         announce = partial(_announce, loaded, server, url, as_json=as_json, demo=demo)
-        from jairouter_cli.web.server import run  # noqa: PLC0415 - heavy: it brings Litestar and Granian along
+        from jairouter_cli.serve.server import run  # noqa: PLC0415 - heavy: it brings Litestar and Granian along
 
         run(loaded, address, free, server.workers, announce, interface)
 

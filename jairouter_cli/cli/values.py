@@ -12,10 +12,10 @@ import typer
 
 from jairouter_cli.cli import options, output
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption
+from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.imports import has_imports
 from jairouter_cli.config.ops import values as ops
-from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.parse import parse
 from jairouter_cli.config.view import as_yaml
 from jairouter_cli.errors import ConfigSyntaxError, JAIRouterError, UsageError

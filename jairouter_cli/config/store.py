@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Final
 
 from jairouter_cli.config import files, keeping
+from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.history import Author, History, Revision
 from jairouter_cli.config.imports import has_imports
 from jairouter_cli.config.model import Config, StoreSettings
-from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.parse import Notice, Parsed, parse
 from jairouter_cli.errors import (
     ConfigExists,

@@ -6,7 +6,6 @@ Errors are raised as `RequestError`s; nothing here knows of ASGI.
 import asyncio
 from typing import Final
 
-from jairouter_cli.adapters.stream_usage import lacks_usage
 from jairouter_cli.config.model import Fallback, FallbackStrategy
 from jairouter_cli.errors import (
     Degraded,
@@ -15,11 +14,12 @@ from jairouter_cli.errors import (
     RequestError,
     ShuttingDown,
 )
+from jairouter_cli.gateway.attempts import CLIENT_LEFT, SERVER_ERROR, Journey, Reply, discard
 from jairouter_cli.gateway.fallback import FALLBACK_HEADER, Copy, configured, key_of, may_keep, may_look
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.gateway.journey import CLIENT_LEFT, SERVER_ERROR, Journey, Reply, discard
 from jairouter_cli.gateway.outbound import Inbound
 from jairouter_cli.gateway.route import ROUTE_HEADER
+from jairouter_cli.payloads.stream_usage import lacks_usage
 from jairouter_cli.routing.table import Pool
 
 _OK: Final = 200

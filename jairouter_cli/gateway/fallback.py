@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from jairouter_cli.config.model import Fallback
-from jairouter_cli.gateway.upstream.exchange import Headers
+from jairouter_cli.payloads.headers import Headers
 
 FALLBACK_HEADER: Final = "x-jairouter-fallback"
 

@@ -17,17 +17,17 @@ from jairouter_cli.gateway.aside import Aside
 from jairouter_cli.gateway.drain import Drain
 from jairouter_cli.gateway.fallback import AnswerCache
 from jairouter_cli.gateway.limits import Limits
-from jairouter_cli.gateway.queue import WaitingRoom
 from jairouter_cli.gateway.tasks import Tasks
 from jairouter_cli.gateway.upstream.exchange import Upstream
+from jairouter_cli.gateway.waiting_room import WaitingRoom
 from jairouter_cli.observe.events import Completed, Sink
 from jairouter_cli.observe.tracing import Tracer
-from jairouter_cli.routing.attempts import Circumstances
-from jairouter_cli.routing.budget import RetryBudget
 from jairouter_cli.routing.call import Target
+from jairouter_cli.routing.failover import Circumstances
 from jairouter_cli.routing.ledger import Ledger
+from jairouter_cli.routing.retry_budget import RetryBudget
 from jairouter_cli.routing.table import Table, compile_table
-from jairouter_cli.state.crew import Alone, Crew
+from jairouter_cli.state.workers import Alone, Crew
 
 _CALM_S: Final = 60.0  # without a failure, until a sink counts as well again: it may fail at some calls only
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jairouter_cli.config.model import Limiting
 from jairouter_cli.errors import InstancesLimited, RateLimitExceeded, StateFull
 from jairouter_cli.routing.admission import Demand, Limit, Refusal, Unit, client_of, demanded
-from jairouter_cli.routing.limit import Decision
+from jairouter_cli.routing.buckets import Decision
 from jairouter_cli.routing.record import Memory, OwnMemory, Record
 from jairouter_cli.routing.slots import Slots
 from jairouter_cli.routing.table import Pool, Table

@@ -5,17 +5,11 @@ import zlib
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from jairouter_cli.adapters.first_event import Beginning
-from jairouter_cli.adapters.packed import Unpacker, is_packed, unpacker
 from jairouter_cli.gateway.fallback import Canned
-from jairouter_cli.gateway.upstream.exchange import (
-    Exchange,
-    FailureKind,
-    Headers,
-    Upstream,
-    UpstreamFailure,
-    UpstreamRequest,
-)
+from jairouter_cli.gateway.upstream.exchange import Exchange, FailureKind, Upstream, UpstreamFailure, UpstreamRequest
+from jairouter_cli.payloads.answer_coding import Unpacker, is_packed, unpacker
+from jairouter_cli.payloads.first_event import Beginning
+from jairouter_cli.payloads.headers import Headers
 
 _BAD_REQUEST: Final = 400
 _EVENTS: Final = "text/event-stream"

@@ -5,26 +5,13 @@ import re
 from typing import Final, NamedTuple
 
 from jairouter_cli.adapters.dialects import MANNERS
-from jairouter_cli.adapters.packed import accepted
-from jairouter_cli.adapters.rename import rename_form, rename_json
-from jairouter_cli.adapters.stream_usage import asking
-from jairouter_cli.gateway.upstream.exchange import Headers, UpstreamRequest
+from jairouter_cli.gateway.upstream.exchange import UpstreamRequest
+from jairouter_cli.payloads.answer_coding import accepted
+from jairouter_cli.payloads.headers import HOP_BY_HOP, Headers
+from jairouter_cli.payloads.rename import rename_form, rename_json
+from jairouter_cli.payloads.stream_usage import asking
 from jairouter_cli.routing.call import CREDENTIALS, Call, Target
 
-# Meant for one connection, not for the message (RFC 9110, 7.6.1).
-HOP_BY_HOP: Final = frozenset(
-    {
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
 # What a client's request has that no backend gets. docs/routing.md says the same.
 _NOT_FORWARDED: Final = (
     HOP_BY_HOP

@@ -11,13 +11,8 @@ from typing import Final, NamedTuple
 
 from jairouter_cli.config.model import HealthCheck
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.gateway.upstream.exchange import (
-    Exchange,
-    FailureKind,
-    Headers,
-    UpstreamFailure,
-    UpstreamRequest,
-)
+from jairouter_cli.gateway.upstream.exchange import Exchange, FailureKind, UpstreamFailure, UpstreamRequest
+from jairouter_cli.payloads.headers import Headers
 from jairouter_cli.routing.call import Probe, Target, Timeouts, Turn
 from jairouter_cli.routing.health import State
 

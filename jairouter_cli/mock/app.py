@@ -18,8 +18,8 @@ from jairouter_cli.mock.body import JSON, AnyRequest
 from jairouter_cli.mock.chat import chat
 from jairouter_cli.mock.completions import completions
 from jairouter_cli.mock.images import edits, generations, picture
-from jairouter_cli.mock.kin import count_tokens, messages, moderations, responses, score
 from jairouter_cli.mock.models import list_models, show_model
+from jairouter_cli.mock.other_apis import count_tokens, messages, moderations, responses, score
 from jairouter_cli.mock.vectors import embeddings, rerank
 
 logger: Final = logging.getLogger("jairouter.mock")

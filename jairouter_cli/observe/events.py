@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from jairouter_cli.payloads.spent import Spent
 from jairouter_cli.routing.admission import Limit
-from jairouter_cli.routing.call import Call, Spent, Target
+from jairouter_cli.routing.call import Call, Target
 
 LEFT: Final = "left"  # the failure of an attempt whose client did not wait for its end
 _CANNED: Final = frozenset({"default", "cache"})  # fallbacks that ask nobody

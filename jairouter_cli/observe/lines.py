@@ -17,7 +17,7 @@ from msgspec import UNSET, UnsetType
 from jairouter_cli.config.monitoring import Level, LogFormat
 from jairouter_cli.observe.events import Completed, Handled
 from jairouter_cli.observe.fingerprint import fingerprint
-from jairouter_cli.observe.levels import word
+from jairouter_cli.observe.log_levels import word
 
 ACCESS: Final = "jairouter.access"
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from jairouter_cli.config.monitoring import Level, Logging
 from jairouter_cli.observe.events import Completed, Handled
-from jairouter_cli.observe.levels import NUMBERS, ROOT, at_start
 from jairouter_cli.observe.lines import ACCESS, FORMATTERS, Lines
+from jairouter_cli.observe.log_levels import NUMBERS, ROOT, at_start
 from jairouter_cli.observe.writer import LineWriter, RotatedFile, StandardError
 
 logger: Final = logging.getLogger("jairouter")

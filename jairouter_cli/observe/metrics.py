@@ -14,8 +14,9 @@ from jairouter_cli.observe import families
 from jairouter_cli.observe.board import Board
 from jairouter_cli.observe.events import LEFT, Attempt, Completed, Handled
 from jairouter_cli.observe.families import Record
+from jairouter_cli.payloads.spent import Source
 from jairouter_cli.routing.admission import Unit
-from jairouter_cli.routing.call import Source, Target, Turn
+from jairouter_cli.routing.call import Target, Turn
 
 OTHER: Final = "other"
 NOT_FOUND: Final = "/**"  # Spring's template for what has none

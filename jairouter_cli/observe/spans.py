@@ -22,7 +22,7 @@ from opentelemetry.util.types import AttributeValue
 from jairouter_cli.config.model import Dialect
 from jairouter_cli.config.monitoring import Tracing
 from jairouter_cli.observe.events import Attempt, Completed
-from jairouter_cli.observe.tracing import Headers
+from jairouter_cli.payloads.headers import Headers
 from jairouter_cli.routing.call import Target
 
 logger: Final = logging.getLogger("jairouter")

@@ -1,15 +1,14 @@
 """The role "follows a call with spans". Who plays it needs OpenTelemetry, which is loaded only when it is asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Protocol
 
 from jairouter_cli.config.monitoring import Tracing
 from jairouter_cli.errors import TracingUnusable
 from jairouter_cli.observe.events import Completed
+from jairouter_cli.payloads.headers import Headers
 from jairouter_cli.routing.call import Target
-
-Headers = Sequence[tuple[str, str]]
 
 
 class Trail(Protocol):

@@ -10,7 +10,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
-from jairouter_cli.routing.limit import Decision, LimitRule, Numbers, Step, owe, step
+from jairouter_cli.routing.buckets import Decision, LimitRule, Numbers, Step, owe, step
 
 _IPV6_CLIENT_BITS: Final = 64  # what one household or one machine is given: whoever has it has all of its addresses
 

@@ -1,4 +1,4 @@
-"""The vocabulary of routing: what is asked (`Call`), who may answer (`Target`), how it ended (`Outcome`, `Spent`)."""
+"""The vocabulary of routing: what is asked (`Call`), who may answer (`Target`), how it ended (`Outcome`)."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -108,25 +108,6 @@ class Outcome(Enum):
     """The client went away; nobody's failure."""
     STOPPED = "stopped"
     """The gateway shut down in its midst; not the instance's failure."""
-
-
-class Source(Enum):
-    """Where a number of tokens comes from."""
-
-    MEASURED = "measured"
-    """The backend's own `usage`."""
-    ESTIMATED = "estimated"
-    """Counted or guessed here, from texts and events."""
-    PARTIAL = "partial"
-    """Estimated, of an answer that was cut off or left in its midst."""
-
-
-class Spent(NamedTuple):
-    """The tokens of a call: of the prompt, and of the answer."""
-
-    input_tokens: int
-    output_tokens: int
-    source: Source
 
 
 class Turn(Enum):

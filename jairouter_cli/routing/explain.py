@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from jairouter_cli.config.model import Balancing
-from jairouter_cli.routing.attempts import Obstacle, obstacle
 from jairouter_cli.routing.balance import STRATEGIES, Chance
 from jairouter_cli.routing.breaker import BreakerState
+from jairouter_cli.routing.failover import Obstacle, obstacle
 from jairouter_cli.routing.health import State
 from jairouter_cli.routing.ledger import Seat
 from jairouter_cli.routing.table import Pool

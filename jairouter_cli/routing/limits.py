@@ -15,7 +15,7 @@ from jairouter_cli.config.model import (
     window_of,
 )
 from jairouter_cli.routing.admission import Limit, Unit
-from jairouter_cli.routing.limit import LimitRule, stepper
+from jairouter_cli.routing.buckets import LimitRule, stepper
 
 _LEAST, _MOST = 1e-9, 1e15
 _SECONDS_PER_MINUTE: Final = 60

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from jairouter_cli.routing.admission import Demand, Refusal, Shelves, charge, correct, peek
-from jairouter_cli.routing.limit import Decision, Numbers
+from jairouter_cli.routing.buckets import Decision, Numbers
 
 
 class Levels(Protocol):

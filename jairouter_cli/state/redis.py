@@ -13,7 +13,7 @@ from typing import Any, Final
 from jairouter_cli.config.model import State
 from jairouter_cli.errors import StateUnusable
 from jairouter_cli.routing.admission import Demand, Refusal, gravest
-from jairouter_cli.routing.limit import Decision, fair_correction
+from jairouter_cli.routing.buckets import Decision, fair_correction
 
 _PREFIX: Final = "{jairouter}:limit:"  # in braces, so that all are on the same shard of a cluster
 _RETRY_S: Final = 1.0

@@ -15,7 +15,6 @@ from typing import Final
 
 from jairouter_cli.errors import StateFull
 from jairouter_cli.routing.record import Number, Numbers, Record
-from jairouter_cli.state.crew import CLEAR, EDIT, LEVELS, SLOT, Worker, changed
 from jairouter_cli.state.file_lock import ByteLock, open_lock, try_lock
 from jairouter_cli.state.folder import (
     LEADER_FILE,
@@ -27,6 +26,7 @@ from jairouter_cli.state.folder import (
     places,
 )
 from jairouter_cli.state.mutex import HEAD_BYTES, common_lock
+from jairouter_cli.state.workers import CLEAR, EDIT, LEVELS, SLOT, Worker, changed
 
 RECORDS: Final = 8192  # targets and machines that can be known at once
 _NAME_BYTES: Final = 16

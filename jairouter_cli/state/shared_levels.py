@@ -15,7 +15,7 @@ from struct import Struct
 from typing import Final
 
 from jairouter_cli.routing.admission import Demand, Refusal, Shelves, charge, correct, peek
-from jairouter_cli.routing.limit import BUCKET, MOST_NUMBERS, QUEUE, WARMING, WINDOW, Decision, Numbers
+from jairouter_cli.routing.buckets import BUCKET, MOST_NUMBERS, QUEUE, WARMING, WINDOW, Decision, Numbers
 from jairouter_cli.state.folder import LEVELS_FILE, mapped
 from jairouter_cli.state.mutex import HEAD_BYTES, common_lock
 

@@ -23,19 +23,24 @@ from jairouter_cli.gateway.upstream.http1 import Http1Upstream
 from jairouter_cli.gateway.watcher import begin, refuse
 from jairouter_cli.routing.ledger import Ledger
 from jairouter_cli.routing.table import compile_table
-from jairouter_cli.state.crew import Alone
+from jairouter_cli.serve.background import background
 from jairouter_cli.state.redis import RedisLevels
+from jairouter_cli.state.workers import Alone
+from jairouter_cli.telemetry.instruments import Observation
+from jairouter_cli.telemetry.metric_catalogue import Catalogue
+from jairouter_cli.telemetry.scrape import Observatory
+from jairouter_cli.web.access_log import Observed
 from jairouter_cli.web.actuator.routes import actuator_router
-from jairouter_cli.web.asgi import endpoint_routes
-from jairouter_cli.web.background import background
+from jairouter_cli.web.auth.operators import not_too_often, operators_only, plain_only
+from jairouter_cli.web.doors.asgi import endpoint_routes
+from jairouter_cli.web.doors.rsgi import RsgiApplication
 from jairouter_cli.web.errors import answer_bug, answer_http_exception, answer_request_error
-from jairouter_cli.web.explain import explain_routes
-from jairouter_cli.web.guard import not_too_often, operators_only, plain_only
-from jairouter_cli.web.limits import limits_routes
-from jairouter_cli.web.manage.door import Door
+from jairouter_cli.web.manage.editor import Door
 from jairouter_cli.web.manage.envelope import Refused, answer_refusal
+from jairouter_cli.web.manage.explain import explain_routes
 from jairouter_cli.web.manage.instance_ids import instance_id_routes
 from jairouter_cli.web.manage.instances import instance_routes
+from jairouter_cli.web.manage.limit_levels import limits_routes
 from jairouter_cli.web.manage.limits import service_limit_routes
 from jairouter_cli.web.manage.live import live_routes
 from jairouter_cli.web.manage.loadbalancer import balancing_routes
@@ -48,14 +53,9 @@ from jairouter_cli.web.manage.monitoring_config import monitoring_config_routes
 from jairouter_cli.web.manage.services import service_routes
 from jairouter_cli.web.manage.usage import usage_routes
 from jairouter_cli.web.manage.versions import version_routes
-from jairouter_cli.web.metric_catalogue import Catalogue
-from jairouter_cli.web.models import model_routes
-from jairouter_cli.web.observation import Observation
-from jairouter_cli.web.observatory import Observatory
-from jairouter_cli.web.observed import Observed
-from jairouter_cli.web.openai import OpenAI
-from jairouter_cli.web.openapi import openapi_config, page_routes
-from jairouter_cli.web.rsgi import RsgiApplication
+from jairouter_cli.web.openapi.document import openapi_config, page_routes
+from jairouter_cli.web.v1.calls import OpenAI
+from jairouter_cli.web.v1.models import model_routes
 
 if TYPE_CHECKING:
     from jairouter_cli.state.shared import SharedMemory

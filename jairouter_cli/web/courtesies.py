@@ -5,8 +5,8 @@ from typing import Any, Final
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.web.cors import allowing, is_preflight, preflight
-from jairouter_cli.web.endpoints import PREFIXES
+from jairouter_cli.web.auth.cors import allowing, is_preflight, preflight
+from jairouter_cli.web.v1.endpoints import PREFIXES
 
 Lines = list[tuple[bytes, bytes]]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jairouter_cli.cli.asking import base_url
+from jairouter_cli.cli.client import base_url
 from jairouter_cli.cli.listening import is_loopback, place, resolved
 from jairouter_cli.config.model import Server
 from jairouter_cli.errors import ServeError

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from jairouter_cli.config import upstream
+from jairouter_cli.config import java_store
+from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.history import Damaged
 from jairouter_cli.config.kinds import Url
 from jairouter_cli.config.model import Instance, ServiceType
 from jairouter_cli.config.ops import instances as ops
-from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.store import Store
 from jairouter_cli.errors import (
     ConfigExists,
@@ -370,7 +370,7 @@ def test_what_is_no_file_is_not_read(tmp_path: Path, kind: str) -> None:
         with pytest.raises(ConfigUnreadable, match=f"cannot read .*odd.json: {said}"):
             reading()
     with pytest.raises(ForeignUnreadable, match=f"cannot read .*odd.json: {said}"):
-        upstream.read(odd)
+        java_store.read(odd)
     with pytest.raises((ConfigUnreadable, ConfigUnwritable), match=said):
         add(Store(odd))
 

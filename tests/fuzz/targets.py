@@ -16,13 +16,6 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from litestar.datastructures import Headers
 
-from jairouter_cli.adapters.affinity import affinity
-from jairouter_cli.adapters.first_event import Beginning
-from jairouter_cli.adapters.rename import rename_form, rename_json
-from jairouter_cli.adapters.retry_after import retry_after_s
-from jairouter_cli.adapters.sse import MAX_HELD_BYTES, EventGate, has_content
-from jairouter_cli.adapters.stream_usage import HidingGate, asking, lacks_usage
-from jairouter_cli.adapters.usage import Meter, expected_tokens
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.kinds import Network
 from jairouter_cli.config.litellm import taken_over
@@ -31,12 +24,19 @@ from jairouter_cli.config.parse import parse
 from jairouter_cli.errors import ConfigError, RequestError
 from jairouter_cli.gateway.upstream.connection import Connection
 from jairouter_cli.gateway.upstream.exchange import UpstreamFailure, UpstreamRequest
+from jairouter_cli.payloads.affinity import affinity
+from jairouter_cli.payloads.first_event import Beginning
+from jairouter_cli.payloads.peek import peek_json, peek_multipart
+from jairouter_cli.payloads.rename import rename_form, rename_json
+from jairouter_cli.payloads.request_coding import unpack
+from jairouter_cli.payloads.retry_after import retry_after_s
+from jairouter_cli.payloads.sse import MAX_HELD_BYTES, EventGate, has_content
+from jairouter_cli.payloads.stream_usage import HidingGate, asking, lacks_usage
+from jairouter_cli.payloads.tokens import Meter, expected_tokens
 from jairouter_cli.routing.call import Timeouts
-from jairouter_cli.web.client_ip import client_ip, is_loopback
+from jairouter_cli.web.auth.client_ip import client_ip, is_loopback
+from jairouter_cli.web.auth.pages import is_cross_site, is_ours
 from jairouter_cli.web.errors import negotiate
-from jairouter_cli.web.packed import unpack
-from jairouter_cli.web.pages import is_cross_site, is_ours
-from jairouter_cli.web.peek import peek_json, peek_multipart
 
 _FORM: Final = "multipart/form-data; boundary=b"
 _LARGEST_BYTES: Final = 1 << 20

@@ -6,7 +6,7 @@ from jairouter_cli.config.document import Document
 from jairouter_cli.config.model import ServiceType
 from jairouter_cli.config.parse import parse
 from jairouter_cli.gateway.outbound import Inbound, outbound, without
-from jairouter_cli.gateway.upstream.exchange import Headers
+from jairouter_cli.payloads.headers import Headers
 from jairouter_cli.routing.call import Call, Target
 from jairouter_cli.routing.table import compile_table
 

@@ -20,11 +20,11 @@ from jairouter_cli.gateway.tasks import Tasks
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
 from jairouter_cli.routing.health import State
 from jairouter_cli.routing.table import compile_table
-from jairouter_cli.state.crew import Alone
+from jairouter_cli.serve.background import background
 from jairouter_cli.state.folder import folder
 from jairouter_cli.state.shared import SharedMemory
-from jairouter_cli.web.background import background
-from jairouter_cli.web.observation import Observation
+from jairouter_cli.state.workers import Alone
+from jairouter_cli.telemetry.instruments import Observation
 from tests.backend import answer, backend
 from tests.process import config
 
@@ -33,8 +33,8 @@ TEXT = "model: {services: {chat: {}}}\n"
 # Where tasks and threads may be begun, and why nothing that goes on for ever is among them but what is kept.
 MAY_BEGIN = {
     "web/app.py": "those of `background`, which are kept",
-    "web/departures.py": "one for each request that lasts",
-    "web/rsgi.py": "the application's life",
+    "web/doors/departures.py": "one for each request that lasts",
+    "web/doors/rsgi.py": "the application's life",
     "gateway/prober.py": "one for each question",
     "gateway/aside.py": "the thread that a hanging file system may keep; another takes its place",
     "gateway/upstream/dial.py": "the race to a backend's addresses, which ends with the connection",
@@ -42,7 +42,7 @@ MAY_BEGIN = {
     "gateway/upstream/httpx_transport.py": "the next piece of an answer",
     "observe/writer.py": "the thread of a log, which catches everything itself",
     "observe/spans.py": "the last of what a tracer does",
-    "cli/feed.py": "the command line's own",
+    "cli/top/poller.py": "the command line's own",
 }
 
 FAILURES = [

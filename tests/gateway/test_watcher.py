@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from jairouter_cli.config.change import Change
 from jairouter_cli.config.history import Author
 from jairouter_cli.config.last_good import LastGood
 from jairouter_cli.config.model import ServiceType
 from jairouter_cli.config.ops import instances, services
-from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.store import Store
 from jairouter_cli.errors import ConfigDoubtful, ConfigError
 from jairouter_cli.gateway.aside import Aside, bounded

@@ -13,7 +13,8 @@ from jairouter_cli.config.monitoring import Level, LogFormat
 from jairouter_cli.observe.events import Attempt, Completed, Handled
 from jairouter_cli.observe.fingerprint import fingerprint
 from jairouter_cli.observe.lines import Lines
-from jairouter_cli.routing.call import Call, Source, Spent
+from jairouter_cli.payloads.spent import Source, Spent
+from jairouter_cli.routing.call import Call
 from tests.routing.factory import target
 
 AT = 1_700_000_000.25

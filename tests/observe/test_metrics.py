@@ -15,10 +15,11 @@ from jairouter_cli.observe.events import Attempt, Completed, Handled
 from jairouter_cli.observe.exposition import exposition
 from jairouter_cli.observe.families import ALIASES, FAMILIES, POOLS
 from jairouter_cli.observe.metrics import Metrics
+from jairouter_cli.payloads.spent import Source, Spent
 from jairouter_cli.routing.admission import Limit, Unit
 from jairouter_cli.routing.breaker import BreakerRules
-from jairouter_cli.routing.call import Call, Source, Spent, Turn
-from jairouter_cli.routing.limit import LimitRule, step
+from jairouter_cli.routing.buckets import LimitRule, step
+from jairouter_cli.routing.call import Call, Turn
 from tests.routing.factory import target
 
 CHAT = "/v1/chat/completions"

@@ -19,7 +19,8 @@ from jairouter_cli.observe.events import Attempt, Completed
 from jairouter_cli.observe.fingerprint import fingerprint
 from jairouter_cli.observe.usage import OTHER_KEYS, UsageLedger
 from jairouter_cli.observe.usage_file import accounts, grouped, newest, place, total
-from jairouter_cli.routing.call import Call, Source, Spent
+from jairouter_cli.payloads.spent import Source, Spent
+from jairouter_cli.routing.call import Call
 from tests.routing.factory import target
 
 NOW = 1_795_500_000.0

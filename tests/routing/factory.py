@@ -6,11 +6,11 @@ from random import Random
 from typing import Any
 
 from jairouter_cli.config.model import Balancing, Dialect, HashAlgorithm, ServiceType
-from jairouter_cli.routing.attempts import Circumstances
 from jairouter_cli.routing.balance import Chance
-from jairouter_cli.routing.budget import RetryBudget
 from jairouter_cli.routing.call import Call, Target, Timeouts
+from jairouter_cli.routing.failover import Circumstances
 from jairouter_cli.routing.ledger import Lease, Ledger, Seat
+from jairouter_cli.routing.retry_budget import RetryBudget
 from jairouter_cli.routing.table import Pool
 
 CALL = Call(ServiceType.CHAT, "m", client_ip="203.0.113.5")

@@ -23,7 +23,7 @@ from jairouter_cli.routing.admission import (
     of_tokens,
     peek,
 )
-from jairouter_cli.routing.limit import LimitRule, Numbers, stepper
+from jairouter_cli.routing.buckets import LimitRule, Numbers, stepper
 from jairouter_cli.routing.table import Table, compile_table
 
 CHAT = ServiceType.CHAT

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jairouter_cli.config.model import Balancing, HealthCheck
-from jairouter_cli.routing.attempts import Obstacle
 from jairouter_cli.routing.balance import STRATEGIES
 from jairouter_cli.routing.explain import explain
+from jairouter_cli.routing.failover import Obstacle
 from jairouter_cli.routing.health import State
 from tests.routing.factory import chance, ledger, pool, seats, target
 

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jairouter_cli.routing.queue import FairQueue
+from jairouter_cli.routing.fair_queue import FairQueue
 from jairouter_cli.routing.record import Record
 from jairouter_cli.routing.slots import Slots
 

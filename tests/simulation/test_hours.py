@@ -4,10 +4,10 @@ import pytest
 
 from jairouter_cli.config.model import Balancing, Failover, HealthCheck
 from jairouter_cli.routing.admission import Limit, Unit
-from jairouter_cli.routing.attempts import Bound
 from jairouter_cli.routing.breaker import BreakerRules
+from jairouter_cli.routing.buckets import LimitRule, stepper
 from jairouter_cli.routing.call import Target
-from jairouter_cli.routing.limit import LimitRule, stepper
+from jairouter_cli.routing.failover import Bound
 from jairouter_cli.routing.table import Pool
 from tests.routing.factory import pool, target
 from tests.simulation.world import (

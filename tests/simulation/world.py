@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from jairouter_cli.config.model import ServiceType
 from jairouter_cli.routing.admission import Refusal, Shelves, charge, demanded
-from jairouter_cli.routing.attempts import Ask, Bound, Circumstances, Exhausted, Plan, Result, Sent, Wait, plan
-from jairouter_cli.routing.budget import RetryBudget
 from jairouter_cli.routing.call import Call, Outcome, Target
+from jairouter_cli.routing.failover import Ask, Bound, Circumstances, Exhausted, Plan, Result, Sent, Wait, plan
+from jairouter_cli.routing.fair_queue import FairQueue
 from jairouter_cli.routing.ledger import Lease, Ledger, Seat
-from jairouter_cli.routing.queue import FairQueue
+from jairouter_cli.routing.retry_budget import RetryBudget
 from jairouter_cli.routing.slots import Slots
 from jairouter_cli.routing.table import Pool
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jairouter_cli.errors import StateFolderUnusable
-from jairouter_cli.state.boards import BoardFiles
+from jairouter_cli.state.board_files import BoardFiles
 from jairouter_cli.state.folder import ROLL_FILE, Folder, Sheet, folder, mapped, names
 from jairouter_cli.state.shared import SharedMemory
 
@@ -19,7 +19,7 @@ root = pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="
 FULL = """
 import mmap, os, time
 from pathlib import Path
-from jairouter_cli.state.boards import BoardFiles
+from jairouter_cli.state.board_files import BoardFiles
 from jairouter_cli.state.folder import folder
 from jairouter_cli.state.shared import SharedMemory
 from jairouter_cli.state.shared_levels import SharedLevels

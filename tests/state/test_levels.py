@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from jairouter_cli.config.model import Limiting
 from jairouter_cli.routing.admission import Demand, Limit, Refusal, Unit, demanded
-from jairouter_cli.routing.limit import LimitRule, stepper
+from jairouter_cli.routing.buckets import LimitRule, stepper
 from jairouter_cli.state import shared_levels
 from jairouter_cli.state.folder import folder
 from jairouter_cli.state.levels import Levels, OwnLevels, RecentShelf
 from jairouter_cli.state.shared_levels import SharedLevels
 from tests.routing.factory import Clock
-from tests.routing.test_limit import rules
+from tests.routing.test_buckets import rules
 
 
 def limit(name: str, rule: LimitRule, *, per_client: bool = False) -> Limit:
@@ -156,7 +156,7 @@ MANY = """
 import sys, time
 from pathlib import Path
 from jairouter_cli.routing.admission import Limit, Refusal, Unit, demanded
-from jairouter_cli.routing.limit import LimitRule, stepper
+from jairouter_cli.routing.buckets import LimitRule, stepper
 from jairouter_cli.state.shared_levels import SharedLevels
 rule = LimitRule(capacity=5000, rate=0.0001)
 limits = tuple(Limit(name, name, "here", Unit.REQUESTS, rule, stepper(rule)) for name in "abcd")

@@ -15,10 +15,10 @@ from jairouter_cli.config.model import Limiting, State
 from jairouter_cli.errors import StateUnusable
 from jairouter_cli.gateway.tasks import Tasks
 from jairouter_cli.routing.admission import Demand, Limit, Refusal, Unit, demanded
-from jairouter_cli.routing.limit import LimitRule, Numbers, owe, step, stepper
+from jairouter_cli.routing.buckets import LimitRule, Numbers, owe, step, stepper
 from jairouter_cli.state.redis import RedisLevels, arguments, decisions_of
 from tests.redis import Redis, running
-from tests.routing.test_limit import rules
+from tests.routing.test_buckets import rules
 
 SCRIPT = resources.files("jairouter_cli.state").joinpath("limits.lua").read_text("utf-8")
 

@@ -8,7 +8,7 @@ import pytest
 
 from jairouter_cli.config.kinds import Origin
 from jairouter_cli.config.model import Cors
-from jairouter_cli.web.cors import allowing, is_allowed, preflight
+from jairouter_cli.web.auth.cors import allowing, is_allowed, preflight
 from tests.backend import answer, raw
 from tests.process import Served, config, run, services, serving
 from tests.web.conftest import Front

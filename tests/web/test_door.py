@@ -3,7 +3,7 @@
 import pytest
 
 from jairouter_cli.errors import UpstreamUnsendable
-from jairouter_cli.web.door import MOST_HEADER_LINES, check_head
+from jairouter_cli.web.doors.door import MOST_HEADER_LINES, check_head
 
 
 @pytest.mark.parametrize(("status", "lines"), [(200, 1024), (999, 0)])

@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from jairouter_cli.web.endpoints import ENDPOINTS, Endpoint
+from jairouter_cli.web.v1.endpoints import ENDPOINTS, Endpoint
 from tests.backend import answer, raw
 from tests.process import worker_pids
 from tests.web.conftest import Front

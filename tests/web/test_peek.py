@@ -3,7 +3,7 @@
 import pytest
 
 from jairouter_cli.errors import InvalidParameter, InvalidRequest, MissingParameter
-from jairouter_cli.web.peek import Peeked, peek_json
+from jairouter_cli.payloads.peek import Peeked, peek_json
 from tests.web.conftest import Front
 
 ODD = {

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.model import ModelSection
-from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.ops.sections import written
 from jairouter_cli.config.roundtrip import plain_copy
 from jairouter_cli.config.spelling import find_key

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
+from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document, Path
 from jairouter_cli.config.masking import is_mask_of
 from jairouter_cli.config.model import Instance, ServiceType
-from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.ops.sections import is_in_camel_case, merge
 from jairouter_cli.config.scalars import text_of
 from jairouter_cli.config.spelling import camel, find_key, kebab, service_type

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document, Path
 from jairouter_cli.config.fields import names_of
 from jairouter_cli.config.model import ClientLimit, RateLimit, ServiceType
 from jairouter_cli.config.ops import instances
-from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.ops.sections import key_in
 from jairouter_cli.config.spelling import find_key, kebab
 from jairouter_cli.errors import LimitNotFound

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import msgspec
 
+from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document, Path
 from jairouter_cli.config.fields import names_of
 from jairouter_cli.config.monitoring import CustomMetric
-from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.ops.sections import key_in
 from jairouter_cli.config.ops.values import path_of, set_value
 

@@ -1,8 +1,8 @@
 """Going back to a revision."""
 
+from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.history import Revision
-from jairouter_cli.config.ops.change import Change
 
 
 def roll_back(document: Document, revision: Revision) -> Change:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.model import Service, ServiceType
-from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.ops.instances import service_path, unmasked
 from jairouter_cli.config.ops.sections import is_in_camel_case, merge, written
 from jairouter_cli.errors import ServiceExists, ServiceNotFound

@@ -5,11 +5,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_origin
 
+from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document, Path
 from jairouter_cli.config.fields import kind_within, member_of
 from jairouter_cli.config.masking import concealed
 from jairouter_cli.config.model import Config
-from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.ops.sections import key_in
 from jairouter_cli.config.scalars import TEXTS, text_of
 from jairouter_cli.config.spelling import service_type, squash

@@ -10,7 +10,7 @@ from typing import Final, Protocol, cast
 
 import httptools
 
-from jairouter_cli.gateway.upstream.exchange import FailureKind, Headers, UpstreamFailure, UpstreamRequest
+from jairouter_cli.gateway.upstream.exchange import FailureKind, UpstreamFailure, UpstreamRequest
 from jairouter_cli.gateway.upstream.head import (
     MOST_BYTES,
     MOST_LINES,
@@ -21,6 +21,7 @@ from jairouter_cli.gateway.upstream.head import (
     status_fault,
 )
 from jairouter_cli.gateway.upstream.words import reason
+from jairouter_cli.payloads.headers import Headers
 from jairouter_cli.routing.call import Timeouts
 
 _HEAD_SLICE_BYTES: Final = 16 * 1024  # of what comes before a body is known to have begun, between looks at the limit

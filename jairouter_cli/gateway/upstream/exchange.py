@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
+from jairouter_cli.payloads.headers import Headers
 from jairouter_cli.routing.call import Timeouts
-
-Headers = Sequence[tuple[str, str]]
-"""Names in lower case; values as latin-1 text, which keeps any bytes."""
 
 
 class UpstreamRequest(NamedTuple):

@@ -5,9 +5,9 @@ An answer that a server could not send on is the backend's failure, whoever read
 
 from typing import Final
 
-from jairouter_cli.gateway.outbound import HOP_BY_HOP
-from jairouter_cli.gateway.upstream.exchange import FailureKind, Headers, UpstreamFailure, UpstreamRequest
+from jairouter_cli.gateway.upstream.exchange import FailureKind, UpstreamFailure, UpstreamRequest
 from jairouter_cli.gateway.upstream.way import Way
+from jairouter_cli.payloads.headers import HOP_BY_HOP, Headers
 
 MOST_LINES: Final = 256  # header lines of an answer, interim ones included; Node and Apache stop at 100 to 2000
 MOST_BYTES: Final = 128 * 1024  # of an answer's head; nginx and Node stop at 8 to 16 KiB

@@ -20,7 +20,7 @@ from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.web.actuator.command_line import command_line
 from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answer, nothing, shows
 from jairouter_cli.web.actuator.env import Mask, Origins
-from jairouter_cli.web.guard import operators_only
+from jairouter_cli.web.auth.operators import operators_only
 
 SECTIONS: Final = (
     *("server", "model", "webclient", "state", "store", "monitoring.metrics", "logging", "usage", "tracing"),

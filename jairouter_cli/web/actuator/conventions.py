@@ -12,7 +12,7 @@ from jairouter_cli.config.management import ENDPOINTS, Access, Management, Show
 from jairouter_cli.config.model import Config
 from jairouter_cli.config.spelling import squash
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.web.guard import is_operator, no_pages
+from jairouter_cli.web.auth.operators import is_operator, no_pages
 
 BASE: Final = "/actuator"
 ACTUATOR_JSON: Final = "application/vnd.spring-boot.actuator.v3+json"

@@ -30,10 +30,10 @@ from jairouter_cli.config.token import admin_token
 from jairouter_cli.config.view import as_yaml
 from jairouter_cli.errors import JAIRouterError
 from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.telemetry.expressions import compiled
 from jairouter_cli.web.actuator.command_line import command_line
 from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answer, bad_parameter, nothing, shows
-from jairouter_cli.web.expressions import compiled
-from jairouter_cli.web.guard import operators_only
+from jairouter_cli.web.auth.operators import operators_only
 
 Pattern = Annotated[str, QueryParameter(name="pattern", description="Only keys in which this expression is found.")]
 

@@ -20,9 +20,9 @@ from jairouter_cli.routing.breaker import BreakerState
 from jairouter_cli.routing.call import Target
 from jairouter_cli.routing.health import State
 from jairouter_cli.state.redis import RedisLevels
+from jairouter_cli.state.roll import Told
+from jairouter_cli.telemetry.scrape import Observatory
 from jairouter_cli.web.actuator.conventions import ACTUATOR_JSON, BASE, AnyRequest, Node, answer, nothing, shows
-from jairouter_cli.web.observatory import Observatory
-from jairouter_cli.web.roll import Told
 
 # Most severe first (contract 3.4); a status that is not listed counts for nothing.
 SEVERITY: Final = ("DOWN", "OUT_OF_SERVICE", "UP", "UNKNOWN")

@@ -8,9 +8,9 @@ from typing import Any
 from litestar import Response, get
 
 from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.telemetry.scrape import Observatory
 from jairouter_cli.web.actuator.checkout import git_node
 from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answer
-from jairouter_cli.web.observatory import Observatory
 
 
 def info_routes(gateway: Gateway, observatory: Observatory) -> list[Any]:

@@ -21,11 +21,11 @@ from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.observe import host
 from jairouter_cli.observe.collection import Distribution, Value
 from jairouter_cli.routing.breaker import BreakerState
+from jairouter_cli.telemetry.scrape import Observatory
 from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node
 from jairouter_cli.web.actuator.health import health_node
-from jairouter_cli.web.guard import operators_only
+from jairouter_cli.web.auth.operators import operators_only
 from jairouter_cli.web.manage.monitoring import Views
-from jairouter_cli.web.observatory import Observatory
 
 _PATH: Final = f"{BASE}/jairouter-metrics"
 _SAMPLING: Final[Mapping[str, Any]] = {"requestMetrics": 1.0, "backendMetrics": 1.0, "infrastructureMetrics": 1.0}

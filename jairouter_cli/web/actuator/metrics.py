@@ -6,9 +6,9 @@ from litestar import Response, get
 from litestar.params import QueryParameter
 
 from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.telemetry.scrape import Observatory
 from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answer, bad_parameter, nothing
 from jairouter_cli.web.actuator.meters import Catalogue, Tag
-from jairouter_cli.web.observatory import Observatory
 
 Tags = Annotated[
     list[str] | None,

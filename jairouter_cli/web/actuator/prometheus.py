@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from litestar import Request, Response, get
 from litestar.params import QueryParameter
 
-from jairouter_cli.web.observatory import Observatory
+from jairouter_cli.telemetry.scrape import Observatory
 
 Names = Annotated[list[str] | None, QueryParameter(name="includedNames", description="Only metrics of these names.")]
 

@@ -4,7 +4,8 @@ from litestar import Router
 
 from jairouter_cli.config.store import Store
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.observe.levels import Levels
+from jairouter_cli.observe.log_levels import Levels
+from jairouter_cli.telemetry.scrape import Observatory
 from jairouter_cli.web.actuator.configprops import configprops_routes
 from jairouter_cli.web.actuator.conventions import exposed_only, no_pages_here
 from jairouter_cli.web.actuator.discovery import discovery_routes
@@ -15,8 +16,7 @@ from jairouter_cli.web.actuator.jairouter_metrics import jairouter_metrics_route
 from jairouter_cli.web.actuator.loggers import loggers_routes
 from jairouter_cli.web.actuator.metrics import metrics_routes
 from jairouter_cli.web.actuator.prometheus import prometheus_routes
-from jairouter_cli.web.guard import not_too_often, plain_only
-from jairouter_cli.web.observatory import Observatory
+from jairouter_cli.web.auth.operators import not_too_often, plain_only
 
 
 def actuator_router(gateway: Gateway, store: Store, observatory: Observatory, levels: Levels) -> Router:

@@ -11,15 +11,15 @@ from typing import Annotated, Any, Final
 from litestar import Response, delete, get, post, put
 from litestar.params import QueryParameter
 
+from jairouter_cli.config.java_store import instance_view
 from jairouter_cli.config.model import Instance, ServiceType
-from jairouter_cli.config.upstream import instance_view
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.prober import probe_now
 from jairouter_cli.routing.health import State
-from jairouter_cli.web.manage.door import Door
+from jairouter_cli.web.manage.editor import Door
 from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope, json_object, known_service
 from jairouter_cli.web.manage.instances import add_instance, remove_instance, update_instance
-from jairouter_cli.web.manage.standing import standing
+from jairouter_cli.web.views.standing import standing
 
 BASE = "/api/instances"
 

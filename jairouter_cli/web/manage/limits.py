@@ -6,15 +6,15 @@ from typing import Any
 import msgspec
 from litestar import Response, get, put
 
+from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document
+from jairouter_cli.config.java_store import section_view
 from jairouter_cli.config.model import ClientLimit, RateLimit, ServiceType
 from jairouter_cli.config.ops import limits, services
-from jairouter_cli.config.ops.change import Change
 from jairouter_cli.config.ops.limits import Place
 from jairouter_cli.config.ops.sections import written
 from jairouter_cli.config.spelling import kebab, squash
-from jairouter_cli.config.upstream import section_view
-from jairouter_cli.web.manage.door import Door
+from jairouter_cli.web.manage.editor import Door
 from jairouter_cli.web.manage.envelope import AnyRequest, envelope, json_object
 
 _LIMIT = "/api/services/{service_type:str}/ratelimit"

@@ -18,7 +18,7 @@ from jairouter_cli.observe import families
 from jairouter_cli.observe.collection import Distribution, Rows, Value, collect
 from jairouter_cli.observe.families import Family, Kind, Labels, Record
 from jairouter_cli.routing.ledger import Key, Live
-from jairouter_cli.web.observatory import Observatory
+from jairouter_cli.telemetry.scrape import Observatory
 
 Node = dict[str, Any]
 Series = Mapping[tuple[str, ...], Value]

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from litestar import Response, get, put
 
+from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document
+from jairouter_cli.config.java_store import section_view
 from jairouter_cli.config.model import Balancing, Service, ServiceType
 from jairouter_cli.config.ops import instances, services
-from jairouter_cli.config.ops.change import Change
-from jairouter_cli.config.upstream import section_view
-from jairouter_cli.web.manage.door import Door
+from jairouter_cli.web.manage.editor import Door
 from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope, json_object
 
 BASE = "/api/loadbalancer"

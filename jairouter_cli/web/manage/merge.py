@@ -11,14 +11,14 @@ from typing import Annotated, Any, Final
 from litestar import Response, delete, get, post
 from litestar.params import QueryParameter
 
-from jairouter_cli.config import files, upstream
+from jairouter_cli.config import files, java_store
 from jairouter_cli.config.masking import concealed
 from jairouter_cli.config.model import ModelSection
 from jairouter_cli.config.ops.imports import take_over
 from jairouter_cli.config.ops.sections import written
 from jairouter_cli.config.parse import read_section
 from jairouter_cli.errors import ConfigError, ForeignUnreadable
-from jairouter_cli.web.manage.door import Door
+from jairouter_cli.web.manage.editor import Door
 from jairouter_cli.web.manage.envelope import WRONG, AnyRequest, Refused, envelope
 
 BASE = "/api/config/merge"
@@ -49,7 +49,7 @@ class _Files:
 
     def present(self) -> dict[int, Path]:
         """Return them by their numbers."""
-        return upstream.versions(self.folder)
+        return java_store.versions(self.folder)
 
     def shown(self, path: Path) -> str:
         """Return a file as answers name it."""
@@ -71,13 +71,13 @@ class _Files:
         documents, read, errors = [], [], []
         for path in self.present().values():
             try:
-                documents.append(upstream.read(path))
+                documents.append(java_store.read(path))
                 read.append(path)
             except ForeignUnreadable as error:
                 errors.append(str(error))
         if not read:
             raise Refused(400, NOTHING_READ if errors else NO_FILES)
-        return upstream.united(documents), read, errors
+        return java_store.united(documents), read, errors
 
     async def merge(self, request: AnyRequest) -> Result:
         """Put what the files come to into force, and keep it as version 1 in their place."""
@@ -90,9 +90,9 @@ class _Files:
             raise Refused(refusal.status, f"{FAILED}: {said}") from None
 
         def reset() -> None:
-            files.replace(self.folder / upstream.file_name(1), upstream.exported(self._door.config))
+            files.replace(self.folder / java_store.file_name(1), java_store.exported(self._door.config))
             for path in read:
-                if path.name != upstream.file_name(1):
+                if path.name != java_store.file_name(1):
                     path.unlink()
 
         await self._door.call(FAILED, reset)
@@ -122,7 +122,7 @@ class _Files:
         for number, path in self.present().items():
             errors: list[str] = []
             try:
-                read_section(ModelSection, written(ModelSection, upstream.read(path)))
+                read_section(ModelSection, written(ModelSection, java_store.read(path)))
             except ConfigError as error:
                 errors = [str(problem) for problem in error.problems]
             except ForeignUnreadable as error:

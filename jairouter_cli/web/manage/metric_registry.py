@@ -13,18 +13,18 @@ import msgspec
 from litestar import Response, delete, post, put
 from litestar.params import QueryParameter
 
+from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.kinds import Moment
 from jairouter_cli.config.monitoring import CustomMetric
 from jairouter_cli.config.ops import metrics as ops
-from jairouter_cli.config.ops.change import Change
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.web.manage.door import Door
+from jairouter_cli.telemetry.metric_catalogue import Catalogue, Entry, moment
+from jairouter_cli.web.manage.editor import Door
 from jairouter_cli.web.manage.envelope import AnyRequest, Refused
 from jairouter_cli.web.manage.metric_request import ONLY_WHOLE, Verdict, Wanted, judged
 from jairouter_cli.web.manage.metrics import BASE, ONE, Name, failure
 from jairouter_cli.web.manage.sentences import json_of
-from jairouter_cli.web.metric_catalogue import Catalogue, Entry, moment
 
 _EXPIRY_S: Final = 24 * 3600.0
 _FAILED: Final = "更新失败"

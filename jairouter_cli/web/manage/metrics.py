@@ -10,12 +10,12 @@ from litestar.params import QueryParameter
 from jairouter_cli.config.monitoring import CustomKind, CustomMetric
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.observe.custom import feed
+from jairouter_cli.telemetry.metric_catalogue import Catalogue, searched
+from jairouter_cli.telemetry.scrape import Observatory
 from jairouter_cli.web.manage.envelope import AnyRequest
 from jairouter_cli.web.manage.metric_request import tag_errors
 from jairouter_cli.web.manage.monitoring import BASE as MONITORING
 from jairouter_cli.web.manage.sentences import json_of, said, texts_of
-from jairouter_cli.web.metric_catalogue import Catalogue, searched
-from jairouter_cli.web.observatory import Observatory
 
 BASE: Final = f"{MONITORING}/metrics"
 ONE: Final = f"{BASE}/{{metric_name:str}}"

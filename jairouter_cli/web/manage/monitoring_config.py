@@ -16,7 +16,7 @@ from jairouter_cli.config.ops.values import set_value
 from jairouter_cli.config.view import iso_duration
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.web.actuator.health import health_node
-from jairouter_cli.web.manage.door import Door
+from jairouter_cli.web.manage.editor import Door
 from jairouter_cli.web.manage.envelope import AnyRequest, Refused
 from jairouter_cli.web.manage.monitoring import BASE, Views
 from jairouter_cli.web.manage.sentences import members_of, refused, said, texts_of

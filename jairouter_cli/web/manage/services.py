@@ -5,11 +5,11 @@ from typing import Any
 from litestar import Response, delete, get, post, put
 
 from jairouter_cli.config.history import Revision
+from jairouter_cli.config.java_store import model_view, service_view
 from jairouter_cli.config.ops import services as ops
 from jairouter_cli.config.ops.revisions import roll_back
-from jairouter_cli.config.upstream import model_view, service_view
 from jairouter_cli.errors import RevisionNotFound
-from jairouter_cli.web.manage.door import Door
+from jairouter_cli.web.manage.editor import Door
 from jairouter_cli.web.manage.envelope import AnyRequest, envelope, json_object, known_service
 
 BASE = "/api/config/type"

@@ -7,12 +7,12 @@ from litestar import Response, delete, get, post
 
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.history import Damaged, History, Revision
+from jairouter_cli.config.java_store import changes, model_view
 from jairouter_cli.config.masking import masked_diff
 from jairouter_cli.config.ops.revisions import roll_back
 from jairouter_cli.config.parse import parse
-from jairouter_cli.config.upstream import changes, model_view
 from jairouter_cli.errors import ConfigError
-from jairouter_cli.web.manage.door import Door
+from jairouter_cli.web.manage.editor import Door
 from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope
 
 BASE = "/api/config/version"

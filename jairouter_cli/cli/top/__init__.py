@@ -1,0 +1,1 @@
+"""`jairouter top`: what a terminal shows of a running gateway."""

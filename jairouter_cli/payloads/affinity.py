@@ -1,0 +1,75 @@
+"""What requests have in common that should go to the same instance: a session, a user, the beginning of a prompt.
+
+A backend that has worked on the beginning of a prompt before need not work on it again (its prefix cache).
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+from jairouter_cli.payloads.members import elements
+from jairouter_cli.payloads.reading import read
+
+SESSION_HEADER: Final = "x-session-id"
+
+_PROMPT_BYTES: Final = 2048  # of a prompt that is one text: about as much as a system message has
+_MOST_MESSAGES: Final = 100  # of a beginning: each is a step, and there may be millions
+_SYSTEM_ROLES: Final = frozenset({"system", "developer"})
+
+
+class _Message(msgspec.Struct):
+    role: str = ""
+
+
+class _Fields(msgspec.Struct):
+    """The members that say whose request it is, and how its prompt begins; all others are skipped over."""
+
+    user: msgspec.Raw = msgspec.Raw()
+    prompt_cache_key: msgspec.Raw = msgspec.Raw()
+    system: msgspec.Raw = msgspec.Raw()
+    instructions: msgspec.Raw = msgspec.Raw()
+    messages: msgspec.Raw = msgspec.Raw()
+    prompt: msgspec.Raw = msgspec.Raw()
+    input: msgspec.Raw = msgspec.Raw()
+
+
+_fields: Final = msgspec.json.Decoder(_Fields)
+_message: Final = msgspec.json.Decoder(_Message)
+
+
+def affinity(headers: Mapping[str, str], body: bytes | bytearray, *, by_prefix: bool) -> str:
+    """Return the key of a request: its session's, its user's, or (`by_prefix`) that of how its prompt begins.
+
+    The beginning is all system messages and the first that is none. Empty if there is nothing of the kind.
+    """
+    if session := headers.get(SESSION_HEADER):
+        return session
+    found = read(_fields, body)
+    if found is None:  # no JSON, or of another form: a backend will judge it
+        return ""
+    for named in (found.prompt_cache_key, found.user):
+        if bytes(named) not in {b"", b"null", b'""'}:
+            return bytes(named).decode("utf-8", "replace")
+    return _digest(found) if by_prefix else ""
+
+
+def _digest(found: _Fields) -> str:
+    beginning = b"\0".join(_beginning(found))
+    return hashlib.blake2b(beginning, digest_size=16).hexdigest() if beginning.strip(b"\0") else ""
+
+
+def _beginning(found: _Fields) -> Iterator[bytes]:
+    yield from (bytes(found.system), bytes(found.instructions))
+    for message in islice(elements(found.messages), _MOST_MESSAGES):
+        yield bytes(message)
+        if _role(message) not in _SYSTEM_ROLES:
+            return
+    yield from (bytes(found.prompt)[:_PROMPT_BYTES], bytes(found.input)[:_PROMPT_BYTES])
+
+
+def _role(message: msgspec.Raw) -> str:
+    said = read(_message, memoryview(message))
+    return "" if said is None else said.role

@@ -1,0 +1,1 @@
+"""What is shown of a server: its metrics, from all workers, and the instruments of each."""

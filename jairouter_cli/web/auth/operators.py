@@ -1,0 +1,109 @@
+"""Who may ask the gateway about itself and its backends, and how often."""
+
+import hmac
+import os
+from collections.abc import Iterator
+from typing import Any, Final
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from jairouter_cli.config.token import admin_token
+from jairouter_cli.errors import EncodingUnsupported, FromOtherSite, NotFromHere, TokenMissing
+from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.gateway.limits import refused
+from jairouter_cli.payloads.request_coding import codings
+from jairouter_cli.routing.admission import Refusal, client_of, demanded
+from jairouter_cli.web.auth.client_ip import client_in, is_loopback
+from jairouter_cli.web.auth.pages import is_cross_site, is_ours
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+_SHOWN: Final = 40  # letters of the name of a coding
+
+
+def operators_only(connection: Connection, _: BaseRouteHandler) -> None:
+    """Let in who has the admin token, or, where there is none, programs on the gateway's own machine.
+
+    Raises `TokenMissing`, `NotFromHere`, `FromOtherSite`.
+    """
+    _let_in(connection)
+
+
+def _let_in(connection: Connection) -> None:
+    server = _gateway(connection).table.config.server
+    token = admin_token(server, os.environ)
+    if token is not None:
+        if not _has(connection, token):
+            raise TokenMissing(path=connection.url.path)
+        return
+    if server.open_management:
+        return
+    if not is_loopback(_client(connection)):
+        raise NotFromHere(path=connection.url.path)
+    _refuse_pages(connection)
+
+
+def is_operator(connection: Connection) -> bool:
+    """Whether `operators_only` lets somebody in."""
+    try:
+        _let_in(connection)
+    except (TokenMissing, NotFromHere, FromOtherSite):
+        return False
+    return True
+
+
+def no_pages(connection: Connection, _: BaseRouteHandler) -> None:
+    """Let in all but pages of other sites that come from this machine. Raises `FromOtherSite`."""
+    server = _gateway(connection).table.config.server
+    token = admin_token(server, os.environ)
+    if server.open_management or (token is not None and _has(connection, token)):
+        return
+    if is_loopback(_client(connection)):
+        _refuse_pages(connection)
+
+
+def _refuse_pages(connection: Connection) -> None:
+    own_name = _gateway(connection).table.config.server.host
+    if is_cross_site(connection.headers) or not is_ours(connection.headers, own_name):
+        raise FromOtherSite(path=connection.url.path)
+
+
+def _has(connection: Connection, token: str) -> bool:
+    return any(hmac.compare_digest(given.encode("latin-1", "replace"), token.encode()) for given in _given(connection))
+
+
+def _given(connection: Connection) -> Iterator[str]:
+    """Yield what was given as a token."""
+    for line in connection.headers.getall("authorization", []):
+        scheme, _, credential = line.partition(" ")
+        if scheme.lower() == "bearer":
+            yield credential.strip()
+    yield from connection.headers.getall("x-admin-token", [])
+
+
+def plain_only(connection: Connection, _: BaseRouteHandler) -> None:
+    """Let in no bodies that are packed. Raises `EncodingUnsupported`."""
+    lines = [("content-encoding", line) for line in connection.headers.getall("content-encoding", [])]
+    if packed_with := codings(lines):
+        raise EncodingUnsupported(found=packed_with[0][:_SHOWN], accepted="identity")
+
+
+def not_too_often(connection: Connection, _: BaseRouteHandler) -> None:
+    """Keep a client of another machine to `server.management-rate-limit`. Raises `RateLimitExceeded`."""
+    gateway = _gateway(connection)
+    limits = gateway.table.management
+    if not limits or is_loopback(client := _client(connection)):
+        return
+    answer = gateway.limits.levels.charge(demanded(limits, client_of(client)))
+    if isinstance(answer, Refusal):
+        raise refused(answer)
+
+
+def _gateway(connection: Connection) -> Gateway:
+    gateway: Gateway = connection.app.state.gateway
+    return gateway
+
+
+def _client(connection: Connection) -> str:
+    return client_in(connection.scope, _gateway(connection).table.config.server.trusted_proxies)

@@ -1,0 +1,35 @@
+"""`/api/explain`: how a call would find its instance now."""
+
+from typing import Annotated, Any
+
+from litestar import Request, get
+from litestar.params import QueryParameter
+
+from jairouter_cli.config.model import ServiceType
+from jairouter_cli.config.spelling import service_type
+from jairouter_cli.errors import InvalidParameter
+from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.gateway.route import explanation
+from jairouter_cli.payloads.affinity import affinity
+from jairouter_cli.routing.call import Call
+
+
+def explain_routes(gateway: Gateway) -> list[Any]:
+    """Return the route."""
+
+    @get("/api/explain", summary="Explain how a call would find its instance now")
+    async def explain(
+        request: Request[Any, Any, Any],
+        service: str,
+        model: str,
+        client: Annotated[str, QueryParameter(name="clientIp")] = "",
+    ) -> dict[str, Any]:
+        """Every instance with its state and its score, and what stands against those that are passed over."""
+        kind = service_type(service)
+        if kind is None:
+            raise InvalidParameter("service", "expected one of " + ", ".join(ServiceType))
+        pool = gateway.table.pool(kind, model)
+        key = affinity(dict(request.headers), b"", by_prefix=False)
+        return await explanation(gateway, pool, Call(kind, model, client, affinity=key))
+
+    return [explain]

@@ -1,0 +1,1 @@
+"""What several surfaces show, as plain data."""
