@@ -103,7 +103,8 @@ def reset(writer: asyncio.StreamWriter) -> None:
     """Be gone without a goodbye."""
     with contextlib.suppress(OSError):
         sock = writer.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if sock is not None:  # the other side was first
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
@@ -178,11 +179,12 @@ def judge(answer: bytes, *, stream: bool) -> str:
         return f"status {status}"
     if not stream:
         return "well" if body == WHOLE else "cut"
-    if body.endswith(b"0\r\n\r\n") and DONE in body and body.count(EVENT) == EVENTS:
-        return "well"
     if b'data: {"error"' in body:
         return "cut, and told"
-    return "untrue" if body.endswith(b"0\r\n\r\n") or DONE in body else "cut"
+    has_ended, is_whole = body.endswith(b"0\r\n\r\n"), DONE in body and body.count(EVENT) == EVENTS
+    if has_ended == is_whole:
+        return "well" if is_whole else "untrue" if DONE in body else "cut"
+    return "untrue" if has_ended else "cut"  # without its last chunk a transfer is incomplete, whatever it held
 
 
 class Served:
@@ -234,8 +236,8 @@ class Served:
         try:
             states, in_flight = self.details("workers")["states"], self.details("modelRouter")["inFlight"]
             return " ".join(map(str, (states, in_flight, *self.details("tasks")))).replace("['up', 'up'] 0", "")
-        except OSError as error:
-            return str(error)
+        except (OSError, KeyError) as error:  # a parent that has only begun has told nothing yet
+            return repr(error)
 
     def calm_down(self, within_s: float) -> str:
         """Wait until all is as it was at the beginning; return what is not."""
