@@ -83,9 +83,9 @@ class Upstream:
 
 class Door:
     method, path, query, client_ip, started = "POST", "/v1/chat/completions", "", "127.0.0.1", False
-    headers = HEADERS
+    headers, lost = HEADERS, ()
 
-    async def body(self, limit_bytes: int) -> bytes:
+    async def body(self, intake: Any) -> bytes:
         return BODY
 
     async def left(self) -> None:

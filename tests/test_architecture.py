@@ -23,7 +23,8 @@ ALLOWED = {
     "config": {"errors"},
     "payloads": {"errors", "config.kinds"},
     "adapters": {"errors", "config.kinds", "config.model", "payloads"},
-    "routing": {"errors", "config.kinds", "config.model"},
+    "auth": {"errors", "config.kinds", "config.model", "payloads.headers"},
+    "routing": {"errors", "config.kinds", "config.model", "auth"},
     "state": {"errors", "config.kinds", "config.model", "routing"},
     "observe": {
         "errors",
@@ -37,9 +38,21 @@ ALLOWED = {
         "routing.admission",
         "routing.call",
     },
-    "gateway": {"errors", "config", "payloads", "adapters", "routing", "state", "observe"},
+    "gateway": {"errors", "config", "payloads", "auth", "adapters", "routing", "state", "observe"},
     "telemetry": {"errors", "config", "routing", "state", "observe", "gateway"},
-    "web": {"errors", "config", "payloads", "adapters", "routing", "state", "observe", "gateway", "telemetry", "serve"},
+    "web": {
+        "errors",
+        "config",
+        "payloads",
+        "auth",
+        "adapters",
+        "routing",
+        "state",
+        "observe",
+        "gateway",
+        "telemetry",
+        "serve",
+    },
     "serve": {"errors", "config", "routing", "state", "observe", "gateway", "telemetry", "web"},
     "mock": {"errors"},
     "cli": {"errors", "config"},
@@ -47,7 +60,7 @@ ALLOWED = {
 # Inside functions only: the commands that need them load them when they run.
 ALLOWED_LAZILY = {"cli": {"serve", "mock", "observe"}}
 
-PURE = {"payloads", "adapters", "routing"}
+PURE = {"payloads", "auth", "adapters", "routing"}
 IMPURE_MODULES = {"time", "random", "os", "asyncio", "httpx", "litestar", "socket", "threading", "subprocess"}
 # A generator of random numbers is an argument in pure modules; its type has to be named.
 IMPURE_EXCEPTIONS = {("random", "Random")}
@@ -152,3 +165,30 @@ sys.exit(f"loaded {{loaded}}" if loaded else 0)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+# The headers in which keys are carried, and those in which proxies name a client.
+WHO_CALLS = {"authorization", "x-api-key", "api-key", "x-goog-api-key", "x-auth-token", "x-admin-token", "cookie"}
+WHO_CALLS |= {"x-forwarded-for", "x-real-ip"}
+MAY_NAME_THEM = {
+    "auth.client_ip": "finds out whose address it is",
+    "auth.caller": "finds out who calls",
+    "auth.credentials": "says who may see keys",
+    "web.doors.header_lines": "marks a proxy's header that the server cannot tell",
+    "cli.instances": "writes an instance's own key",
+    "gateway.outbound": "puts a dialect's word before a value that may go on",
+    "routing.table": "writes an instance's own key",
+    "web.auth.cors": "names what pages may read",
+    "cli.client": "sends the operator's own token",
+}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_only_one_place_reads_who_calls(module: str) -> None:
+    """Nobody but `auth` looks at the headers that tell who calls."""
+    name = module.removeprefix(f"{PACKAGE}.")
+    if name in MAY_NAME_THEM or name.startswith(("mock.", "config.")):
+        return
+    tree = ast.parse(MODULES[module].read_text("utf-8"))
+    said = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    assert not said & WHO_CALLS

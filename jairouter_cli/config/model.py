@@ -371,7 +371,8 @@ class Instance(Struct, frozen=True, kw_only=True):
     `name` is what clients send; where the backend calls the model otherwise, `upstream_model` is put in its place.
     Instances with a larger `priority` are used when those with a smaller one cannot. `max_concurrency` holds for the
     machine behind the address, host and port: its other models and services share it, and the smallest counts. `proxy`
-    is the URL of the proxy that leads to it, or `none`.
+    is the URL of the proxy that leads to it, or `none`. With `forward_authorization: false` it gets no keys of clients;
+    one that has a key of its own never does.
     """
 
     name: Name
@@ -391,6 +392,7 @@ class Instance(Struct, frozen=True, kw_only=True):
     max_concurrency: Annotated[Positive | None, Alias(("slots",))] = None
     health_path: Annotated[UrlPath | None, Alias(("health-check.path", "health.path"))] = None
     proxy: Secret | None = None
+    forward_authorization: bool | None = None
 
     @property
     def id(self) -> str:
@@ -410,6 +412,7 @@ class Service(Struct, frozen=True, kw_only=True):
     failover: Annotated[Failover | None, Alias(("load-balance.failover",))] = None
     timeout: TimeoutSettings | None = None
     max_retries: Count | None = None
+    forward_authorization: bool | None = None
 
 
 class ModelSection(Struct, frozen=True, kw_only=True):

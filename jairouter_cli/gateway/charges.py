@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from jairouter_cli.errors import RateLimitExceeded
+from jairouter_cli.gateway.inbound import Inbound
 from jairouter_cli.gateway.limits import Limits, refused
-from jairouter_cli.gateway.outbound import Inbound
-from jairouter_cli.payloads.tokens import Meter, expected_tokens
+from jairouter_cli.payloads.tokens import Meter
 from jairouter_cli.routing.admission import Demand, Limit, Refusal, Unit, client_of, demanded, of_tokens
 from jairouter_cli.routing.failover import Ask
 from jairouter_cli.routing.ledger import Seat
@@ -33,7 +33,7 @@ class Bill:
     def __init__(self, limits: Limits, inbound: Inbound) -> None:
         self._limits: Final = limits
         self._inbound: Final = inbound
-        self._client: Final = client_of(inbound.call.client_ip)
+        self._client: Final = client_of(inbound.caller.address)
         self._charged: Sequence[Demand] = ()
         self._is_unused = False
         self._entered = False
@@ -72,7 +72,7 @@ class Bill:
         limits = pool.limits if isinstance(step, Ask) else pool.limits + step.target.limits
         demands = demanded(limits, self._client)
         if pool.counts_tokens:
-            self._prompt_tokens, most = expected_tokens(self._inbound.body)
+            self._prompt_tokens, most = self._inbound.request.expected_tokens
             demands = of_tokens(demands, self._prompt_tokens + most)
         if self._is_unused:  # another request was faster to the instance that it was charged for
             self._give_back([one for one in self._charged if one.limit.of_instance])

@@ -1,4 +1,4 @@
-"""One call's journey: pool, attempts, exchange, reply, or what takes the place of one.
+"""One call's way: pool, attempts, reply, or what takes the place of one.
 
 Errors are raised as `RequestError`s; nothing here knows of ASGI.
 """
@@ -7,19 +7,15 @@ import asyncio
 from typing import Final
 
 from jairouter_cli.config.model import Fallback, FallbackStrategy
-from jairouter_cli.errors import (
-    Degraded,
-    InstancesLimited,
-    RateLimitExceeded,
-    RequestError,
-    ShuttingDown,
-)
-from jairouter_cli.gateway.attempts import CLIENT_LEFT, SERVER_ERROR, Journey, Reply, discard
+from jairouter_cli.errors import Degraded, InstancesLimited, RateLimitExceeded, RequestError, ShuttingDown
+from jairouter_cli.gateway.attempts import Attempts
 from jairouter_cli.gateway.fallback import FALLBACK_HEADER, Copy, configured, key_of, may_keep, may_look
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.gateway.outbound import Inbound
+from jairouter_cli.gateway.inbound import Inbound
+from jairouter_cli.gateway.open_call import OpenCall
+from jairouter_cli.gateway.reply import CLIENT_LEFT, SERVER_ERROR, Reply
 from jairouter_cli.gateway.route import ROUTE_HEADER
-from jairouter_cli.payloads.stream_usage import lacks_usage
+from jairouter_cli.payloads.headers import Headers
 from jairouter_cli.routing.table import Pool
 
 _OK: Final = 200
@@ -35,58 +31,57 @@ async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
     client leaves, or how the gateway ends what it waits for no longer. Raises `ModelNotFound`, `ServiceUnavailable`
     and its kin, `UpstreamError`, `UpstreamTimeout`.
     """
-    journey = Journey(gateway, _asking(gateway, inbound) if inbound.call.stream else inbound)
+    if inbound.call.stream:
+        inbound = _asking(inbound)
+    call = OpenCall(gateway, inbound)
     try:
-        pool = gateway.table.pool(inbound.call.service, inbound.call.model)
-        if gateway.table.config.server.route_header:
-            await journey.trace(pool)
+        attempts, pool = Attempts(call), inbound.table.pool(inbound.call.service, inbound.call.model)
+        if inbound.table.config.server.route_header:
+            await attempts.note_route(inbound, pool)
         rules = pool.fallback
-        reply = await (journey.travel(pool) if rules is None else _with_fallback(journey, pool, rules))
+        reply = await (attempts.make(inbound, pool) if rules is None else _with_fallback(call, attempts, pool, rules))
     except RequestError as error:
-        journey.leave(None)
-        journey.report(error.status, "failed")
-        if journey.route is not None:
-            error.headers[ROUTE_HEADER] = journey.describe()
-        if gateway.drain.has_begun:
-            error.headers.update((_LAST_ANSWER,))
+        call.end(error.status, "failed")
+        error.headers.update(_added(call))
         raise
     except asyncio.CancelledError:
-        journey.leave(None)
         if gateway.drain.is_over:
-            journey.report(ShuttingDown.status, "failed")
+            call.end(ShuttingDown.status, "failed")
             raise ShuttingDown from None
-        journey.report(CLIENT_LEFT, "left")
+        call.end(CLIENT_LEFT, "left")
         raise
     except BaseException:
-        journey.leave(None)
-        journey.report(SERVER_ERROR, "failed")
+        call.end(SERVER_ERROR, "failed")
         raise
-    if journey.route is not None:
-        reply.extra = [*reply.extra, (ROUTE_HEADER, journey.describe())]
-    if gateway.drain.has_begun:
-        reply.extra = [*reply.extra, _LAST_ANSWER]
+    reply.extra = (*reply.extra, *_added(call))
     return reply
 
 
-def _asking(gateway: Gateway, inbound: Inbound) -> Inbound:
+def _added(call: OpenCall) -> Headers:
+    """Return what the gateway adds to an answer of its own or of a backend."""
+    told = () if call.route is None else ((ROUTE_HEADER, call.described()),)
+    return (*told, _LAST_ANSWER) if call.gateway.drain.has_begun else told
+
+
+def _asking(inbound: Inbound) -> Inbound:
     """Return a request for a stream, with the usage asked for if the configuration says so and the client nothing."""
-    if not gateway.table.config.usage.ask_in_streams or inbound.endpoint not in _TAKE_STREAM_OPTIONS:
+    if not inbound.table.config.usage.ask_in_streams or inbound.endpoint not in _TAKE_STREAM_OPTIONS:
         return inbound
-    return inbound._replace(asks_usage=lacks_usage(inbound.body))
+    return inbound._replace(asks_usage=inbound.request.lacks_usage)
 
 
-async def _with_fallback(journey: Journey, pool: Pool, rules: Fallback) -> Reply:
-    """Travel, and put something in the place of a failure. Raises a `RequestError`."""
-    inbound, key = journey.inbound, b""
-    if rules.strategy is FallbackStrategy.CACHE and not inbound.call.stream and may_look(inbound.headers):
+async def _with_fallback(call: OpenCall, attempts: Attempts, pool: Pool, rules: Fallback) -> Reply:
+    """Make the attempts, and put something in the place of a failure. Raises a `RequestError`."""
+    inbound, key = call.inbound, b""
+    if rules.strategy is FallbackStrategy.CACHE and not inbound.call.stream and may_look(inbound.headers.lines):
         parts = (inbound.call.service.value, inbound.call.model, inbound.tail, inbound.query)
-        key = key_of(parts, inbound.headers, inbound.body)
+        key = key_of(parts, inbound.headers.lines, inbound.request.raw)
     try:
-        reply = await journey.travel(pool)
+        reply = await attempts.make(inbound, pool)
     except RequestError as error:
         if isinstance(error, RateLimitExceeded) and not isinstance(error, InstancesLimited):
             raise  # the client's own doing, not that nobody can answer
-        instead = await _instead(journey, rules, key, error)
+        instead = await _instead(call, attempts, rules, key, error)
         if instead is None:
             raise
         return instead
@@ -95,47 +90,47 @@ async def _with_fallback(journey: Journey, pool: Pool, rules: Fallback) -> Reply
             reply.copy = Copy(key, rules)
         return reply
     try:
-        instead = await _instead(journey, rules, key, None)
+        instead = await _instead(call, attempts, rules, key, None)
     except BaseException:
-        await discard(reply)
+        await reply.discard()
         raise
     if instead is None:
         return reply
-    await discard(reply)
+    await reply.discard()
     return instead
 
 
-async def _instead(journey: Journey, rules: Fallback, key: bytes, error: RequestError | None) -> Reply | None:
+async def _instead(
+    call: OpenCall, attempts: Attempts, rules: Fallback, key: bytes, error: RequestError | None
+) -> Reply | None:
     """Return what takes the place of a failure, if anything does. Raises `Degraded`."""
     reply: Reply | None = None
     if rules.strategy is FallbackStrategy.MODEL and rules.model is not None:
-        reply = await _ask_other_model(journey, rules.model)
+        reply = await _ask_other_model(call, attempts, rules.model)
     elif rules.strategy is FallbackStrategy.DEFAULT:
         canned = configured(rules)
         if canned is None:
             raise Degraded(text=rules.message, cause=error)
-        reply = Reply(journey, canned, None)
+        reply = Reply(call, canned, None)
     elif key:
-        kept = journey.gateway.answers.find(key, journey.gateway.clock(), rules)
-        reply = None if kept is None else Reply(journey, kept, None)
+        kept = call.gateway.answers.find(key, call.gateway.clock(), rules)
+        reply = None if kept is None else Reply(call, kept, None)
     if reply is not None:
-        journey.fallback = rules.strategy.value
+        call.record.fallback = rules.strategy.value
     return reply
 
 
-async def _ask_other_model(journey: Journey, model: str) -> Reply | None:
+async def _ask_other_model(call: OpenCall, attempts: Attempts, model: str) -> Reply | None:
     """Let another model of the same service answer; None if it cannot, either."""
-    inbound = journey.inbound
+    inbound = call.inbound
     try:
-        pool = journey.gateway.table.pool(inbound.call.service, model)
-        journey.inbound = inbound._replace(call=inbound.call._replace(model=model), other_model=model)
-        reply = await journey.travel(pool)
+        pool = inbound.table.pool(inbound.call.service, model)
+        other = inbound._replace(call=inbound.call._replace(model=model), other_model=model)
+        reply = await attempts.make(other, pool)
     except RequestError:
         return None
-    finally:
-        journey.inbound = inbound
     if reply.has_failed:
-        await discard(reply)
+        await reply.discard()
         return None
     # a header takes no other letters; a model's name may have them
     name = model.encode("ascii", "backslashreplace").decode("ascii")

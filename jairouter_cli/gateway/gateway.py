@@ -4,6 +4,7 @@ A reload is `swap`: requests under way keep the table they took.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Final
 
 from jairouter_cli.config.last_good import LastGood
 from jairouter_cli.config.model import Config
+from jairouter_cli.config.token import admin_token
 from jairouter_cli.errors import JAIRouterError
 from jairouter_cli.gateway.aside import Aside
 from jairouter_cli.gateway.drain import Drain
@@ -92,7 +94,7 @@ class Gateway:
 
     def swap(self, config: Config, digest: str = "", written_at: int = 0) -> None:
         """Put a new configuration into force, for all requests that begin from now on."""
-        table = compile_table(config)
+        table = compile_table(config, admin_token(config.server, os.environ))
         self.ledger.reconcile(table.targets)
         self.limits.reconcile(table)
         self.table, self.rejection = table, None

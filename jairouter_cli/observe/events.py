@@ -1,6 +1,7 @@
 """The events that the gateway reports. A sink is any callable that takes one and returns at once."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from jairouter_cli.payloads.spent import Spent
@@ -28,39 +29,51 @@ class Attempt(NamedTuple):
         return self.target.id
 
 
-class Completed(NamedTuple):
-    """A call has ended.
+@dataclass(slots=True, eq=False)
+class Completed:
+    """A call that has ended. Nobody changes it any more; sinks may keep it.
 
-    `status` is what the client was told, 499 if it left first. `ended` is `ok`, `failed`, `truncated` or `left`; what
-    the gateway refused or could not answer has `failed`. Times begin when the request has been read: `head_s` is that
-    of an answer's head or of the failure, `first_token_s` that of a stream's first content on its way to the client.
-    `queued_s` is how long the call waited for a slot, or was held back by a limit; `passed_over` are instances that
-    were not tried, with the reason; `fallback` says what took the place of an answer, or is empty. `path` is the
-    endpoint's, `strategy` that by which instances were chosen; `is_known` is whether the model is configured at all.
-    `events` are those of a stream. `credential` is the client's own: no sink may keep more than its fingerprint.
+    Times are in seconds, and begin when the request has been read.
     """
 
     call: Call
     request_id: str
-    status: int
-    ended: str
-    attempts: Sequence[Attempt]
-    duration_s: float
+    status: int = 0
+    """What the client was told; 499 if it left first."""
+    ended: str = ""
+    """`ok`, `failed`, `truncated` or `left`; what the gateway refused or could not answer has `failed`."""
+    attempts: list[Attempt] = field(default_factory=list)
+    """In their order."""
+    duration_s: float = 0.0
+    """To the end of the answer."""
     queued_s: float = 0.0
+    """How long the call waited for a slot, or was held back by a limit."""
     passed_over: tuple[tuple[str, str], ...] = ()
+    """Instances that were not tried, with the reason."""
     fallback: str = ""
+    """What took the place of an answer, or empty."""
     path: str = ""
+    """The endpoint's, however the client spelt it."""
     strategy: str = ""
+    """That by which instances were chosen."""
     is_known: bool = False
+    """Whether the model is configured at all."""
     head_s: float = 0.0
+    """To the head of an answer, or to the failure."""
     first_token_s: float | None = None
+    """To a stream's first content on its way to the client; None for no stream, or one without."""
     events: int = 0
+    """Those of a stream."""
     request_bytes: int = 0
+    """Of the body, unpacked."""
     response_bytes: int = 0
+    """Of the body, as it went out."""
     spent: Spent | None = None
+    """What it cost, None if that is not known."""
     decisions: Sequence[tuple[Limit, bool]] = ()
     """Every limit that was asked, and whether it let the call pass."""
     credential: str = ""
+    """The client's own: no sink may keep more than its fingerprint."""
     method: str = "POST"
 
     @property

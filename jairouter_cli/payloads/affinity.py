@@ -4,7 +4,7 @@ A backend that has worked on the beginning of a prompt before need not work on i
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
@@ -40,12 +40,12 @@ _fields: Final = msgspec.json.Decoder(_Fields)
 _message: Final = msgspec.json.Decoder(_Message)
 
 
-def affinity(headers: Mapping[str, str], body: bytes | bytearray, *, by_prefix: bool) -> str:
-    """Return the key of a request: its session's, its user's, or (`by_prefix`) that of how its prompt begins.
+def affinity(session: str, body: bytes | bytearray, *, by_prefix: bool) -> str:
+    """Return the key of a request: the `session` of its header, its user's, or (`by_prefix`) that of its beginning.
 
-    The beginning is all system messages and the first that is none. Empty if there is nothing of the kind.
+    The beginning of a prompt is all system messages and the first that is none. Empty if there is nothing of the kind.
     """
-    if session := headers.get(SESSION_HEADER):
+    if session:
         return session
     found = read(_fields, body)
     if found is None:  # no JSON, or of another form: a backend will judge it

@@ -3,19 +3,17 @@
 Comments, pings and events without data are passed over, as clients pass over them.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from jairouter_cli.payloads.answer_coding import Ear, is_packed
 from jairouter_cli.payloads.reading import read
-from jairouter_cli.payloads.sse import EventGate
+from jairouter_cli.payloads.sse import EventGate, events_in
 
 _LONGEST_BYTES: Final = 1 << 16  # what is looked at; an error is short
 
-_LINE: Final = re.compile(rb"\r\n|\n|\r")
 _STATUSES: Final = range(400, 600)
 _NAMES: Final = ("code", "status", "status_code", "http_status")
 # By the words of OpenAI, Anthropic and vLLM, where no number is said.
@@ -81,28 +79,10 @@ class Beginning:
             self._look(self._gate.feed(piece))
 
     def _look(self, events: bytes) -> None:
-        for name, data in _events(events[:_LONGEST_BYTES]):
+        for _, name, data in events_in(events[:_LONGEST_BYTES]):
             if name != b"ping" and data and data != b'{"type":"ping"}':
                 self.is_over, self.error = True, _error(name, data)
                 return
-
-
-def _events(text: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the name and the data of each event; llama.cpp tells an error in a field of its own, as if it were one."""
-    name, data = b"", list[bytes]()
-    for line in _LINE.split(text):
-        field, _, value = line.partition(b":")
-        if field == b"data":
-            data.append(value.removeprefix(b" "))
-        elif field == b"event":
-            name = value.strip()
-        elif field == b"error":
-            name, data = b"error", [value.strip()]
-        elif not line and (name or data):
-            yield name, b"\n".join(data)
-            name, data = b"", []
-    if data:
-        yield name, b"\n".join(data)
 
 
 def _error(name: bytes, data: bytes) -> ErrorEvent | None:

@@ -20,3 +20,16 @@ HOP_BY_HOP: Final = frozenset(
     }
 )
 """Meant for one connection, not for the message (RFC 9110, 7.6.1)."""
+
+
+class RequestHeaders(dict[str, str]):
+    """The value of each header of a request, by names in lower case: of several lines of one name, the last one's.
+
+    `lines` are all of them, in their order.
+    """
+
+    __slots__ = ("lines",)
+
+    def __init__(self, lines: Headers) -> None:
+        super().__init__(lines)
+        self.lines: Final = lines

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 
 from jairouter_cli.payloads.reading import UNREADABLE
 
@@ -68,7 +69,7 @@ class Usage(NamedTuple):
 
 
 class _Usage(msgspec.Struct):
-    """The members that count tokens, whatever they are."""
+    """The members that count tokens, whatever they are; in the order of `Usage`."""
 
     prompt_tokens: Any = None
     completion_tokens: Any = None
@@ -132,13 +133,19 @@ def _read(text: bytes, at: int) -> Usage | None:
 
 def _checked(said: _Usage) -> Usage | None:
     """Return the numbers; None if one cannot be a number of tokens, or all are missing."""
-    told = {name: value for name in Usage._fields if (value := getattr(said, name)) is not None}
-    if not told or not all(map(_is_count, told.values())):
-        return None
-    return Usage(**{name: int(value) for name, value in told.items()})
+    counts: list[int | None] = []
+    for value in astuple(said):
+        if value is None or (type(value) is int and 0 <= value <= MOST_TOKENS):  # in all but a few answers
+            counts.append(value)
+        elif _is_count(value):
+            counts.append(int(value))
+        else:
+            return None
+    return Usage._make(counts) if counts.count(None) < len(counts) else None
 
 
 def _is_count(value: object) -> bool:
+    """Whether this can be a number of tokens: some backends tell 12.0."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return 0 <= value <= MOST_TOKENS and value == int(value)

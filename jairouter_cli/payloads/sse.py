@@ -1,16 +1,51 @@
-"""Server-sent events as far as a relay needs them: where one ends, and whether it says something (WHATWG HTML, 9.2)."""
+"""Server-sent events as far as a relay needs them: where one ends, and whether it says something (WHATWG HTML, 9.2).
 
-from typing import Any, Final
+There is one reading of events for all who look into a stream. A line may end with LF, CR LF or CR, and whoever
+forgets one of them lets half an event through, or takes two for one. Most streams end their pieces with LF LF, behind
+a whole event: the gate looks for that first, and passes the very bytes that came.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from jairouter_cli.payloads.reading import UNREADABLE
 
-# An event that grows past this is let through in pieces: memory is bounded, whatever a backend sends.
 MAX_HELD_BYTES: Final = 1 << 20
+"""An event that grows past this is let through in pieces: memory is bounded, whatever a backend sends."""
 
-_ENDS: Final = (b"\n\n", b"\n\r\n", b"\r\r")
 _LONGEST_END: Final = 3
+_EVENT: Final = re.compile(rb".*?(?:(?>\r\n|\n|\r)(?>\r\n|\n|\r)|\Z)", re.DOTALL)
+_LINE: Final = re.compile(rb"\r\n|\n|\r")
+
+
+class Event(NamedTuple):
+    """One event: its `raw` bytes with the blank line behind it, its name, and its data, the lines joined by LF."""
+
+    raw: bytes
+    name: bytes
+    data: bytes
+
+
+def events_in(text: bytes) -> Iterator[Event]:
+    """Yield the events of a text, whose last one may lack its blank line; comments are events that say nothing.
+
+    llama.cpp sends an error in a field of its own, `error:`, which is read as an event of that name.
+    """
+    for raw in _EVENT.findall(text):
+        name, data = b"", list[bytes]()
+        for line in _LINE.split(raw):
+            field, _, value = line.partition(b":")
+            if field == b"data":
+                data.append(value.removeprefix(b" "))
+            elif field == b"event":
+                name = value.strip()
+            elif field == b"error":
+                name, data = b"error", [value.strip()]
+        if raw:
+            yield Event(raw, name, b"\n".join(data))
 
 
 class EventGate:
@@ -34,7 +69,12 @@ class EventGate:
         held = self._held
         start = max(0, len(held) - _LONGEST_END + 1)  # what came before has been looked at
         held += chunk
-        end = max(at + len(mark) if (at := held.rfind(mark, start)) >= 0 else 0 for mark in _ENDS)
+        last = len(held) - 1  # a CR there is most likely half of a CR LF
+        end = max(held.rfind(b"\n\n", start), held.rfind(b"\r\r", start), held.rfind(b"\n\r", start, last)) + 2
+        if end == 1:  # none was found
+            end = 0
+        elif held[end - 1 : end + 1] == b"\r\n":
+            end += 1
         if not end and len(held) > MAX_HELD_BYTES:
             end = len(held)
         whole = bytes(held[:end])
@@ -81,7 +121,7 @@ def has_content(events: bytes) -> bool:
 
     Events of a shape that is not known count as content.
     """
-    return any(line.startswith(b"data:") and _says_something(line[5:].strip()) for line in events.split(b"\n"))
+    return any(event.data and _says_something(event.data.strip()) for event in events_in(events))
 
 
 def _says_something(data: bytes) -> bool:

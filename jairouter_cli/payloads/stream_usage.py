@@ -11,7 +11,7 @@ import msgspec
 
 from jairouter_cli.payloads.members import members
 from jairouter_cli.payloads.reading import UNREADABLE, read
-from jairouter_cli.payloads.sse import EventGate
+from jairouter_cli.payloads.sse import Event, EventGate, events_in
 
 _NAME: Final = "stream_options"
 _ASKED: Final = b'"include_usage":true'
@@ -20,8 +20,6 @@ _DECIDED: Final = frozenset({"include_usage", "continuous_usage_stats"})
 
 _NO_CHOICES: Final = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 _EMPTY: Final = re.compile(rb"\{\s*\}")
-_EVENT: Final = re.compile(rb".*?(?:\n\r\n|\n\n|\r\r|\Z)", re.DOTALL)
-_LINE: Final = re.compile(rb"\r\n|\n|\r")
 
 
 class _Request(msgspec.Struct):
@@ -91,20 +89,19 @@ class HidingGate(EventGate):
         if _NO_CHOICES.search(events) is None:
             return events
         kept = []
-        for event in _EVENT.findall(events):
+        for event in events_in(events):
             if _tells_usage(event):
-                said = event.lstrip(b"\r\n")  # blank lines before it are of the event before
-                kept.append(event[: len(event) - len(said)])
+                said = event.raw.lstrip(b"\r\n")  # blank lines before it are of the event before
+                kept.append(event.raw[: len(event.raw) - len(said)])
                 self._hidden(said)
             else:
-                kept.append(event)
+                kept.append(event.raw)
         return b"".join(kept)
 
 
-def _tells_usage(event: bytes) -> bool:
+def _tells_usage(event: Event) -> bool:
     """Whether an event is the one that was asked for: no choices, and the usage."""
-    data = b"\n".join(line[5:] for line in _LINE.split(event) if line.startswith(b"data:"))
     try:
-        return not _frame.decode(data).choices
+        return not _frame.decode(event.data).choices
     except UNREADABLE:
         return False

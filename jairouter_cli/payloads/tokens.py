@@ -1,7 +1,7 @@
 """How many tokens a call costs: what is expected before, and what the backend's own `usage` says afterwards."""
 
 import re
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -19,7 +19,7 @@ _INLINE_FILE: Final = re.compile(rb'base64,[^"]{64,}+|"data"\s*+:\s*+"[^"]{256,}
 _MOST_FILES: Final = 10_000  # more are none, and would take long to find
 _MODEL: Final = re.compile(rb'"model"\s*:\s*"([^"\\]{1,256})"')
 _LAST_EVENT: Final = re.compile(
-    rb'(?:^|\n)data: ?(?:\[DONE\]|\{[^\n]*"type": ?"(?:message_stop|response\.(?:completed|incomplete|failed))")'
+    rb'(?:^|[\r\n])data: ?(?:\[DONE\]|\{[^\r\n]*"type": ?"(?:message_stop|response\.(?:completed|incomplete|failed))")'
 )
 _NUMBER: Final = re.compile(rb'"?([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)"?')
 _LONGEST_NUMBER: Final = 64
@@ -100,6 +100,14 @@ def _number(said: msgspec.Raw) -> float:
     return 0.0 if match is None else min(max(0.0, float(match[1])), MOST_TOKENS)
 
 
+class Asked(Protocol):
+    """A request, as far as what it cost is estimated from it."""
+
+    @property
+    def expected_tokens(self) -> tuple[float, float]:
+        """How many tokens its prompt has, roughly, and how many it asks for at most."""
+
+
 class Meter:
     """Listens to an answer for its `usage`; where there is none, its events are counted, or its text is measured."""
 
@@ -114,7 +122,7 @@ class Meter:
 
     def add(self, piece: bytes) -> None:
         """Take a piece of the answer."""
-        self.events += piece.count(b"\ndata:") + piece.startswith(b"data:")
+        self.events += piece.count(b"\ndata:") + piece.count(b"\rdata:") + piece.startswith(b"data:")
         self._tail.append(piece)
         self._size += len(piece)
         if self._size > _KEPT_BYTES:
@@ -144,7 +152,7 @@ class Meter:
             return float(input_tokens + self._said if self._has_only_begun(usage) else usage.total)
         return prompt + self._said if self.events else None
 
-    def spent(self, request: bytes | bytearray, *, cut: bool) -> Spent | None:
+    def spent(self, request: Asked, *, cut: bool) -> Spent | None:
         """Return the tokens of the call, as the backend counts them or else as they look; None if there are none.
 
         `cut` says that the answer was not heard to its end.
@@ -158,7 +166,7 @@ class Meter:
         said = self._said or _words(b"".join(self._tail))
         if not said:
             return None
-        prompt, _ = expected_tokens(request)
+        prompt, _ = request.expected_tokens
         return Spent(round(prompt), said, Source.PARTIAL if cut else Source.ESTIMATED)
 
     def model(self) -> str:

@@ -159,3 +159,5 @@ STRATEGIES: Final[Mapping[Balancing, Strategy]] = {
 }
 # Those that look at `Call.affinity`.
 USE_AFFINITY: Final = frozenset({Balancing.CONSISTENT_HASH, Balancing.PREFIX_AFFINITY})
+# Those for which it is how a prompt begins, where no session and no user is named.
+USE_PREFIX: Final = frozenset({Balancing.PREFIX_AFFINITY})

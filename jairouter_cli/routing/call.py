@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from jairouter_cli.auth.credentials import has_credential, withheld
 from jairouter_cli.config.model import Dialect, HealthCheck, ServiceType
 from jairouter_cli.routing.admission import Limit
 from jairouter_cli.routing.breaker import BreakerRules
-
-CREDENTIALS: Final = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key", "x-auth-token"})
-"""The headers in which clients and instances carry keys."""
 
 
 class Call(NamedTuple):
@@ -59,7 +57,7 @@ class Target:
     authority; `path` is that of the service's main endpoint; `prefix` is where the others begin, up to and with `/v1`.
     `machine` is host and port, on which `max_concurrency` requests may be at once. `breaker` is None for no
     breaker. `limits` are those that other instances may not have reached. `proxy` is a URL, empty for none, None
-    for the one that holds for all.
+    for the one that holds for all. `forwards_credentials` is whether it may see the keys of clients.
     """
 
     key: tuple[ServiceType, str, int]
@@ -82,11 +80,26 @@ class Target:
     probe: Probe = field(default_factory=Probe)
     limits: tuple[Limit, ...] = ()
     proxy: str | None = field(default=None, repr=False)
+    forwards_credentials: bool = True
+    replaced: frozenset[str] = field(init=False)
+    """The headers of a client that the instance does not get: those it sets itself, and keys that it is not to see."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "replaced", self._withheld.union(name for name, _ in self.headers))
 
     @property
     def has_own_key(self) -> bool:
         """Whether it is called with a credential of its own, and not with the client's."""
-        return any(name in CREDENTIALS for name, _ in self.headers)
+        return has_credential(name for name, _ in self.headers)
+
+    @property
+    def sees_credentials(self) -> bool:
+        """Whether it gets the keys of clients."""
+        return not self._withheld
+
+    @property
+    def _withheld(self) -> frozenset[str]:
+        return withheld(has_own_key=self.has_own_key, forwards=self.forwards_credentials)
 
     @property
     def address(self) -> tuple[str, int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
 
+from jairouter_cli.auth.caller import Callers
 from jairouter_cli.config.model import (
     BREAKER_DEFAULTS,
     DEFAULT_PATHS,
@@ -92,6 +93,8 @@ class Table:
     """Every target, disabled ones, too."""
     management: tuple[Limit, ...] = ()
     """The limits of what is no work of a model's."""
+    callers: Callers = field(default_factory=Callers)
+    """Finds out who calls."""
 
     def pool(self, service: ServiceType, model: str) -> Pool:
         """Return the pool of a model, compared letter by letter.
@@ -127,8 +130,8 @@ class Table:
         return max((one.max_idle_time_s for one in client_sections(self.config)), default=ClientLimit().max_idle_time_s)
 
 
-def compile_table(config: Config) -> Table:
-    """Work out every lookup that a request will need."""
+def compile_table(config: Config, token: str | None = None) -> Table:
+    """Work out every lookup that a request will need; `token` is the admin token, None where there is none."""
     slots = _slots(config)
     pools: dict[tuple[ServiceType, str], Pool] = {}
     everyone: list[Target] = []
@@ -141,7 +144,9 @@ def compile_table(config: Config) -> Table:
         for model, targets in by_model.items():
             if any(target.enabled for target in targets):
                 pools[kind, model] = _pool(config, kind, service, model, targets)
-    return Table(config, pools, tuple(everyone), management_limits(config.server.management_rate_limit))
+    server = config.server
+    callers = Callers(server.trusted_proxies, token)
+    return Table(config, pools, tuple(everyone), management_limits(server.management_rate_limit), callers)
 
 
 def _numbered(service: Service) -> Iterator[tuple[Instance, int]]:
@@ -216,6 +221,7 @@ def _target(
         priority=instance.priority,
         machine=machine,
         max_concurrency=slots[machine],
+        forwards_credentials=_forwards_credentials(service, instance),
         breaker=_breaker(instance.circuit_breaker, service.circuit_breaker, config.model.circuit_breaker),
         check=check,
         probe=_probe(check, instance, dialect, prefix),
@@ -293,6 +299,11 @@ def _timeouts(config: Config, service: Service, instance: Instance) -> Timeouts:
         first_content_s=next((level.first_content_s for level in levels if level.first_content_s is not None), None),
         total_s=next((level.total_s for level in levels if level.total_s is not None), None),
     )
+
+
+def _forwards_credentials(service: Service, instance: Instance) -> bool:
+    said = instance.forward_authorization
+    return service.forward_authorization is not False if said is None else said
 
 
 def _headers(instance: Instance) -> tuple[tuple[str, str], ...]:

@@ -11,10 +11,10 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.types import Message, Receive, Send
 
-from jairouter_cli.gateway.attempts import CLIENT_LEFT
+from jairouter_cli.auth.client_ip import client_in
 from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.gateway.reply import CLIENT_LEFT
 from jairouter_cli.observe.events import Handled
-from jairouter_cli.web.auth.client_ip import client_in
 from jairouter_cli.web.courtesies import Courtesies
 from jairouter_cli.web.doors.asgi import Pieces
 from jairouter_cli.web.doors.body import Intake

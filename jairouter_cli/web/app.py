@@ -16,6 +16,7 @@ from litestar.exceptions import HTTPException
 
 from jairouter_cli.config.last_good import LastGood
 from jairouter_cli.config.store import Store
+from jairouter_cli.config.token import admin_token
 from jairouter_cli.errors import RequestError
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.limits import Limits
@@ -105,7 +106,7 @@ def create(file: Path, folder: Path | None = None, workers: int = 1) -> Litestar
     crew = shared or Alone()
     watching = Observation(store.file, loaded.config, crew, folder, shared)
     gateway = Gateway(
-        table=compile_table(loaded.config),
+        table=compile_table(loaded.config, admin_token(loaded.config.server, os.environ)),
         upstream=Http1Upstream(loaded.config.webclient.connection_pool, loaded.config.webclient, os.environ),
         sinks=watching.sinks,
         ledger=Ledger(shared, watching.turned),

@@ -5,6 +5,7 @@ from typing import Any, Final
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.payloads.headers import RequestHeaders
 from jairouter_cli.web.auth.cors import allowing, is_preflight, preflight
 from jairouter_cli.web.v1.endpoints import PREFIXES
 
@@ -63,9 +64,9 @@ class Courtesies:
         return self._gateway.table.config.server.cors.allowed_origins
 
     def _for_origin(self, scope: Any) -> Lines:
-        if not scope["path"].startswith(_V1) or (origin := _named(scope).get("origin")) is None:
+        if not scope["path"].startswith(_V1) or "origin" not in (headers := _named(scope)):
             return []
-        return _raw(allowing(origin, self._allowed))
+        return _raw(allowing(headers.get("origin", ""), self._allowed))
 
 
 def _for_page(path: str, message: Any) -> tuple[tuple[bytes, bytes], ...]:
@@ -73,8 +74,8 @@ def _for_page(path: str, message: Any) -> tuple[tuple[bytes, bytes], ...]:
     return _PAGE if path.startswith(_PAGES) or any(kind.startswith(b"text/html") for kind in kinds) else ()
 
 
-def _named(scope: Any) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+def _named(scope: Any) -> RequestHeaders:
+    return RequestHeaders([(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]])
 
 
 def _raw(headers: Any) -> Lines:

@@ -9,15 +9,15 @@ from jairouter_cli.config.kinds import Secret
 from jairouter_cli.config.model import Config, Instance, ServiceType, Tls
 from jairouter_cli.config.parse import FRAMING_HEADERS, parse
 from jairouter_cli.errors import ConfigInvalid
-from jairouter_cli.gateway.outbound import Inbound, outbound
+from jairouter_cli.gateway.outbound import outbound
 from jairouter_cli.gateway.upstream.exchange import UpstreamFailure
 from jairouter_cli.gateway.upstream.head import written
 from jairouter_cli.gateway.upstream.http1 import tls_context
 from jairouter_cli.gateway.upstream.proxies import Proxies
 from jairouter_cli.gateway.upstream.resolver import Resolver
 from jairouter_cli.gateway.upstream.way import Way
-from jairouter_cli.routing.call import Call
 from jairouter_cli.routing.table import compile_table
+from tests.inbound import inbound
 
 
 def config(**fields: object) -> Config:
@@ -36,11 +36,10 @@ def problem(**fields: object) -> str:
 
 def head(read: Config, *headers: tuple[str, str], query: str = "") -> bytes:
     """Return what the backend gets of a client's request."""
-    (target,) = compile_table(read).targets
-    call = Call(ServiceType.CHAT, "m")
-    inbound = Inbound(call, "/chat/completions", True, query, headers, b"{}", "r")  # noqa: FBT003
+    table = compile_table(read)
+    (target,) = table.targets
     way = Way(target.origin, Resolver(0), Proxies(None, {}), target.proxy, lambda: tls_context(Tls()))
-    return written(outbound(inbound, target, 0, 5), way)
+    return written(outbound(inbound(table, headers, query=query), target, 0, 5), way)
 
 
 @pytest.mark.parametrize("name", [*sorted(FRAMING_HEADERS), "Transfer-Encoding", "CONTENT-LENGTH"])

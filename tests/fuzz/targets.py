@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from litestar.datastructures import Headers
 
+from jairouter_cli.auth.client_ip import client_ip, is_loopback
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.kinds import Network
 from jairouter_cli.config.litellm import taken_over
@@ -26,15 +27,15 @@ from jairouter_cli.gateway.upstream.connection import Connection
 from jairouter_cli.gateway.upstream.exchange import UpstreamFailure, UpstreamRequest
 from jairouter_cli.payloads.affinity import affinity
 from jairouter_cli.payloads.first_event import Beginning
-from jairouter_cli.payloads.peek import peek_json, peek_multipart
+from jairouter_cli.payloads.peek import Peeked, peek_json, peek_multipart
 from jairouter_cli.payloads.rename import rename_form, rename_json
+from jairouter_cli.payloads.request import Request
 from jairouter_cli.payloads.request_coding import unpack
 from jairouter_cli.payloads.retry_after import retry_after_s
 from jairouter_cli.payloads.sse import MAX_HELD_BYTES, EventGate, has_content
 from jairouter_cli.payloads.stream_usage import HidingGate, asking, lacks_usage
 from jairouter_cli.payloads.tokens import Meter, expected_tokens
 from jairouter_cli.routing.call import Timeouts
-from jairouter_cli.web.auth.client_ip import client_ip, is_loopback
 from jairouter_cli.web.auth.pages import is_cross_site, is_ours
 from jairouter_cli.web.errors import negotiate
 
@@ -58,7 +59,7 @@ class Target(NamedTuple):
 
 def _json_request(body: bytes) -> None:
     """Read a request: what is taken for one is renamed and measured without a further question."""
-    affinity({}, body, by_prefix=True)
+    affinity("", body, by_prefix=True)
     prompt, most = expected_tokens(body)
     assert 0 <= prompt < math.inf
     assert 0 <= most < math.inf
@@ -224,7 +225,7 @@ def _whole_answer(body: bytes) -> None:
 def _measured(meter: Meter) -> None:
     tokens = meter.tokens(0.0)
     assert tokens is None or 0 <= tokens < 1e16
-    spent = meter.spent(b"{}", cut=False)
+    spent = meter.spent(Request(b"{}", Peeked("m")), cut=False)
     if spent is not None:
         assert 0 <= spent.input_tokens < 1e16
         assert 0 <= spent.output_tokens < 1e16

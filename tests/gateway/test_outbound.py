@@ -2,13 +2,16 @@
 
 import pytest
 
+from jairouter_cli.auth.caller import Caller, Callers
+from jairouter_cli.auth.credentials import without
 from jairouter_cli.config.document import Document
-from jairouter_cli.config.model import ServiceType
+from jairouter_cli.config.model import Config, ServiceType
 from jairouter_cli.config.parse import parse
-from jairouter_cli.gateway.outbound import Inbound, outbound, without
-from jairouter_cli.payloads.headers import Headers
-from jairouter_cli.routing.call import Call, Target
+from jairouter_cli.gateway.outbound import outbound
+from jairouter_cli.payloads.headers import Headers, RequestHeaders
+from jairouter_cli.routing.call import Target
 from jairouter_cli.routing.table import compile_table
+from tests.inbound import inbound
 
 
 def instance(more: str = "") -> Target:
@@ -20,8 +23,7 @@ def instance(more: str = "") -> Target:
 
 def forwarded(headers: Headers, target: Target) -> list[tuple[str, str]]:
     """Return the headers that the instance gets."""
-    inbound = Inbound(Call(ServiceType.CHAT, "m"), "/chat/completions", True, "", headers, b"{}", "r")  # noqa: FBT003 - by position as there
-    return list(outbound(inbound, target, float("inf"), 1.0).headers)
+    return list(outbound(inbound(compile_table(Config()), headers), target, float("inf"), 1.0).headers)
 
 
 KEPT = [
@@ -111,3 +113,36 @@ def test_a_secret_is_left_out_wherever_it_stands() -> None:
     headers = [("x-any", value) for value in (*told, *kept)]
     assert without(headers, "s3cr3t-token") == [("x-any", value) for value in kept]
     assert without([("x", "ö".encode().decode("latin-1"))], "ö") == []
+
+
+KEYS = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "x-auth-token")
+
+
+@pytest.mark.parametrize("own", ["", "api-key: k", *(f"headers: {{{name.title()}: k}}" for name in KEYS)])
+@pytest.mark.parametrize("on_service", [None, True, False])
+@pytest.mark.parametrize("on_instance", [None, True, False])
+def test_whether_an_instance_sees_the_keys_of_clients(own: str, on_service: object, on_instance: object) -> None:
+    """One with a key of its own never; one that says no, or whose service does, not either."""
+
+    def line(name: str, value: object) -> str:
+        return "" if value is None else f"{name}: {str(value).lower()}, "
+
+    said = line("forward-authorization", on_instance) + (own and f"{own}, ")
+    service = line("forwardAuthorization", on_service)
+    text = f"model: {{services: {{chat: {{{service}instances: [{{name: m, {said}base-url: 'http://h:1'}}]}}}}}}"
+    (target,) = compile_table(parse(Document.load(text, "f"), {}).config).targets
+    client = [(name, "of the client") for name in KEYS]
+    seen = [name for name, value in forwarded(client, target) if value == "of the client"]
+    forwards = on_service is not False if on_instance is None else bool(on_instance)
+    assert seen == (list(KEYS) if forwards and not own else [])
+    assert target.sees_credentials is bool(seen)
+
+
+@pytest.mark.parametrize("header", [*KEYS, "x-admin-token", "cookie", "x-any"])
+@pytest.mark.parametrize("value", ["s3cret-token", "Bearer s3cret-token", "a=b; token=s3cret-token"])
+def test_the_admin_token_reaches_no_backend(header: str, value: str) -> None:
+    """Whatever header it comes in; nor does the caller have it for a credential."""
+    callers = Callers((), "s3cret-token")
+    cleared = callers.cleared(RequestHeaders([(header, value), ("x-kept", "1")]))
+    assert cleared.lines == [("x-kept", "1")]
+    assert callers.resolve("10.0.0.1", cleared) == Caller("10.0.0.1")

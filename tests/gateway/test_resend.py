@@ -6,19 +6,19 @@ from collections.abc import Iterator
 import pytest
 
 from jairouter_cli.config.document import Document
-from jairouter_cli.config.model import ConnectionPool, ServiceType
+from jairouter_cli.config.model import ConnectionPool
 from jairouter_cli.config.parse import parse
 from jairouter_cli.errors import RequestError
 from jairouter_cli.gateway.dispatch import dispatch
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.gateway.outbound import Inbound
 from jairouter_cli.gateway.upstream.exchange import UpstreamRequest
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
 from jairouter_cli.observe.events import Completed
-from jairouter_cli.routing.call import Call, Outcome, Timeouts
+from jairouter_cli.routing.call import Outcome, Timeouts
 from jairouter_cli.routing.record import Number
 from jairouter_cli.routing.table import compile_table
 from tests.backend import Backend, Behaviour, Received, Wire, answer, backend, raw
+from tests.inbound import inbound
 
 BODY = b'{"model": "m"}'
 
@@ -71,10 +71,8 @@ def ask(
         assert [pool.idle for pool in upstream.pools()] == ([idle] if idle else [])
         behind.behave = then
         behind.requests.clear()
-        call = Call(ServiceType.CHAT, "m", stream=stream)
-        inbound = Inbound(call, "/chat/completions", is_main=True, query="", headers=[], body=BODY, request_id="req_1")
         try:
-            reply = await dispatch(gateway, inbound)
+            reply = await dispatch(gateway, inbound(gateway.table, body=BODY, stream=stream))
             while await reply.exchange.read():
                 pass
             await reply.settle(Outcome.OK, reply.exchange.status)

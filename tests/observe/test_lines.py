@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -23,7 +24,7 @@ CALLED = Completed(
     "req_1",
     200,
     "ok",
-    (Attempt(target("a"), None, "unreachable: no", 0.5), Attempt(target("b"), 200, "", 1.0)),
+    [Attempt(target("a"), None, "unreachable: no", 0.5), Attempt(target("b"), 200, "", 1.0)],
     4.0,
     0.25,
     path="/v1/chat/completions",
@@ -94,9 +95,9 @@ def test_a_call_for_people() -> None:
 
 def test_what_no_backend_answered_names_none() -> None:
     """A fallback's answer, and a refusal."""
-    kept = as_json(CALLED._replace(attempts=CALLED.attempts[1:], fallback="cache"))
+    kept = as_json(replace(CALLED, attempts=CALLED.attempts[1:], fallback="cache"))
     assert ("instance" in kept, kept["fallback"]) == (False, "cache")
-    refused = as_json(Completed(CALLED.call, "r", 429, "failed", (), 0.001, head_s=0.001))
+    refused = as_json(Completed(CALLED.call, "r", 429, "failed", [], 0.001, head_s=0.001))
     assert (refused["attempts"], refused["gateway_s"], refused["upstream_s"]) == (0, 0.001, 0.0)
     assert {"instance", "first_token_s", "input_tokens", "key"}.isdisjoint(refused)
 
@@ -124,7 +125,7 @@ def test_a_request_to_the_gateway_itself() -> None:
 @example("a\r\n2026-01-01 ERROR\x85\u2028\x1b[31m\u202e\ud800")
 def test_nothing_a_client_sends_begins_a_line(text: str) -> None:
     """Models, paths and methods are whatever somebody sends; of half a surrogate pair, too."""
-    called = CALLED._replace(call=CALLED.call._replace(model=text), path=text, method=text)
+    called = replace(CALLED, call=CALLED.call._replace(model=text), path=text, method=text)
     for event in (called, Handled("c", text, text, 404, "failed", 0.0, 0)):
         line = Lines(LogFormat.HUMAN).of_request(event, AT, Level.INFO).decode()
         assert len(line.splitlines()) == 1, "not by Unicode's ends of lines, either"
@@ -134,14 +135,14 @@ def test_nothing_a_client_sends_begins_a_line(text: str) -> None:
 
 def test_a_name_cannot_pass_for_more_than_a_name() -> None:
     """Blanks and quotes are put in quotes."""
-    assert as_text(CALLED._replace(call=CALLED.call._replace(model='m 200 ok by "x"'))).startswith(
+    assert as_text(replace(CALLED, call=CALLED.call._replace(model='m 200 ok by "x"'))).startswith(
         r'INFO 203.0.113.5 POST /v1/chat/completions chat "m 200 ok by \"x\"" 200 ok by '
     )
 
 
 def test_a_long_name_is_cut() -> None:
     """A body of megabytes may be a model's name."""
-    line = as_json(CALLED._replace(call=CALLED.call._replace(model="x" * 1_000_000)))
+    line = as_json(replace(CALLED, call=CALLED.call._replace(model="x" * 1_000_000)))
     assert line["model"] == "x" * 256 + "…"
 
 
@@ -149,7 +150,7 @@ def test_a_long_name_is_cut() -> None:
 def test_a_key_is_told_by_its_fingerprint(credential: str) -> None:
     """What `printf %s sk-secret | sha256sum | cut -c1-12` says."""
     assert fingerprint(credential) == "746b4ad1ca91"
-    assert "secret" not in as_text(CALLED._replace(credential=credential))
+    assert "secret" not in as_text(replace(CALLED, credential=credential))
 
 
 def record(message: str, *, trace: bool = False) -> logging.LogRecord:

@@ -31,7 +31,7 @@ def call(status: int = 200, ended: str = "ok", attempts: Iterable[Attempt] = (),
     """Return a call that has ended."""
     of = {"path": CHAT, "strategy": "random", "is_known": True, "request_bytes": 500, "response_bytes": 600, **more}
     duration_s = of.pop("duration_s", 0.3)
-    return Completed(Call(ServiceType.CHAT, "m"), "id", status, ended, tuple(attempts), duration_s, **of)
+    return Completed(Call(ServiceType.CHAT, "m"), "id", status, ended, list(attempts), duration_s, **of)
 
 
 def shown(*boards: Board, readings: Iterable[Reading] = ()) -> dict[tuple[str, ...], float]:

@@ -5,6 +5,7 @@ import os
 import resource
 import sqlite3
 import threading
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -63,9 +64,9 @@ def test_what_is_taken_is_summed_up(ledger: UsageLedger) -> None:
         event(),
         event(),
         event("n", "Bearer k2", Spent(1, 2, Source.ESTIMATED)),
-        event("n", "", Spent(3, 4, Source.PARTIAL))._replace(status=499, ended="left"),
-        event("n", "", None)._replace(status=503, ended="failed", attempts=()),
-        event("nobody has heard of it")._replace(is_known=False),
+        replace(event("n", "", Spent(3, 4, Source.PARTIAL)), status=499, ended="left"),
+        replace(event("n", "", None), status=503, ended="failed", attempts=[]),
+        replace(event("nobody has heard of it"), is_known=False),
     ]
     for one in taken:
         ledger(one)
@@ -156,7 +157,7 @@ def test_it_stays_small(tmp_path: Path) -> None:
     clock = Clock()
     ledger = UsageLedger(tmp_path / "j.yaml", Usage(keep_days=2, recent=3), clock, ticks=clock)
     for number in range(1100):
-        ledger(event(key=f"Bearer {number}")._replace(request_id=str(number)))
+        ledger(replace(event(key=f"Bearer {number}"), request_id=str(number)))
     ledger.flush()
     keys = sums(ledger, "key")
     assert (len(keys), keys[OTHER_KEYS][0]) == (1001, 100)
@@ -164,7 +165,7 @@ def test_it_stays_small(tmp_path: Path) -> None:
     for _ in range(3 * 24 * 6):
         clock.now += 600
         ledger.flush()
-    ledger(event()._replace(request_id="later"))
+    ledger(replace(event(), request_id="later"))
     ledger.flush()
     assert sums(ledger)["m"][0] == 1
     assert [one.request_id for one in newest(ledger.path, 10)] == ["later", "1099", "1098"]

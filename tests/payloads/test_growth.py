@@ -9,9 +9,10 @@ import pytest
 
 from jairouter_cli.errors import InvalidRequest
 from jairouter_cli.payloads.affinity import affinity
-from jairouter_cli.payloads.peek import peek_multipart
+from jairouter_cli.payloads.peek import Peeked, peek_multipart
 from jairouter_cli.payloads.reading import mended
 from jairouter_cli.payloads.rename import rename_form, rename_json
+from jairouter_cli.payloads.request import Request
 from jairouter_cli.payloads.sse import EventGate, has_content
 from jairouter_cli.payloads.stream_usage import HidingGate, asking, lacks_usage
 from jairouter_cli.payloads.tokens import Meter, expected_tokens
@@ -34,7 +35,7 @@ def metered(text: bytes, size: int) -> None:
     for start in range(0, len(text), size):
         meter.add(text[start : start + size])
     assert not meter.has_ended
-    meter.spent(b"", cut=True)
+    meter.spent(Request(b"", Peeked("m")), cut=True)
     meter.model()
 
 
@@ -62,7 +63,7 @@ EVIL: dict[str, Work] = {
     "expect files": lambda n: (expected_tokens, (in_object(b"[" + b'"base64,","data"' * (n // 16) + b"]"),)),
     "expect data": lambda n: (expected_tokens, (in_object(b'["data"' + b" " * n + b"]"),)),
     "expect numbers": lambda n: (expected_tokens, (b'{"max_tokens":' + b"9" * n + b',"n":[' + b"1," * n + b"1]}",)),
-    "affinity": lambda n: (lambda b: affinity({}, b, by_prefix=True), (b'{"messages":[' + b"[]," * (n // 3) + b"0]}",)),
+    "affinity": lambda n: (lambda b: affinity("", b, by_prefix=True), (b'{"messages":[' + b"[]," * (n // 3) + b"0]}",)),
     "gate bytes": lambda n: (gated, (EventGate(), b"x" * (n // 8), 1)),
     "gate returns": lambda n: (gated, (EventGate(), b"\r" + b"x\r" * (n // 16), 1)),
     "gate pieces": lambda n: (gated, (EventGate(), b"x" * n, 64)),

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jairouter_cli.payloads.sse import MAX_HELD_BYTES, EventGate
+from jairouter_cli.payloads.first_event import Beginning
+from jairouter_cli.payloads.sse import MAX_HELD_BYTES, EventGate, events_in, has_content
+from jairouter_cli.payloads.stream_usage import HidingGate
+from jairouter_cli.payloads.tokens import Meter
 
 STREAM = b": comment\n\nid: 1\ndata: a\n\ndata: b\ndata: c\n\n\n\nevent: x\r\ndata: d\r\n\r\ndata: tail"
 
@@ -35,3 +38,31 @@ def test_an_event_without_end_is_not_kept_for_ever() -> None:
     out = b"".join(gate.feed(b"x" * 100_000) for _ in range(50))
     assert len(out) >= 5_000_000 - MAX_HELD_BYTES - 100_000
     assert out + gate.rest() == b"x" * 5_000_000
+
+
+OPENING = b'data: {"choices":[{"delta":{"role":"assistant"}}]}'
+WORD = b'data: {"choices":[{"delta":{"content":"hi"}}]}'
+USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}'
+SAID = (b": waiting", OPENING, WORD, USAGE, b"event: x\ndata: a\ndata: b", b"data: [DONE]")
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@given(st.lists(st.integers(0, 400), max_size=8))
+def test_every_end_of_a_line_means_the_same_to_all(end: bytes, cuts: list[int]) -> None:
+    """To the gates, the parser, the meter and whoever looks for the first event and for content, in any pieces."""
+    stream = b"".join(event.replace(b"\n", end) + end * 2 for event in SAID)
+    hidden: list[bytes] = []
+    gate, meter, beginning, let_through = HidingGate(hidden.append), Meter(), Beginning(""), b""
+    edges = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+    for first, last in pairwise(edges):
+        events = gate.feed(stream[first:last])
+        meter.add(events)
+        beginning.add(stream[first:last])
+        let_through += events
+    let_through += gate.rest()
+    found = [(event.name, event.data) for event in events_in(let_through)]
+    expected = [(b"", b""), (b"", OPENING[6:]), (b"", WORD[6:]), (b"x", b"a\nb"), (b"", b"[DONE]")]
+    assert (found, hidden) == (expected, [USAGE + end * 2])
+    assert (meter.events, meter.has_ended, beginning.is_over, beginning.error) == (5, True, True, None)
+    contents = [has_content(event.raw) for event in events_in(let_through)]
+    assert contents == [False, False, True, True, True]

@@ -81,6 +81,7 @@ events = st.lists(
 def test_any_stream_in_any_pieces(told: list[tuple[bytes, bytes]], tail: bytes, cuts: list[int]) -> None:
     """The client sees what it would have seen, and at the same moments; we hear all."""
     stream = b"".join(event + end for event, end in told) + tail
+    assume(b"\r\r\n" not in stream)  # the LF belongs to the CR before it, and so to the event before
     seen = b"".join(event + end for event, end in told if USAGE not in event) + (b"" if tail == USAGE else tail)
     hidden: list[bytes] = []
     plain, gate, out, heard = EventGate(), HidingGate(hidden.append), b"", b""

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jairouter_cli.payloads.peek import Peeked
 from jairouter_cli.payloads.reported import MOST_TOKENS
+from jairouter_cli.payloads.request import Request
 from jairouter_cli.payloads.spent import Source, Spent
 from jairouter_cli.payloads.tokens import PICTURE_TOKENS, Meter, expected_tokens
 
@@ -144,7 +146,7 @@ def test_a_report_is_found_wherever_it_stands(stream: bytes, spent: Spent, size:
     meter = Meter()
     for start in range(0, len(stream), size):
         meter.add(stream[start : start + size])
-    assert meter.spent(b"{}", cut=False) == spent
+    assert meter.spent(Request(b"{}", Peeked("m")), cut=False) == spent
     assert meter.tokens(0) == spent.input_tokens + spent.output_tokens
 
 
@@ -191,7 +193,7 @@ def test_what_is_written_into_the_ledger(pieces: list[bytes], cut: bool, spent: 
     meter = Meter()
     for piece in pieces:
         meter.add(piece)
-    assert meter.spent(REQUEST, cut=cut) == spent
+    assert meter.spent(Request(REQUEST, Peeked("m")), cut=cut) == spent
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jairouter_cli.auth.client_ip import UNKNOWN, client_in, client_ip, forwarded, is_loopback, pairs
 from jairouter_cli.config.kinds import Network
-from jairouter_cli.web.auth.client_ip import UNKNOWN, client_in, client_ip, forwarded, is_loopback, pairs
 
 TRUSTED = (Network("10.0.0.0/8"), Network("::1/128"), Network("127.0.0.1/32"))
 

@@ -8,6 +8,7 @@ import pytest
 
 from jairouter_cli.config.kinds import Origin
 from jairouter_cli.config.model import Cors
+from jairouter_cli.payloads.headers import RequestHeaders
 from jairouter_cli.web.auth.cors import allowing, is_allowed, preflight
 from tests.backend import answer, raw
 from tests.process import Served, config, run, services, serving
@@ -72,7 +73,7 @@ def test_what_a_setting_allows() -> None:
     everybody = (Origin("*"),)
     for origin in ("null", STRANGER, PAGE):
         assert dict(allowing(origin, everybody))["access-control-allow-origin"] == "*"
-        assert preflight({"origin": origin}, everybody, "POST")[0] == 204
+        assert preflight(RequestHeaders([("origin", origin)]), everybody, "POST")[0] == 204
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/v1/embeddings", "/rerank", "/v1/models", "/v1/unknown"])

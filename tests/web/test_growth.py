@@ -9,12 +9,12 @@ from litestar.datastructures import Headers
 from litestar.datastructures.headers import Accept
 from multipart import parse_options_header
 
+from jairouter_cli.auth.client_ip import client_ip
+from jairouter_cli.auth.credentials import without
 from jairouter_cli.config.kinds import Network
 from jairouter_cli.config.model import Locale
-from jairouter_cli.gateway.outbound import without
 from jairouter_cli.payloads.request_coding import codings
 from jairouter_cli.telemetry.expressions import compiled
-from jairouter_cli.web.auth.client_ip import client_ip
 from jairouter_cli.web.auth.pages import is_cross_site, is_ours
 from jairouter_cli.web.errors import negotiate
 

@@ -3,11 +3,11 @@
 Nothing is ever told that lets a browser send cookies along: keys come in headers that pages set themselves.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from jairouter_cli.config.kinds import Origin
-from jairouter_cli.payloads.headers import Headers
+from jairouter_cli.payloads.headers import Headers, RequestHeaders
 
 _ANY: Final = "*"
 _ANY_PORT: Final = ":*"
@@ -20,7 +20,7 @@ _EXPOSED: Final = (
 _KEPT_S: Final = "600"
 
 
-def is_preflight(method: str, headers: Mapping[str, str]) -> bool:
+def is_preflight(method: str, headers: RequestHeaders) -> bool:
     """Whether a browser asks if a page may send a request, before it does."""
     return method == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
 
@@ -34,9 +34,9 @@ def allowing(origin: str, allowed: Sequence[Origin]) -> Headers:
     return [("access-control-allow-origin", origin), ("access-control-expose-headers", _EXPOSED), _VARY]
 
 
-def preflight(headers: Mapping[str, str], allowed: Sequence[Origin], methods: str) -> tuple[int, Headers]:
+def preflight(headers: RequestHeaders, allowed: Sequence[Origin], methods: str) -> tuple[int, Headers]:
     """Return status and headers of the answer to a preflight."""
-    origin = headers["origin"]
+    origin = headers.get("origin", "")
     if not is_allowed(origin, allowed):
         return 403, [_VARY]
     told = [

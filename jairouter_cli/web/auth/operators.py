@@ -1,20 +1,17 @@
 """Who may ask the gateway about itself and its backends, and how often."""
 
-import hmac
-import os
-from collections.abc import Iterator
 from typing import Any, Final
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from jairouter_cli.config.token import admin_token
+from jairouter_cli.auth.client_ip import client_in, is_loopback
+from jairouter_cli.auth.credentials import ADMIN_HEADERS, is_token, tokens_in
 from jairouter_cli.errors import EncodingUnsupported, FromOtherSite, NotFromHere, TokenMissing
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.limits import refused
 from jairouter_cli.payloads.request_coding import codings
 from jairouter_cli.routing.admission import Refusal, client_of, demanded
-from jairouter_cli.web.auth.client_ip import client_in, is_loopback
 from jairouter_cli.web.auth.pages import is_cross_site, is_ours
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -31,8 +28,8 @@ def operators_only(connection: Connection, _: BaseRouteHandler) -> None:
 
 
 def _let_in(connection: Connection) -> None:
-    server = _gateway(connection).table.config.server
-    token = admin_token(server, os.environ)
+    table = _gateway(connection).table
+    server, token = table.config.server, table.callers.token
     if token is not None:
         if not _has(connection, token):
             raise TokenMissing(path=connection.url.path)
@@ -55,8 +52,8 @@ def is_operator(connection: Connection) -> bool:
 
 def no_pages(connection: Connection, _: BaseRouteHandler) -> None:
     """Let in all but pages of other sites that come from this machine. Raises `FromOtherSite`."""
-    server = _gateway(connection).table.config.server
-    token = admin_token(server, os.environ)
+    table = _gateway(connection).table
+    server, token = table.config.server, table.callers.token
     if server.open_management or (token is not None and _has(connection, token)):
         return
     if is_loopback(_client(connection)):
@@ -70,16 +67,8 @@ def _refuse_pages(connection: Connection) -> None:
 
 
 def _has(connection: Connection, token: str) -> bool:
-    return any(hmac.compare_digest(given.encode("latin-1", "replace"), token.encode()) for given in _given(connection))
-
-
-def _given(connection: Connection) -> Iterator[str]:
-    """Yield what was given as a token."""
-    for line in connection.headers.getall("authorization", []):
-        scheme, _, credential = line.partition(" ")
-        if scheme.lower() == "bearer":
-            yield credential.strip()
-    yield from connection.headers.getall("x-admin-token", [])
+    authorizations, others = (connection.headers.getall(name, []) for name in ADMIN_HEADERS)
+    return any(is_token(given, token) for given in tokens_in(authorizations, others))
 
 
 def plain_only(connection: Connection, _: BaseRouteHandler) -> None:

@@ -10,7 +10,7 @@ from jairouter_cli.config.spelling import service_type
 from jairouter_cli.errors import InvalidParameter
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.route import explanation
-from jairouter_cli.payloads.affinity import affinity
+from jairouter_cli.payloads.affinity import SESSION_HEADER, affinity
 from jairouter_cli.routing.call import Call
 
 
@@ -29,7 +29,7 @@ def explain_routes(gateway: Gateway) -> list[Any]:
         if kind is None:
             raise InvalidParameter("service", "expected one of " + ", ".join(ServiceType))
         pool = gateway.table.pool(kind, model)
-        key = affinity(dict(request.headers), b"", by_prefix=False)
+        key = affinity(request.headers.get(SESSION_HEADER, ""), b"", by_prefix=False)
         return await explanation(gateway, pool, Call(kind, model, client, affinity=key))
 
     return [explain]

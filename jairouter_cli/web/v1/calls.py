@@ -5,17 +5,15 @@ Bodies are peeked into and forwarded as they came.
 
 import asyncio
 import logging
-import os
 import re
 import secrets
 from codecs import BOM_UTF8
 from itertools import count
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from jairouter_cli.config.model import Locale
-from jairouter_cli.config.token import admin_token
 from jairouter_cli.errors import (
     HeaderUnreadable,
     InternalError,
@@ -26,13 +24,14 @@ from jairouter_cli.errors import (
 )
 from jairouter_cli.gateway.dispatch import dispatch
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.gateway.outbound import Inbound, is_forwarded, without
-from jairouter_cli.observe.events import Completed
-from jairouter_cli.payloads.headers import Headers
-from jairouter_cli.payloads.peek import peek_json, peek_multipart
+from jairouter_cli.gateway.inbound import Inbound
+from jairouter_cli.gateway.outbound import is_forwarded
+from jairouter_cli.gateway.record import CallRecord
+from jairouter_cli.payloads.headers import Headers, RequestHeaders
+from jairouter_cli.payloads.request import read_form, read_json
 from jairouter_cli.payloads.request_coding import codings, unpack
 from jairouter_cli.routing.call import Call
-from jairouter_cli.web.auth.client_ip import client_ip
+from jairouter_cli.routing.table import Table
 from jairouter_cli.web.auth.cors import allowing, is_preflight, preflight
 from jairouter_cli.web.doors.body import Intake
 from jairouter_cli.web.doors.departures import Departures
@@ -45,6 +44,19 @@ from jairouter_cli.web.v1.relay import relay
 logger: Final = logging.getLogger("jairouter")
 
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+class Asked(NamedTuple):
+    """A request that has begun to come; `table` is the configuration in force then, which holds to its end."""
+
+    table: Table
+    endpoint: Endpoint
+    door: Door
+    headers: RequestHeaders
+
+    def locale(self) -> Locale:
+        """Return the language of errors."""
+        return negotiate(self.headers.get("accept-language"), self.table.config.server.locale)
 
 
 class OpenAI:
@@ -63,33 +75,30 @@ class OpenAI:
 
     async def answer(self, endpoint: Endpoint, door: Door) -> None:
         """Answer, whatever happens; a page of another origin is told whether it may have the answer."""
-        headers = dict(door.headers)
-        if (origin := headers.get("origin")) is None:
-            await self._answer(endpoint, door, headers, ())
+        asked = Asked(self._gateway.table, endpoint, door, RequestHeaders(door.headers))
+        if "origin" not in asked.headers:
+            await self._answer(asked, ())
             return
-        allowed = self._gateway.table.config.server.cors.allowed_origins
-        if is_preflight(door.method, headers):
-            await door.whole(*preflight(headers, allowed, "POST"), b"")
+        allowed = asked.table.config.server.cors.allowed_origins
+        if is_preflight(door.method, asked.headers):
+            await door.whole(*preflight(asked.headers, allowed, "POST"), b"")
         else:
-            await self._answer(endpoint, door, headers, allowing(origin, allowed))
+            await self._answer(asked, allowing(asked.headers.get("origin", ""), allowed))
 
-    async def _answer(self, endpoint: Endpoint, door: Door, headers: dict[str, str], shared: Headers) -> None:
+    async def _answer(self, asked: Asked, shared: Headers) -> None:
         """Answer with these headers among others; a failure before the head is sent becomes an error answer."""
-        request_id = self._request_id(headers.get("x-request-id"))
-        form, presence = form_of(endpoint.path), self.departures.enter()
-
-        def locale() -> Locale:
-            return negotiate(headers.get("accept-language"), self._gateway.table.config.server.locale)
-
+        request_id = self._request_id(asked.headers.get("x-request-id", ""))
+        door, form, presence = asked.door, form_of(asked.endpoint.path), self.departures.enter()
         try:
-            inbound = await self._admit(endpoint, door, headers, request_id)
+            inbound = await self._admit(asked, request_id)
             self.departures.watch(presence, door)
             reply = await dispatch(self._gateway, inbound)
-            reply.extra = [*reply.extra, *shared]
-            await relay(reply, door, form, locale, self._gateway.table.config.webclient.heartbeat_interval_s)
+            if shared:
+                reply.extra = [*reply.extra, *shared]
+            await relay(reply, door, form, asked.locale, inbound.table.config.webclient.heartbeat_interval_s)
         except RequestError as error:
             if not presence.left:
-                await _fail(door, form, Told(error, locale(), request_id), shared)
+                await _fail(door, form, Told(error, asked.locale(), request_id), shared)
         except ClientLeft:
             pass
         except asyncio.CancelledError:
@@ -97,68 +106,72 @@ class OpenAI:
                 if not self._gateway.drain.is_over:
                     raise
                 if not door.started:  # not even read; the others have been told
-                    await _fail(door, form, Told(ShuttingDown(), locale(), request_id), shared)
+                    await _fail(door, form, Told(ShuttingDown(), asked.locale(), request_id), shared)
         except Exception:
             logger.exception("bug while answering request %s", request_id)
-            await _fail(door, form, Told(InternalError(), locale(), request_id), shared)
+            await _fail(door, form, Told(InternalError(), asked.locale(), request_id), shared)
         finally:
             presence.over()
 
-    def _request_id(self, given: str | None) -> str:
+    def _request_id(self, given: str) -> str:
         """Keep a client's id if it is fit for a header and a log line, else make one."""
         if given and _REQUEST_ID.fullmatch(given):
             return given
         return f"req_{self._origin}{next(self._number):08x}"
 
-    def _client(self, door: Door) -> str:
-        return client_ip(door.client_ip, door.headers, self._gateway.table.config.server.trusted_proxies)
-
-    async def _admit(self, endpoint: Endpoint, door: Door, headers: dict[str, str], request_id: str) -> Inbound:
+    async def _admit(self, asked: Asked, request_id: str) -> Inbound:
         """Read the request whole; what cannot be used is reported here, as nobody else sees it. Raises as `_read`."""
         began = self._gateway.clock()
         try:
-            return await self._read(endpoint, door, headers, request_id)
+            return await self._read(asked, request_id)
         except RequestError as error:
-            call = Call(endpoint.service, "", self._client(door))
-            lasted_s = self._gateway.clock() - began
-            told = Completed(call, request_id, error.status, "failed", (), lasted_s, path=endpoint.path)
-            told = told._replace(head_s=lasted_s, method=door.method)
-            self._gateway.report(told)
-            if (tracer := self._gateway.tracer) is not None:
-                tracer.begin(door.headers, lasted_s).end(told, "")
+            self._report(asked, request_id, error, began)
             raise
 
-    async def _read(self, endpoint: Endpoint, door: Door, headers: dict[str, str], request_id: str) -> Inbound:
+    def _report(self, asked: Asked, request_id: str, error: RequestError, began: float) -> None:
+        """Report a request that was refused before anybody could be asked; its body had begun to come at a time."""
+        address = asked.table.callers.address(asked.door.client_ip, asked.door.headers)
+        call = Call(asked.endpoint.service, "", address)
+        record = CallRecord(self._gateway.clock, call, request_id, asked.endpoint.path, began)
+        record.method = asked.door.method
+        told = record.end(error.status, "failed")
+        self._gateway.report(told)
+        if (tracer := self._gateway.tracer) is not None:
+            tracer.begin(asked.door.headers, told.duration_s).end(told, "")
+
+    async def _read(self, asked: Asked, request_id: str) -> Inbound:
         """Read the request whole. Raises `InvalidRequest` and its kin."""
+        table, endpoint, door, headers = asked
         if door.method != "POST":
             raise MethodNotAllowed(method=door.method, path=door.path, allowed="POST")
-        body = await self._body(door, headers)
+        own = table.callers.cleared(headers)
+        caller = table.callers.resolve(door.client_ip, own)
+        body = await self._body(asked)
         content_type = headers.get("content-type", "")
         _check_media_type(endpoint, content_type)
-        if not endpoint.multipart and body[:3] == BOM_UTF8:
-            body = body[3:]  # a parser may ignore it (RFC 8259, 8.1), and some backends' do not
-        peeked = peek_multipart(body, content_type) if endpoint.multipart else peek_json(body)
-        call = Call(endpoint.service, peeked.model, self._client(door), peeked.stream)
-        sent, said = door.headers, headers
-        if (token := admin_token(self._gateway.table.config.server, os.environ)) is not None:
-            sent = without(sent, token)
-            said = dict(sent)
+        if endpoint.multipart:
+            request = read_form(body, content_type)
+        else:  # a parser may ignore a byte order mark (RFC 8259, 8.1), and some backends' do not
+            request = read_json(body[3:] if body[:3] == BOM_UTF8 else body)
+        call = Call(endpoint.service, request.model, caller.address, request.stream)
         if headers.get("x-request-id") != request_id:
-            sent = [pair for pair in sent if pair[0] != "x-request-id"]
+            sent = [pair for pair in own.lines if pair[0] != "x-request-id"]
             sent.append(("x-request-id", request_id))
-        credential = said.get("authorization") or said.get("x-api-key", "")
-        path, query = endpoint.path, door.query
-        return Inbound(call, endpoint.tail, endpoint.is_main, query, sent, body, request_id, path, credential)
+            own = RequestHeaders(sent)
+        return Inbound(
+            table, call, caller, request, own, request_id, endpoint.tail, endpoint.is_main, door.query, endpoint.path
+        )
 
-    async def _body(self, door: Door, headers: dict[str, str]) -> bytes | bytearray:
+    async def _body(self, asked: Asked) -> bytes | bytearray:
         """Return the body, unpacked. Raises `InvalidRequest` and its kin."""
+        door = asked.door
         # read first, refused after: a connection whose request was not read cannot be used again
         body = await door.body(self.intake)
         for name in door.lost:
             if is_forwarded(name):
                 raise HeaderUnreadable(name=name)
-        if "content-encoding" in headers and (packed_with := codings(door.headers)):
-            return await asyncio.to_thread(unpack, body, packed_with, self._gateway.table.config.server.max_body_size)
+        if "content-encoding" in asked.headers and (packed_with := codings(door.headers)):
+            return await asyncio.to_thread(unpack, body, packed_with, asked.table.config.server.max_body_size)
         return body
 
 

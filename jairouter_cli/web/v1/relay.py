@@ -9,13 +9,12 @@ from typing import Final
 
 from jairouter_cli.config.model import Locale
 from jairouter_cli.errors import RequestError, ShuttingDown
-from jairouter_cli.gateway.attempts import Reply
 from jairouter_cli.gateway.outbound import NOT_RETURNED
+from jairouter_cli.gateway.pipe import Pipe
+from jairouter_cli.gateway.reply import EVENTS, Reply
 from jairouter_cli.gateway.upstream.exchange import UpstreamFailure
-from jairouter_cli.payloads.answer_coding import PackedGate, is_packed
+from jairouter_cli.payloads.answer_coding import is_packed
 from jairouter_cli.payloads.headers import Headers
-from jairouter_cli.payloads.sse import EventGate
-from jairouter_cli.payloads.stream_usage import HidingGate
 from jairouter_cli.routing.call import Outcome
 from jairouter_cli.web.doors.door import ClientLeft, Door
 from jairouter_cli.web.v1.forms import Form, Told
@@ -49,21 +48,16 @@ async def relay(reply: Reply, door: Door, form: Form, locale: Callable[[], Local
     try:
         headers = _headers(reply)
         names = dict(headers)
-        content_type = names.get("content-type", "")
-        reply.listen(content_type, coding := names.get("content-encoding", ""))
-        if content_type.startswith("text/event-stream"):
-            headers = _with_sse(headers)
-            if is_packed(coding):
-                outcome = await _pump_packed(reply, door, headers, coding)
-            else:
-                outcome = await _pump_events(reply, door, headers, farewell, heartbeat_s)
+        content_type, coding = names.get("content-type", ""), names.get("content-encoding", "")
+        pipe = reply.pipe(content_type, coding)
+        if content_type.startswith(EVENTS):
+            stream = Stream(reply, door, pipe, None if is_packed(coding) else farewell)
+            outcome = await stream.send(_with_sse(headers, reply), heartbeat_s)
         elif 0 <= int(names.get("content-length", -1)) <= _WHOLE_BYTES:
-            body = await _all(reply)
-            reply.sent_bytes = len(body)
-            await door.whole(reply.exchange.status, headers, body)
+            await door.whole(reply.exchange.status, headers, await _all(reply, pipe))
             outcome = Outcome.OK
         else:
-            outcome = await _pump(reply, door, headers)
+            outcome = await Stream(reply, door, pipe, None).send(headers, None)
     except RequestError as error:
         outcome, status = Outcome.STOPPED if isinstance(error, ShuttingDown) else Outcome.FAILED, error.status
         raise
@@ -76,8 +70,10 @@ async def relay(reply: Reply, door: Door, form: Form, locale: Callable[[], Local
         await reply.settle(outcome, status)
 
 
-def _with_sse(headers: Headers) -> Headers:
+def _with_sse(headers: Headers, reply: Reply) -> Headers:
     present = {name for name, _ in headers}
+    if reply.hides_usage:  # it gets shorter
+        headers = [pair for pair in headers if pair[0] != "content-length"]
     return [*headers, *(pair for pair in _SSE_HEADERS if pair[0] not in present)]
 
 
@@ -88,7 +84,7 @@ def _headers(reply: Reply) -> Headers:
     return headers
 
 
-async def _all(reply: Reply) -> bytes:
+async def _all(reply: Reply, pipe: Pipe) -> bytes:
     """Read a small body to its end. Raises a `RequestError`."""
     exchange = reply.exchange
     try:
@@ -101,131 +97,76 @@ async def _all(reply: Reply) -> bytes:
         if reply.is_stopped:
             raise ShuttingDown from None
         raise
-    if reply.copy is not None:
-        reply.copy.add(body)
-    if reply.hear is not None:
-        reply.hear(body)
-    return body
+    return pipe.feed(body) + pipe.rest()
 
 
-async def _pump(reply: Reply, door: Door, headers: Headers) -> Outcome:
-    """Send the pieces on as they come."""
-    exchange, copy, hear = reply.exchange, reply.copy, reply.hear
-    try:
-        await door.start(exchange.status, headers)
-        while data := await exchange.read():
-            if copy is not None:
-                copy.add(data)
-            if hear is not None:
-                hear(data)
-            reply.sent_bytes += len(data)
-            await door.piece(data)
-    except UpstreamFailure as failure:
-        reply.cut_off(failure)
-        await door.break_off()
-        return Outcome.FAILED
-    except asyncio.CancelledError:
-        if not reply.is_stopped:
-            raise
-        await door.break_off()
-        return Outcome.STOPPED
-    await door.end()
-    return Outcome.OK
+class Stream:
+    """An answer that goes on piece by piece as it comes.
 
+    With a `farewell` it is one of events that can be read, and tells how it ends if not as it should; without one, its
+    transfer is broken off.
+    """
 
-async def _pump_packed(reply: Reply, door: Door, headers: Headers, coding: str) -> Outcome:
-    """Send a stream on as it is packed: where its events end is not to be seen, and nothing can be put between them."""
-    gate = PackedGate(coding, None if reply.meter is None else reply.meter.add)
-    try:
-        await door.start(reply.exchange.status, headers)
-        await _first_content(reply, door, gate, None)
-        while data := await reply.exchange.read():
-            gate.feed(data)
-            reply.sent_bytes += len(data)
-            await door.piece(data)
-    except UpstreamFailure as failure:
-        reply.cut_off(failure)
-        await door.break_off()
-        return Outcome.FAILED
-    except asyncio.CancelledError:
-        if reply.meter is not None and reply.meter.has_ended:
-            return Outcome.OK
-        if not reply.is_stopped:
-            raise
-        await door.break_off()
-        return Outcome.STOPPED
-    gate.rest()
-    await door.end()
-    return Outcome.OK
+    __slots__ = ("_door", "_exchange", "_farewell", "_pipe", "_reply")
 
+    def __init__(self, reply: Reply, door: Door, pipe: Pipe, farewell: Farewell | None) -> None:
+        self._reply: Final = reply
+        self._exchange: Final = reply.exchange
+        self._door: Final = door
+        self._pipe: Final = pipe
+        self._farewell: Final = farewell
 
-async def _pump_events(
-    reply: Reply, door: Door, headers: Headers, farewell: Farewell, heartbeat_s: float | None
-) -> Outcome:
-    """Send whole events on as they come."""
-    exchange, meter = reply.exchange, reply.meter
-    gate = EventGate()
-    if meter is not None and reply.hides_usage:
-        gate = HidingGate(meter.add)
-        headers = [pair for pair in headers if pair[0] != "content-length"]  # it gets shorter
-    try:
-        await door.start(exchange.status, headers)
-        await _first_content(reply, door, gate, heartbeat_s)
-        while data := await exchange.read():
-            if events := gate.feed(data):
-                if meter is not None:
-                    meter.add(events)
-                reply.sent_bytes += len(events)
-                await door.piece(events)
-    except UpstreamFailure as failure:
-        await door.piece(farewell(reply.cut_off(failure)))
+    async def send(self, headers: Headers, heartbeat_s: float | None) -> Outcome:
+        """Send it to its end; return how it ended."""
+        exchange, pipe, door = self._exchange, self._pipe, self._door
+        try:
+            await door.start(exchange.status, headers)
+            if pipe.has_events:
+                await self._first_content(heartbeat_s if self._farewell is not None else None)
+            while data := await exchange.read():
+                if out := pipe.feed(data):
+                    await door.piece(out)
+        except UpstreamFailure as failure:
+            await self._end_badly(self._reply.cut_off(failure))
+            return Outcome.FAILED
+        except asyncio.CancelledError:
+            meter = self._reply.meter
+            if pipe.has_events and meter is not None and meter.has_ended:
+                return Outcome.OK  # clients close as soon as they have seen the last event
+            if not self._reply.is_stopped:
+                raise
+            await self._end_badly(ShuttingDown())
+            return Outcome.STOPPED
+        if rest := pipe.rest():
+            await door.piece(rest)
         await door.end()
-        return Outcome.FAILED
-    except asyncio.CancelledError:
-        outcome = await _cancelled(reply, door, farewell)
-        if outcome is Outcome.LEFT:
-            raise
-        return outcome
-    if rest := gate.rest():
-        if meter is not None:
-            meter.add(rest)
-        reply.sent_bytes += len(rest)
-        await door.piece(rest)
-    await door.end()
-    return Outcome.OK
-
-
-async def _cancelled(reply: Reply, door: Door, farewell: Farewell) -> Outcome:
-    """Return what it means that a stream is not to go on."""
-    if reply.meter is not None and reply.meter.has_ended:  # clients close as soon as they have seen the last event
         return Outcome.OK
-    if not reply.is_stopped:
-        return Outcome.LEFT
-    await door.piece(farewell(ShuttingDown()))
-    await door.end()
-    return Outcome.STOPPED
 
-
-async def _first_content(reply: Reply, door: Door, gate: EventGate, heartbeat_s: float | None) -> None:
-    """Send events on until one has content; only here anything looks into them."""
-    exchange, data = reply.exchange, reply.first
-    while True:
-        if not data:
-            try:
-                async with asyncio.timeout(heartbeat_s):
-                    data = await exchange.read()
-            except TimeoutError:
-                await door.piece(HEARTBEAT)
-                continue
-        events = gate.feed(data)
-        if events:
-            if reply.meter is not None and gate.is_plain:
-                reply.meter.add(events)
-            reply.sent_bytes += len(events)
-            await door.piece(events)
-        if not data or gate.says_something(events):
-            exchange.expect_content(None)
-            if data:
-                reply.has_content()
+    async def _end_badly(self, error: RequestError) -> None:
+        """End it so that no client takes it for complete."""
+        if self._farewell is None:
+            await self._door.break_off()
             return
-        data = b""
+        await self._door.piece(self._farewell(error))
+        await self._door.end()
+
+    async def _first_content(self, heartbeat_s: float | None) -> None:
+        """Send events on until one has content; only here anything looks into them."""
+        reply, pipe, data = self._reply, self._pipe, self._reply.first
+        while True:
+            if not data:
+                try:
+                    async with asyncio.timeout(heartbeat_s):
+                        data = await self._exchange.read()
+                except TimeoutError:
+                    await self._door.piece(HEARTBEAT)
+                    continue
+            out = pipe.feed(data)
+            if out:
+                await self._door.piece(out)
+            if not data or pipe.says_something(out):
+                self._exchange.expect_content(None)
+                if data:
+                    reply.has_content()
+                return
+            data = b""
