@@ -51,7 +51,6 @@ ALLOWED = {
         "observe",
         "gateway",
         "telemetry",
-        "serve",
     },
     "serve": {"errors", "config", "routing", "state", "observe", "gateway", "telemetry", "web"},
     "mock": {"errors"},

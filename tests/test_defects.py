@@ -72,7 +72,7 @@ ELSEWHERE = {
     "D-31": "tests.test_metrics:test_every_count_is_what_was_seen",
     "D-37": "tests.test_metric_registry:test_what_is_registered_is_of_use",
     "D-32": "tests.test_fallback:test_the_same_question_of_the_same_client_is_answered_from_memory",
-    "D-39": "tests.routing.test_limit:test_the_steady_rate_is_the_configured_one",
+    "D-39": "tests.routing.test_buckets:test_the_steady_rate_is_the_configured_one",
     "D-43": "tests.test_limits:test_every_client_has_its_own",
     "D-44": "tests.routing.test_admission:test_scopes",
     "D-41": "tests.test_routing:test_streams_count_until_they_end",

@@ -8,7 +8,7 @@ import pytest
 
 from jairouter_cli import errors
 from jairouter_cli.config.model import Locale
-from jairouter_cli.gateway.upstream.httpx_transport import FAILURES
+from tests.gateway.httpx_upstream import FAILURES
 
 
 def classes(root: type[errors.JAIRouterError] = errors.JAIRouterError) -> Iterator[type[errors.JAIRouterError]]:

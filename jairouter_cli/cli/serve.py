@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import typer
@@ -22,6 +22,9 @@ from jairouter_cli.config.token import admin_token
 from jairouter_cli.errors import ConfigNotFound, UsageError
 
 _SHOWN_INSTANCES = 12  # of a service; the screen stays one screen
+
+
+_KEYS: Final = {"host": "server.host", "port": "server.port", "workers": "server.workers", "as_json": "json"}
 
 
 class Interface(StrEnum):
@@ -58,9 +61,9 @@ def serve(
         if not is_loopback(address):
             _warn_of_openness(server.host)
         announce = partial(_announce, loaded, server, url, as_json=as_json, demo=demo)
-        from jairouter_cli.serve.server import run  # noqa: PLC0415 - heavy: it brings Litestar and Granian along
+        from jairouter_cli.serve.server import Listening, run  # noqa: PLC0415 - heavy: it brings Litestar and Granian along
 
-        run(loaded, address, free, server.workers, announce, interface)
+        run(loaded, Listening(address, free, server.workers), announce, _options(ctx), interface)
 
 
 def _file(ctx: typer.Context, config: Path | None, stack: ExitStack, *, demo: bool) -> Path:
@@ -82,6 +85,13 @@ def _overridden(server: Server, host: str | None, port: int | None, workers: int
     """Return the settings with what the command line says in place of the file's."""
     given = {"host": host, "port": port, "workers": workers}
     return msgspec.structs.replace(server, **{name: value for name, value in given.items() if value is not None})
+
+
+def _options(ctx: typer.Context) -> dict[str, str]:
+    """Return what the command line says, by the keys that it says it over, or by the options' own names."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    given = {name: ctx.params[name] for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+    return {_KEYS.get(name, name): str(value).lower() if value is True else str(value) for name, value in given.items()}
 
 
 def _warn_of_openness(host: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
@@ -24,8 +24,8 @@ from jairouter_cli.observe.writer import RotatedFile
 from jairouter_cli.serve.descriptors import Room, Watch, make_room, warn_if_small
 from jairouter_cli.serve.parent import Parent
 from jairouter_cli.serve.shutdown import Orders, Shutdown
+from jairouter_cli.serve.worker import Origin, Worker
 from jairouter_cli.state.redis import RedisLevels
-from jairouter_cli.web.app import create_asgi, create_rsgi
 
 logger: Final = logging.getLogger("jairouter")
 
@@ -34,13 +34,30 @@ _BACKLOG: Final = 4096
 # What Granian's own interface lacks is mended with the help of /proc; elsewhere the application speaks ASGI.
 DEFAULT_INTERFACE: Final = Interfaces.RSGI if sys.platform == "linux" else Interfaces.ASGI
 
-_LOADERS: Final[Mapping[Interfaces, Any]] = {Interfaces.RSGI: create_rsgi, Interfaces.ASGI: create_asgi}
+_APPLICATIONS: Final[Mapping[Interfaces, Callable[[Worker], Any]]] = {
+    Interfaces.RSGI: Worker.rsgi,
+    Interfaces.ASGI: Worker.asgi,
+}
+
+
+class Listening(NamedTuple):
+    """Where to listen, and with how many workers."""
+
+    host: str
+    port: int
+    workers: int
 
 
 def run(
-    loaded: Loaded, host: str, port: int, workers: int, announce: Callable[[], None], interface: str | None = None
+    loaded: Loaded,
+    where: Listening,
+    announce: Callable[[], None],
+    options: Mapping[str, str],
+    interface: str | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then drain; `announce` is called once when the port is open.
+
+    `options` are the settings that the command line says over the file's.
 
     Raises `ConfigUnreadable`.
     """
@@ -57,16 +74,16 @@ def run(
         if sys.platform != "win32":
             from jairouter_cli.state.folder import folder  # noqa: PLC0415 - not on every system
 
-            shared = stack.enter_context(folder(workers))
+            shared = stack.enter_context(folder(where.workers))
             LastGood(shared.path).keep(loaded)  # what a worker begins with if the file is spoilt by then
         server = Parent(
             loaded.config.server.shutdown,
             loaded.config.server.worker_timeout_s,
             shared,
-            address=host,
-            port=port,
+            address=where.host,
+            port=where.port,
             interface=chosen,
-            workers=workers,
+            workers=where.workers,
             loop=Loops.uvloop,
             http=HTTPModes.http1,
             websockets=False,
@@ -78,7 +95,8 @@ def run(
         warn_if_small(room)  # its settings of the log are in force now
         server.on_startup(announce)
         place = None if shared is None else shared.path
-        load = partial(_load, chosen, loaded.file, place, workers, server.orders, room)
+        origin = Origin(loaded.file, place, where.workers, options)
+        load = partial(_load, chosen, origin, server.orders, room)
         server.serve(target_loader=load, wrap_loader=False)
 
 
@@ -90,7 +108,7 @@ def _try_access_log(settings: AccessLog) -> None:
             raise LogUnwritable(file=settings.file, reason=error.strerror or str(error)) from None
 
 
-def _load(interface: Interfaces, file: Path, folder: Path | None, workers: int, orders: Orders, room: Room) -> Any:
+def _load(interface: Interfaces, origin: Origin, orders: Orders, room: Room) -> Any:
     """Build the application, in the worker.
 
     Until it listens for orders, a worker has its parent's handlers, which would take an order to stop and do nothing:
@@ -99,12 +117,11 @@ def _load(interface: Interfaces, file: Path, folder: Path | None, workers: int, 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it, too
     try:
-        application = _LOADERS[interface](file, folder, workers)
+        worker = Worker(origin)
     except (JAIRouterError, OSError) as error:
         logger.error("this worker cannot start: %s", error)
         raise SystemExit(1) from None
-    state = application.state
     loop = asyncio.get_event_loop()
-    Shutdown(state.gateway, state.openai.departures, state.serves, orders).listen(loop)
+    Shutdown(worker.gateway, worker.openai.departures, worker.serves, orders).listen(loop)
     Watch(room, orders.port).begin(loop)
-    return application
+    return _APPLICATIONS[interface](worker)

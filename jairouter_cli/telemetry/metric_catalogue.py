@@ -17,8 +17,6 @@ from jairouter_cli.observe.families import ALIASES, FAMILIES, Family, Kind
 from jairouter_cli.telemetry.expressions import compiled
 from jairouter_cli.telemetry.scrape import Observatory
 
-Node = dict[str, Any]
-
 _KINDS: Final = {Kind.COUNTER: "COUNTER", Kind.GAUGE: "GAUGE"}
 
 
@@ -38,7 +36,7 @@ class Entry:
     is_shown: bool
     custom: CustomMetric | None = None
 
-    def metadata(self) -> Node:
+    def metadata(self) -> dict[str, Any]:
         """Return it in upstream's shape."""
         return {
             "name": self.name,
@@ -88,7 +86,7 @@ class Catalogue:
             return self._custom(metric, self._observatory.last_fed().get(name))
         return None if family is None else self._own(family)
 
-    async def series(self) -> list[Node]:
+    async def series(self) -> list[dict[str, Any]]:
         """Return every series, as upstream lists its meters; a custom metric without any is there by its tags."""
         metrics = await self._observatory.collect()
         listed = [one for metric in metrics for one in self._listed(metric)]
@@ -135,7 +133,7 @@ class Catalogue:
             custom=metric,
         )
 
-    def _listed(self, metric: Metric) -> Iterator[Node]:
+    def _listed(self, metric: Metric) -> Iterator[dict[str, Any]]:
         family = metric.family
         found = next((one for one in self.settings.custom if family.is_custom and one.shown_name == family.name), None)
         name = _shown_name(family, self.settings.prefix) if found is None else found.name
@@ -169,7 +167,7 @@ def moment(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _meter(name: str, kind: str, tags: Mapping[str, str], description: str, unit: str) -> Node:
+def _meter(name: str, kind: str, tags: Mapping[str, str], description: str, unit: str) -> dict[str, Any]:
     return {"name": name, "type": kind, "tags": dict(tags), "description": description, "baseUnit": unit}
 
 

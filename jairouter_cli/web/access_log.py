@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from litestar import Litestar
-from litestar.datastructures import State
 from litestar.types import Message, Receive, Send
 
 from jairouter_cli.auth.client_ip import client_in
@@ -33,11 +32,6 @@ class Observed:
         self._gateway = gateway
         self._intake = intake
         self._tell = tell
-
-    @property
-    def state(self) -> State:
-        """What Litestar's application holds."""
-        return self._litestar.state
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer a request, and tell of it."""

@@ -37,7 +37,7 @@ from jairouter_cli.payloads.stream_usage import HidingGate, asking, lacks_usage
 from jairouter_cli.payloads.tokens import Meter, expected_tokens
 from jairouter_cli.routing.call import Timeouts
 from jairouter_cli.web.auth.pages import is_cross_site, is_ours
-from jairouter_cli.web.errors import negotiate
+from jairouter_cli.web.language import negotiate
 
 _FORM: Final = "multipart/form-data; boundary=b"
 _LARGEST_BYTES: Final = 1 << 20

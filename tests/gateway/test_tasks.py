@@ -32,14 +32,13 @@ ROOT = Path(module.__file__).parent.parent
 TEXT = "model: {services: {chat: {}}}\n"
 # Where tasks and threads may be begun, and why nothing that goes on for ever is among them but what is kept.
 MAY_BEGIN = {
-    "web/app.py": "those of `background`, which are kept",
+    "serve/worker.py": "those of `background`, which are kept",
     "web/doors/departures.py": "one for each request that lasts",
     "web/doors/rsgi.py": "the application's life",
     "gateway/prober.py": "one for each question",
     "gateway/aside.py": "the thread that a hanging file system may keep; another takes its place",
     "gateway/upstream/dial.py": "the race to a backend's addresses, which ends with the connection",
     "gateway/upstream/resolver.py": "a thread for each look-up, which ends with it",
-    "gateway/upstream/httpx_transport.py": "the next piece of an answer",
     "observe/writer.py": "the thread of a log, which catches everything itself",
     "observe/spans.py": "the last of what a tracer does",
     "cli/top/poller.py": "the command line's own",

@@ -13,9 +13,9 @@ import uvloop
 from jairouter_cli.config.model import ConnectionPool
 from jairouter_cli.gateway.upstream.exchange import FailureKind, Upstream, UpstreamFailure, UpstreamRequest
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
-from jairouter_cli.gateway.upstream.httpx_transport import HttpxUpstream
 from jairouter_cli.routing.call import Timeouts
 from tests.backend import Backend, Behaviour, Received, Wire, answer, backend, raw
+from tests.gateway.httpx_upstream import HttpxUpstream
 
 POOL = ConnectionPool()
 TIMEOUTS = Timeouts(connect_s=5, first_byte_s=5, idle_s=5, write_s=5)

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from jairouter_cli.web.actuator.checkout import of_checkout
-from jairouter_cli.web.actuator.command_line import command_line
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -48,16 +47,3 @@ def test_what_a_checkout_says(tmp_path: Path, files: dict[str, str], node: objec
     """On a branch, on none, with packed references, in a worktree; nothing where nothing is known."""
     write(tmp_path, files)
     assert of_checkout(tmp_path) == node
-
-
-def test_the_command_line_as_settings() -> None:
-    """By the keys that its options stand over."""
-    words = ["jairouter", "serve", "-c", "a.yaml", "--port=81", "--workers", "2", "--demo", "--host", "::1", "--json"]
-    assert command_line(words) == {
-        "config": "a.yaml",
-        "server.port": "81",
-        "server.workers": "2",
-        "demo": "true",
-        "server.host": "::1",
-        "json": "true",
-    }

@@ -3,7 +3,7 @@
 import pytest
 
 from jairouter_cli.config.model import Locale
-from jairouter_cli.web.errors import negotiate
+from jairouter_cli.web.language import negotiate
 from tests.web.conftest import Front
 
 JSON = {"content-type": "application/json"}

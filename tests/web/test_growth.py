@@ -16,7 +16,7 @@ from jairouter_cli.config.model import Locale
 from jairouter_cli.payloads.request_coding import codings
 from jairouter_cli.telemetry.expressions import compiled
 from jairouter_cli.web.auth.pages import is_cross_site, is_ours
-from jairouter_cli.web.errors import negotiate
+from jairouter_cli.web.language import negotiate
 
 Reader = Callable[[str], object]
 

@@ -3,15 +3,14 @@
 import re
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 import jairouter_cli
+from jairouter_cli.web.views.node import Node
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40,64}")
-
-Node = dict[str, Any]
 
 
 def git_node() -> Node | None:

@@ -4,7 +4,6 @@ For operators only, as the management API is. What is a secret is never shown, w
 """
 
 import asyncio
-import sys
 from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any, Final
@@ -14,13 +13,12 @@ from litestar import Response, get
 from jairouter_cli.config.masking import sounds_secret
 from jairouter_cli.config.properties import Property, Tree
 from jairouter_cli.config.spelling import camel, find_key
-from jairouter_cli.config.store import Store
 from jairouter_cli.config.view import plain
-from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.web.actuator.command_line import command_line
-from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answer, nothing, shows
+from jairouter_cli.web.actuator.conventions import BASE, answer, nothing, shows
 from jairouter_cli.web.actuator.env import Mask, Origins
 from jairouter_cli.web.auth.operators import operators_only
+from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.views.node import Node
 
 SECTIONS: Final = (
     *("server", "model", "webclient", "state", "store", "monitoring.metrics", "logging", "usage", "tracing"),
@@ -28,9 +26,8 @@ SECTIONS: Final = (
 )
 
 
-def configprops_routes(gateway: Gateway, store: Store) -> list[Any]:
+def configprops_routes(origins: Origins) -> list[Any]:
     """Return the routes."""
-    origins = Origins(gateway, store)
 
     async def beans(request: AnyRequest, first: str) -> Response[Node]:
         found = await asyncio.to_thread(origins.tree)
@@ -44,8 +41,8 @@ def configprops_routes(gateway: Gateway, store: Store) -> list[Any]:
         shown = {
             name: {
                 "prefix": name,
-                "properties": _masked(_effective(name, section), mask),
-                "inputs": _inputs(_at(given, name), str(store.file), mask),
+                "properties": _masked(_effective(name, section, origins.options), mask),
+                "inputs": _inputs(_at(given, name), str(origins.file), mask),
             }
             for name, section in chosen.items()
         }
@@ -64,10 +61,10 @@ def configprops_routes(gateway: Gateway, store: Store) -> list[Any]:
     return [configprops, configprops_of]
 
 
-def _effective(name: str, section: Any) -> Node:
+def _effective(name: str, section: Any, options: Mapping[str, str]) -> Node:
     """Return a section as plain data, the command line's words in it."""
     node: Node = plain(section)
-    for key, value in command_line(sys.argv).items():
+    for key, value in options.items():
         first, _, last = key.rpartition(".")
         if first == name:
             node[camel(last)] = int(value) if value.isdecimal() else value

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, NoReturn
 
-from litestar import MediaType, Request, Response
+from litestar import MediaType, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures.headers import Accept
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
@@ -11,17 +11,17 @@ from litestar.handlers import BaseRouteHandler
 from jairouter_cli.config.management import ENDPOINTS, Access, Management, Show
 from jairouter_cli.config.model import Config
 from jairouter_cli.config.spelling import squash
+from jairouter_cli.errors import MethodNotAllowed, NotFound
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.web.auth.operators import is_operator, no_pages
+from jairouter_cli.web.errors import AnyRequest, Form, allowed_methods, answer_error
+from jairouter_cli.web.views.node import Node
 
 BASE: Final = "/actuator"
 ACTUATOR_JSON: Final = "application/vnd.spring-boot.actuator.v3+json"
 MEDIA_TYPES: Final = (ACTUATOR_JSON, "application/vnd.spring-boot.actuator.v2+json", MediaType.JSON.value)
 
 _READ_OF_ACCEPT: Final = 1024  # letters; browsers send a hundred
-
-AnyRequest = Request[Any, Any, Any]
-Node = dict[str, Any]
 
 # Asked under whatever name the gateway has where they run; a page that is told of these has learnt nothing.
 _FOR_PROBES: Final = frozenset({"", "health", "prometheus"})
@@ -88,3 +88,16 @@ def no_pages_here(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseR
 def shows(request: AnyRequest, show: Show) -> bool:
     """Whether something is shown to whoever asks."""
     return show is Show.ALWAYS or (show is Show.WHEN_AUTHORIZED and is_operator(request))
+
+
+def _answer_empty(request: AnyRequest, error: HTTPException) -> Response[Any]:
+    """Answer without a body, as Spring Boot does; what is not exposed is not there, whatever the method."""
+    status, headers = error.status_code, dict(error.headers or {})
+    if status == MethodNotAllowed.status:
+        is_there = access(request.app.state.gateway.table.config, endpoint_of(request.url.path)) is not Access.NONE
+        status, headers = (status, {"allow": allowed_methods(error.headers)}) if is_there else (NotFound.status, {})
+    return Response(b"", status_code=status, headers=headers, media_type="text/plain")
+
+
+ERRORS: Final = Form((BASE,), answer_error, _answer_empty)
+"""How errors are told here."""

@@ -9,7 +9,9 @@ from litestar.datastructures import Headers
 from jairouter_cli.auth.client_ip import forwarded, is_trusted, pairs
 from jairouter_cli.config.management import Access
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, access, answer
+from jairouter_cli.web.actuator.conventions import BASE, access, answer
+from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.views.node import Node
 
 # Upstream's names; what is ours alone (`jairouter-metrics`) is no endpoint of Spring's, and is not listed there either.
 _LINKS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {

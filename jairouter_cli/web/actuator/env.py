@@ -6,8 +6,8 @@ For operators only, as the management API is. What is a secret is never shown, w
 import asyncio
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
 from litestar import Response, get
@@ -31,9 +31,10 @@ from jairouter_cli.config.view import as_yaml
 from jairouter_cli.errors import JAIRouterError
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.telemetry.expressions import compiled
-from jairouter_cli.web.actuator.command_line import command_line
-from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answer, bad_parameter, nothing, shows
+from jairouter_cli.web.actuator.conventions import BASE, answer, bad_parameter, nothing, shows
 from jairouter_cli.web.auth.operators import operators_only
+from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.views.node import Node
 
 Pattern = Annotated[str, QueryParameter(name="pattern", description="Only keys in which this expression is found.")]
 
@@ -65,9 +66,16 @@ class Mask:
 class Origins:
     """What is in force, and where it comes from."""
 
-    def __init__(self, gateway: Gateway, store: Store) -> None:
+    def __init__(self, gateway: Gateway, store: Store, options: Mapping[str, str]) -> None:
         self._gateway: Final = gateway
         self._store: Final = store
+        self.options: Final = options
+        """What the command line says, by the keys that it says it over."""
+
+    @property
+    def file(self) -> Path:
+        """The configuration file."""
+        return self._store.file
 
     @property
     def config(self) -> Config:
@@ -96,7 +104,7 @@ class Origins:
         else:
             in_file = Source(f"Config resource '{file}'", list(flat(found)), file)
         return [
-            Source("commandLineArgs", [Property(*pair) for pair in command_line(sys.argv).items()]),
+            Source("commandLineArgs", [Property(*pair) for pair in self.options.items()]),
             Source("systemEnvironment", list(self._environment())),
             in_file,
             Source("defaults", list(properties_of(as_yaml(Config())))),
@@ -115,9 +123,8 @@ class Origins:
                 yield Property(name, value, 0, name in secret or sounds_secret(name))
 
 
-def env_routes(gateway: Gateway, store: Store) -> list[Any]:
+def env_routes(origins: Origins) -> list[Any]:
     """Return the routes."""
-    origins = Origins(gateway, store)
 
     def mask(request: AnyRequest) -> Mask:
         settings = origins.config.management.endpoint.env

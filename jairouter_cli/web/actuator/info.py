@@ -10,7 +10,9 @@ from litestar import Response, get
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.telemetry.scrape import Observatory
 from jairouter_cli.web.actuator.checkout import git_node
-from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answer
+from jairouter_cli.web.actuator.conventions import BASE, answer
+from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.views.node import Node
 
 
 def info_routes(gateway: Gateway, observatory: Observatory) -> list[Any]:

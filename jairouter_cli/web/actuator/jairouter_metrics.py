@@ -22,10 +22,12 @@ from jairouter_cli.observe import host
 from jairouter_cli.observe.collection import Distribution, Value
 from jairouter_cli.routing.breaker import BreakerState
 from jairouter_cli.telemetry.scrape import Observatory
-from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node
-from jairouter_cli.web.actuator.health import health_node
+from jairouter_cli.web.actuator.conventions import BASE
 from jairouter_cli.web.auth.operators import operators_only
-from jairouter_cli.web.manage.monitoring import Views
+from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.views.health import health_node
+from jairouter_cli.web.views.live_state import LiveState
+from jairouter_cli.web.views.node import Node
 
 _PATH: Final = f"{BASE}/jairouter-metrics"
 _SAMPLING: Final[Mapping[str, Any]] = {"requestMetrics": 1.0, "backendMetrics": 1.0, "infrastructureMetrics": 1.0}
@@ -48,7 +50,7 @@ def jairouter_metrics_routes(gateway: Gateway, observatory: Observatory) -> list
 
 
 def _reading(gateway: Gateway, observatory: Observatory) -> list[Any]:
-    of, guards = Views(gateway), [counting_only]
+    of, guards = LiveState(gateway), [counting_only]
 
     async def values(name: str, *labels: str) -> list[Value]:
         """Return all that a metric has, or what it has under some labels."""
@@ -153,7 +155,7 @@ def counting_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHa
 
 
 def _orders(gateway: Gateway) -> list[Any]:
-    of, guards = Views(gateway), [counting_only, operators_only]
+    of, guards = LiveState(gateway), [counting_only, operators_only]
 
     def clear() -> Text:
         gateway.answers.clear()

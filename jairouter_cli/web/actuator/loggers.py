@@ -8,8 +8,10 @@ from litestar import Response, get, post
 
 from jairouter_cli.config.monitoring import Level
 from jairouter_cli.observe.log_levels import Levels, canonical
-from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answer, bad_parameter, nothing
+from jairouter_cli.web.actuator.conventions import BASE, answer, bad_parameter, nothing
 from jairouter_cli.web.auth.operators import operators_only
+from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.views.node import Node
 
 # Several loggers by one name, as Spring has them.
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {"web": ("_granian", "jairouter.access")}

@@ -7,8 +7,10 @@ from litestar.params import QueryParameter
 
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.telemetry.scrape import Observatory
-from jairouter_cli.web.actuator.conventions import BASE, AnyRequest, Node, answer, bad_parameter, nothing
+from jairouter_cli.web.actuator.conventions import BASE, answer, bad_parameter, nothing
 from jairouter_cli.web.actuator.meters import Catalogue, Tag
+from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.views.node import Node
 
 Tags = Annotated[
     list[str] | None,

@@ -2,14 +2,13 @@
 
 from litestar import Router
 
-from jairouter_cli.config.store import Store
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.observe.log_levels import Levels
 from jairouter_cli.telemetry.scrape import Observatory
 from jairouter_cli.web.actuator.configprops import configprops_routes
 from jairouter_cli.web.actuator.conventions import exposed_only, no_pages_here
 from jairouter_cli.web.actuator.discovery import discovery_routes
-from jairouter_cli.web.actuator.env import env_routes
+from jairouter_cli.web.actuator.env import Origins, env_routes
 from jairouter_cli.web.actuator.health import health_routes
 from jairouter_cli.web.actuator.info import info_routes
 from jairouter_cli.web.actuator.jairouter_metrics import jairouter_metrics_routes
@@ -19,18 +18,18 @@ from jairouter_cli.web.actuator.prometheus import prometheus_routes
 from jairouter_cli.web.auth.operators import not_too_often, plain_only
 
 
-def actuator_router(gateway: Gateway, store: Store, observatory: Observatory, levels: Levels) -> Router:
+def actuator_router(gateway: Gateway, origins: Origins, observatory: Observatory, levels: Levels) -> Router:
     """Return its routes; those that show or change the configuration have a guard of their own beside these."""
     return Router(
         "/",
         route_handlers=[
             *discovery_routes(gateway),
-            *health_routes(gateway, observatory, store.file.resolve().parent),
+            *health_routes(gateway, observatory, origins.file.resolve().parent),
             *info_routes(gateway, observatory),
             *metrics_routes(gateway, observatory),
             *prometheus_routes(observatory),
-            *env_routes(gateway, store),
-            *configprops_routes(gateway, store),
+            *env_routes(origins),
+            *configprops_routes(origins),
             *loggers_routes(levels),
             *jairouter_metrics_routes(gateway, observatory),
         ],

@@ -1,5 +1,6 @@
 """The door through Litestar: ASGI route handlers for the endpoints."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar.handlers import ASGIRouteHandler
@@ -8,21 +9,17 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from jairouter_cli.errors import InvalidRequest
 from jairouter_cli.payloads.headers import Headers
 from jairouter_cli.web.doors.body import Intake
-from jairouter_cli.web.doors.door import check_head
-from jairouter_cli.web.v1.calls import OpenAI
-from jairouter_cli.web.v1.endpoints import ENDPOINTS, Endpoint
+from jairouter_cli.web.doors.door import Answer, check_head
 
 
-def endpoint_routes(openai: OpenAI) -> list[ASGIRouteHandler]:
-    """Return a route for each endpoint."""
-    return [
-        ASGIRouteHandler(list(endpoint.paths), copy_scope=False)(_handler(openai, endpoint)) for endpoint in ENDPOINTS
-    ]
+def routes(answers: Mapping[str, Answer]) -> list[ASGIRouteHandler]:
+    """Return a route for each path."""
+    return [ASGIRouteHandler(path, copy_scope=False)(_handler(answer)) for path, answer in answers.items()]
 
 
-def _handler(openai: OpenAI, endpoint: Endpoint) -> ASGIApp:
+def _handler(answer: Answer) -> ASGIApp:
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
-        await openai.answer(endpoint, AsgiDoor(scope, receive, send))
+        await answer(AsgiDoor(scope, receive, send))
 
     return handle
 

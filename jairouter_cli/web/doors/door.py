@@ -1,5 +1,6 @@
 """The role "one client's request and the way back", which the server's interfaces play each in its own way."""
 
+from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 from jairouter_cli.errors import UpstreamUnsendable
@@ -59,3 +60,7 @@ class Door(Protocol):
 
     async def break_off(self) -> None:
         """End the body so that the client cannot take it for complete."""
+
+
+Answer = Callable[[Door], Awaitable[None]]
+"""Answers one request, whatever happens."""

@@ -6,21 +6,19 @@ It carries about twice as many requests per second as ASGI does. Both doors pass
 import asyncio
 import contextlib
 import socket
+from collections.abc import Mapping
 from typing import Any, Final
 
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # imported there for this
 from litestar import Litestar
-from litestar.datastructures import State
+from litestar.types import ASGIApp
 
 from jairouter_cli.errors import InvalidRequest, PayloadTooLarge
 from jairouter_cli.payloads.headers import Headers
-from jairouter_cli.web.access_log import Observed
 from jairouter_cli.web.doors import client_socket
 from jairouter_cli.web.doors.body import Intake
-from jairouter_cli.web.doors.door import ClientLeft, check_head
+from jairouter_cli.web.doors.door import Answer, ClientLeft, check_head
 from jairouter_cli.web.doors.header_lines import header_lines
-from jairouter_cli.web.v1.calls import OpenAI
-from jairouter_cli.web.v1.endpoints import BY_PATH
 
 # How much of an answer goes out before the client is asked whether it keeps up.
 _UNCHECKED_BYTES: Final = 256 * 1024
@@ -41,19 +39,14 @@ DROPPED_HEADER: Final = "x-jairouter-dropped-headers"  # names those of a backen
 
 
 class RsgiApplication:
-    """The whole application of a worker."""
+    """The whole application of a worker: the answers to some paths, and what answers all others by ASGI."""
 
-    def __init__(self, openai: OpenAI, litestar: Litestar, observed: Observed) -> None:
-        self._openai = openai
-        self._litestar = litestar
-        self._observed = observed
+    def __init__(self, answers: Mapping[str, Answer], litestar: Litestar, others: ASGIApp) -> None:
+        self._answers: Final = answers
+        self._litestar: Final = litestar
+        self._others: Final = others
         self._end = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
-
-    @property
-    def state(self) -> State:
-        """What Litestar's application holds."""
-        return self._litestar.state
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start what runs beside the requests."""
@@ -80,12 +73,12 @@ class RsgiApplication:
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
         """Answer one request."""
-        endpoint = BY_PATH.get(scope.path)
-        if endpoint is not None:
-            await self._openai.answer(endpoint, RsgiDoor(scope, proto))
+        answer = self._answers.get(scope.path)
+        if answer is not None:
+            await answer(RsgiDoor(scope, proto))
         else:
             bridge = Bridge(scope, proto)
-            await self._observed(bridge.scope, bridge.receive, bridge.send)
+            await self._others(bridge.scope, bridge.receive, bridge.send)
 
 
 class Pieces:

@@ -25,7 +25,8 @@ from jairouter_cli.errors import (
 from jairouter_cli.gateway.aside import Aside
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.watcher import doubted, take_over
-from jairouter_cli.web.manage.envelope import AnyRequest, Refused, known_service
+from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.manage.envelope import Refused, known_service
 
 # What upstream says where an edit does not fit (contract 2.2 to 2.4), and what we do where it says nothing.
 _REFUSALS: Final[Mapping[type[EditError], tuple[int, str]]] = {
@@ -43,7 +44,7 @@ _PATIENCE_S: Final = 3.0  # the workers look five times a second
 _PAUSE_S: Final = 0.02
 
 
-class Door:
+class Editor:
     """The store of a gateway, as the API uses it."""
 
     def __init__(self, gateway: Gateway, store: Store) -> None:

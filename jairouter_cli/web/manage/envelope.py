@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 
 from jairouter_cli.config.model import ServiceType
 from jairouter_cli.config.spelling import service_type
-
-AnyRequest = Request[Any, Any, Any]
+from jairouter_cli.errors import RequestError
+from jairouter_cli.web.errors import AnyRequest, Form, error_headers, locale_of
 
 WRONG: Final = "参数验证失败: "  # how upstream begins to say what is wrong with a request
 
@@ -38,6 +38,25 @@ def envelope(
 def answer_refusal(_: AnyRequest, error: Refused) -> Response[Any]:
     """Answer what a handler refused."""
     return envelope(error.message, status=error.status)
+
+
+def answer_error(request: AnyRequest, error: RequestError) -> Response[Any]:
+    """Answer with an error in the envelope."""
+    return envelope(error.message(locale_of(request)), None, error.status, error_headers(error))
+
+
+ENVELOPED: Final = Form(
+    (
+        "/api/config",
+        "/api/models",
+        "/api/services",
+        "/api/instances",
+        "/api/loadbalancer",
+        "/api/token-usage",
+    ),
+    answer_error,
+)
+"""Where the Java version answers in its envelope, errors too."""
 
 
 def known_service(text: str) -> ServiceType:

@@ -16,8 +16,9 @@ from jairouter_cli.config.model import Instance, ServiceType
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.prober import probe_now
 from jairouter_cli.routing.health import State
-from jairouter_cli.web.manage.editor import Door
-from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope, json_object, known_service
+from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.manage.editor import Editor
+from jairouter_cli.web.manage.envelope import Refused, envelope, json_object, known_service
 from jairouter_cli.web.manage.instances import add_instance, remove_instance, update_instance
 from jairouter_cli.web.views.standing import standing
 
@@ -29,7 +30,7 @@ _HEALTH: Final = "/health"
 Among = Annotated[str | None, QueryParameter(name="serviceType")]
 
 
-def instance_id_routes(door: Door, gateway: Gateway) -> list[Any]:
+def instance_id_routes(editor: Editor, gateway: Gateway) -> list[Any]:
     """Return the routes."""
 
     def shown(kind: ServiceType, instance: Instance, *, reveal: bool = False) -> dict[str, Any]:
@@ -39,45 +40,45 @@ def instance_id_routes(door: Door, gateway: Gateway) -> list[Any]:
     @get(BASE, summary="获取所有实例")
     async def everywhere(*, reveal: bool = False) -> Response[Any]:
         """All instances of all services."""
-        services = door.config.model.services.items()
+        services = editor.config.model.services.items()
         found = [shown(kind, one, reveal=reveal) for kind, service in services for one in service.instances]
         return envelope("获取实例列表成功", found)
 
     @get(f"{BASE}/service/{{service_type:str}}", summary="获取服务的所有实例")
     async def of_service(service_type: str, *, reveal: bool = False) -> Response[Any]:
         """All instances of one service."""
-        kind, service = door.service(service_type)
+        kind, service = editor.service(service_type)
         return envelope("获取实例列表成功", [shown(kind, one, reveal=reveal) for one in service.instances])
 
     @post(f"{BASE}/service/{{service_type:str}}", summary="为服务添加实例")
     async def add(request: AnyRequest, service_type: str) -> Response[Any]:
         """Add an instance, and the service if it is missing; 201."""
-        return await add_instance(door, request, known_service(service_type))
+        return await add_instance(editor, request, known_service(service_type))
 
     @get(f"{BASE}/{{instance_id:path}}", summary="获取实例")
     async def one(instance_id: str, service_type: Among = None, *, reveal: bool = False) -> Response[Any]:
         """One instance."""
-        kind, instance, _ = _found(door, instance_id, service_type)
+        kind, instance, _ = _found(editor, instance_id, service_type)
         return envelope("获取实例信息成功", shown(kind, instance, reveal=reveal))
 
     @put(f"{BASE}/{{instance_id:path}}", summary="更新指定实例")
     async def update(request: AnyRequest, instance_id: str, service_type: Among = None) -> Response[Any]:
         """Change what the body names; what it does not name stays."""
-        kind, _, wanted = _found(door, instance_id, service_type)
-        return await update_instance(door, request, kind, wanted, await json_object(request))
+        kind, _, wanted = _found(editor, instance_id, service_type)
+        return await update_instance(editor, request, kind, wanted, await json_object(request))
 
     @delete(f"{BASE}/{{instance_id:path}}", summary="删除指定实例", status_code=200)
     async def remove(request: AnyRequest, instance_id: str, service_type: Among = None) -> Response[Any]:
         """Remove an instance; requests under way are finished."""
-        kind, _, wanted = _found(door, instance_id, service_type)
-        return await remove_instance(door, request, kind, wanted)
+        kind, _, wanted = _found(editor, instance_id, service_type)
+        return await remove_instance(editor, request, kind, wanted)
 
     @post(f"{BASE}/{{instance_id:path}}", summary="检查实例健康状态", status_code=200)
     async def check(instance_id: str, service_type: Among = None) -> Response[Any]:
         """With `/health` behind the id: ask the instance at once whether it works, and return what came of it."""
         if not instance_id.endswith(_HEALTH):
             raise Refused(404, f"No such path: POST {BASE}{instance_id}")
-        kind, instance, _ = _found(door, instance_id.removesuffix(_HEALTH), service_type)
+        kind, instance, _ = _found(editor, instance_id.removesuffix(_HEALTH), service_type)
         target = next((one for one in gateway.table.targets if one.key[0] is kind and one.id == instance.id), None)
         if target is None or not target.enabled:
             raise Refused(400, f"实例未启用: {instance.id}")
@@ -93,14 +94,14 @@ def _seen(instance_id: str, state: State, reason: str) -> dict[str, Any]:
     return {**found, "error": reason} if reason else found
 
 
-def _found(door: Door, path: str, service: str | None) -> tuple[ServiceType, Instance, str]:
+def _found(editor: Editor, path: str, service: str | None) -> tuple[ServiceType, Instance, str]:
     """Return the service and the instance that a path means, and its id for an edit. Raises `Refused`."""
     wanted = path.removeprefix("/").rstrip("/")
     plain, _, number = wanted.partition("#")  # the second of equals is name@url#2
     among = known_service(service) if service else None
     found = [
         (kind, one)
-        for kind, configured in door.config.model.services.items()
+        for kind, configured in editor.config.model.services.items()
         for one in configured.instances
         if among in {None, kind} and _SLASHES.sub("/", one.id) == _SLASHES.sub("/", plain)
     ]

@@ -11,8 +11,9 @@ from jairouter_cli.config.ops import instances as ops
 from jairouter_cli.config.ops.sections import written
 from jairouter_cli.config.parse import read_section
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.web.manage.editor import Door
-from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope, json_object, known_service
+from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.manage.editor import Editor
+from jairouter_cli.web.manage.envelope import Refused, envelope, json_object, known_service
 from jairouter_cli.web.views.standing import standing
 
 BASE = "/api/config/instance"
@@ -21,11 +22,11 @@ ModelName = Annotated[str, QueryParameter(name="modelName")]
 BaseUrl = Annotated[str, QueryParameter(name="baseUrl")]
 
 
-def instance_routes(door: Door, gateway: Gateway) -> list[Any]:
+def instance_routes(editor: Editor, gateway: Gateway) -> list[Any]:
     """Return the routes."""
 
     def of(kind: ServiceType) -> tuple[Instance, ...]:
-        service = door.config.model.services.get(kind)
+        service = editor.config.model.services.get(kind)
         return service.instances if service else ()
 
     @get(f"{BASE}/type/{{service_type:str}}", summary="获取指定服务的所有实例")
@@ -50,7 +51,7 @@ def instance_routes(door: Door, gateway: Gateway) -> list[Any]:
     @post(f"{BASE}/add/{{service_type:str}}", summary="添加实例")
     async def add(request: AnyRequest, service_type: str) -> Response[Any]:
         """Add an instance, and the service if it is missing; 201."""
-        return await add_instance(door, request, known_service(service_type))
+        return await add_instance(editor, request, known_service(service_type))
 
     @put(f"{BASE}/update/{{service_type:str}}", summary="更新实例")
     async def update(request: AnyRequest, service_type: str) -> Response[Any]:
@@ -61,46 +62,46 @@ def instance_routes(door: Door, gateway: Gateway) -> list[Any]:
             raise Refused(400, "参数验证失败: 缺少 instanceId")
         if not isinstance(members, dict):
             raise Refused(400, "参数验证失败: 缺少 instance")
-        if kind not in door.config.model.services:
+        if kind not in editor.config.model.services:
             raise Refused(400, f"服务类型不存在: {service_type}")
-        return await update_instance(door, request, kind, wanted, members)
+        return await update_instance(editor, request, kind, wanted, members)
 
     @delete(f"{BASE}/del/{{service_type:str}}", summary="删除实例", status_code=200)
     async def remove(request: AnyRequest, service_type: str, model_name: ModelName, base_url: BaseUrl) -> Response[Any]:
         """Remove an instance; requests under way are finished."""
         kind = known_service(service_type)
-        if kind not in door.config.model.services:
+        if kind not in editor.config.model.services:
             raise Refused(400, f"服务类型不存在: {service_type}")
-        return await remove_instance(door, request, kind, f"{model_name}@{base_url.rstrip('/')}")
+        return await remove_instance(editor, request, kind, f"{model_name}@{base_url.rstrip('/')}")
 
     return [listed, info, add, update, remove]
 
 
-async def add_instance(door: Door, request: AnyRequest, kind: ServiceType) -> Response[Any]:
+async def add_instance(editor: Editor, request: AnyRequest, kind: ServiceType) -> Response[Any]:
     """Add the instance that a body names, and the service if it is missing; 201. Raises `Refused`."""
     members = await json_object(request)
     _check_name_and_address(members, needed=True)
-    instance = await door.call("添加实例失败", lambda: read_section(Instance, written(Instance, members)))
-    applied = await door.edit(request, lambda document: ops.add(document, kind, instance), "添加实例失败")
-    outcome = door.outcome(applied, instanceId=applied.change.instance)
-    return envelope("实例添加成功", outcome, 201, door.tags(applied))
+    instance = await editor.call("添加实例失败", lambda: read_section(Instance, written(Instance, members)))
+    applied = await editor.edit(request, lambda document: ops.add(document, kind, instance), "添加实例失败")
+    outcome = editor.outcome(applied, instanceId=applied.change.instance)
+    return envelope("实例添加成功", outcome, 201, editor.tags(applied))
 
 
 async def update_instance(
-    door: Door, request: AnyRequest, kind: ServiceType, wanted: str, members: dict[str, Any]
+    editor: Editor, request: AnyRequest, kind: ServiceType, wanted: str, members: dict[str, Any]
 ) -> Response[Any]:
     """Change what is named of an instance. Raises `Refused`."""
     _check_name_and_address(members, needed=False)
-    applied = await door.edit(request, lambda document: ops.update(document, kind, wanted, members), "更新实例失败")
-    outcome = door.outcome(applied, instanceId=applied.change.instance)
-    return envelope("实例更新成功", outcome, 200, door.tags(applied))
+    applied = await editor.edit(request, lambda document: ops.update(document, kind, wanted, members), "更新实例失败")
+    outcome = editor.outcome(applied, instanceId=applied.change.instance)
+    return envelope("实例更新成功", outcome, 200, editor.tags(applied))
 
 
-async def remove_instance(door: Door, request: AnyRequest, kind: ServiceType, wanted: str) -> Response[Any]:
+async def remove_instance(editor: Editor, request: AnyRequest, kind: ServiceType, wanted: str) -> Response[Any]:
     """Remove an instance. Raises `Refused`."""
-    applied = await door.edit(request, lambda document: ops.remove(document, kind, wanted), "删除实例失败")
-    outcome = door.outcome(applied, instanceId=applied.change.instance)
-    return envelope("实例删除成功", outcome, 200, door.tags(applied))
+    applied = await editor.edit(request, lambda document: ops.remove(document, kind, wanted), "删除实例失败")
+    outcome = editor.outcome(applied, instanceId=applied.change.instance)
+    return envelope("实例删除成功", outcome, 200, editor.tags(applied))
 
 
 def _check_name_and_address(members: dict[str, Any], *, needed: bool) -> None:

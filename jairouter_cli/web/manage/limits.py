@@ -14,45 +14,46 @@ from jairouter_cli.config.ops import limits, services
 from jairouter_cli.config.ops.limits import Place
 from jairouter_cli.config.ops.sections import written
 from jairouter_cli.config.spelling import kebab, squash
-from jairouter_cli.web.manage.editor import Door
-from jairouter_cli.web.manage.envelope import AnyRequest, envelope, json_object
+from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.manage.editor import Editor
+from jairouter_cli.web.manage.envelope import envelope, json_object
 
 _LIMIT = "/api/services/{service_type:str}/ratelimit"
 _BREAKER = "/api/services/{service_type:str}/circuitbreaker"
 
 
-def service_limit_routes(door: Door) -> list[Any]:
+def service_limit_routes(editor: Editor) -> list[Any]:
     """Return the routes."""
 
     @get(_LIMIT, summary="获取服务限流配置")
     async def limit(service_type: str) -> Response[Any]:
         """What the service says of limits; nothing if it says nothing."""
-        rules = door.service(service_type)[1].rate_limit
+        rules = editor.service(service_type)[1].rate_limit
         return envelope("获取限流配置成功", {} if rules is None else section_view(rules))
 
     @put(_LIMIT, summary="更新服务限流配置")
     async def set_limit(request: AnyRequest, service_type: str) -> Response[Any]:
         """Change what the body names, and switch it on unless it says otherwise."""
-        kind, _ = door.service(service_type)
+        kind, _ = editor.service(service_type)
         body = written(RateLimit, await json_object(request))
-        applied = await door.edit(request, lambda document: _limited(document, kind, body), "更新限流配置失败")
-        return envelope("限流配置更新成功", door.outcome(applied), 200, door.tags(applied))
+        applied = await editor.edit(request, lambda document: _limited(document, kind, body), "更新限流配置失败")
+        return envelope("限流配置更新成功", editor.outcome(applied), 200, editor.tags(applied))
 
     @get(_BREAKER, summary="获取服务熔断器配置")
     async def breaker(service_type: str) -> Response[Any]:
         """What the service says of circuit breakers; nothing if it says nothing."""
-        rules = door.service(service_type)[1].circuit_breaker
+        rules = editor.service(service_type)[1].circuit_breaker
         return envelope("获取熔断器配置成功", {} if rules is None else section_view(rules))
 
     @put(_BREAKER, summary="更新服务熔断器配置")
     async def set_breaker(request: AnyRequest, service_type: str) -> Response[Any]:
         """Change what the body names; what it does not name stays."""
-        kind, _ = door.service(service_type)
+        kind, _ = editor.service(service_type)
         members = {"circuitBreaker": await json_object(request)}
-        applied = await door.edit(
+        applied = await editor.edit(
             request, lambda document: services.update(document, kind, members), "更新熔断器配置失败"
         )
-        return envelope("熔断器配置更新成功", door.outcome(applied), 200, door.tags(applied))
+        return envelope("熔断器配置更新成功", editor.outcome(applied), 200, editor.tags(applied))
 
     return [limit, set_limit, breaker, set_breaker]
 

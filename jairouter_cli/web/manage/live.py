@@ -19,8 +19,8 @@ from jairouter_cli.observe.collection import Distribution, Rows, Value, collect
 from jairouter_cli.observe.families import Family, Kind, Labels, Record
 from jairouter_cli.routing.ledger import Key, Live
 from jairouter_cli.telemetry.scrape import Observatory
+from jairouter_cli.web.views.node import Node
 
-Node = dict[str, Any]
 Series = Mapping[tuple[str, ...], Value]
 
 _REJECTED: Final = "429"

@@ -15,8 +15,10 @@ from jairouter_cli.config.document import Document
 from jairouter_cli.config.java_store import section_view
 from jairouter_cli.config.model import Balancing, Service, ServiceType
 from jairouter_cli.config.ops import instances, services
-from jairouter_cli.web.manage.editor import Door
-from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope, json_object
+from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.manage.editor import Editor
+from jairouter_cli.web.manage.envelope import Refused, envelope, json_object
+from jairouter_cli.web.views.node import Node
 
 BASE = "/api/loadbalancer"
 OK: Final = "操作成功"
@@ -32,14 +34,12 @@ _STRATEGIES: Final[Mapping[Balancing, tuple[str, str]]] = {
     Balancing.PREFIX_AFFINITY: ("前缀亲和策略", "相同开头的对话选择同一实例, 以利用其缓存"),
 }
 
-Node = dict[str, Any]
 
-
-def balancing_routes(door: Door) -> list[Any]:
+def balancing_routes(editor: Editor) -> list[Any]:
     """Return the routes."""
 
     def rules(service: Service) -> Node:
-        shown = section_view(service.load_balance or door.config.model.load_balance)
+        shown = section_view(service.load_balance or editor.config.model.load_balance)
         return {name: shown[name] for name in ("type", "hashAlgorithm")}
 
     def status(kind: ServiceType, service: Service) -> Node:
@@ -55,12 +55,12 @@ def balancing_routes(door: Door) -> list[Any]:
     @get(f"{BASE}/status", summary="获取所有负载均衡器状态")
     async def everywhere() -> Response[Any]:
         """How each service spreads its requests."""
-        return envelope(OK, [status(kind, service) for kind, service in door.config.model.services.items()])
+        return envelope(OK, [status(kind, service) for kind, service in editor.config.model.services.items()])
 
     @get(f"{BASE}/status/{{service_type:str}}", summary="获取指定服务的负载均衡器状态")
     async def one(service_type: str) -> Response[Any]:
         """How one service does."""
-        return envelope(OK, status(*door.service(service_type)))
+        return envelope(OK, status(*editor.service(service_type)))
 
     @get(f"{BASE}/config/global", summary="获取全局负载均衡配置")
     async def of_all() -> Response[Any]:
@@ -70,19 +70,19 @@ def balancing_routes(door: Door) -> list[Any]:
     @get(f"{BASE}/config/{{service_type:str}}", summary="获取服务负载均衡配置")
     async def config(service_type: str) -> Response[Any]:
         """What holds for one service; `isGlobal` if it does not say so itself."""
-        kind, service = door.service(service_type)
+        kind, service = editor.service(service_type)
         shown = {"serviceType": kind.value, **rules(service), "isGlobal": service.load_balance is None}
         return envelope(OK, shown)
 
     @put(f"{BASE}/config/{{service_type:str}}", summary="更新服务负载均衡配置")
     async def update(request: AnyRequest, service_type: str) -> Response[Any]:
         """Change the strategy of a service, the weights of its instances, or both."""
-        kind, _ = door.service(service_type)
+        kind, _ = editor.service(service_type)
         members, weights = _asked(await json_object(request))
-        applied = await door.edit(
+        applied = await editor.edit(
             request, lambda document: _balanced(document, kind, members, weights), "更新负载均衡配置失败"
         )
-        return envelope("负载均衡配置已更新", door.outcome(applied), 200, door.tags(applied))
+        return envelope("负载均衡配置已更新", editor.outcome(applied), 200, editor.tags(applied))
 
     @get(f"{BASE}/strategies", summary="获取支持的负载均衡策略")
     async def strategies() -> Response[Any]:
@@ -95,7 +95,7 @@ def balancing_routes(door: Door) -> list[Any]:
     @get(f"{BASE}/stats", summary="获取负载均衡器统计信息")
     async def stats() -> Response[Any]:
         """How many services use which strategy."""
-        used = Counter(rules(service)["type"] for service in door.config.model.services.values())
+        used = Counter(rules(service)["type"] for service in editor.config.model.services.values())
         data = {"totalLoadBalancers": used.total(), "validationStatus": True, "strategyDistribution": dict(used)}
         return envelope(OK, data)
 

@@ -18,8 +18,9 @@ from jairouter_cli.config.ops.imports import take_over
 from jairouter_cli.config.ops.sections import written
 from jairouter_cli.config.parse import read_section
 from jairouter_cli.errors import ConfigError, ForeignUnreadable
-from jairouter_cli.web.manage.editor import Door
-from jairouter_cli.web.manage.envelope import WRONG, AnyRequest, Refused, envelope
+from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.manage.editor import Editor
+from jairouter_cli.web.manage.envelope import WRONG, Refused, envelope
 
 BASE = "/api/config/merge"
 NO_FILES = "未找到任何版本配置文件"
@@ -34,18 +35,18 @@ Originals = Annotated[bool, QueryParameter(name="deleteOriginals")]
 class _Files:
     """The files of upstream's store, and what is done with them. To be used beside the event loop."""
 
-    def __init__(self, door: Door) -> None:
-        self._door: Final = door
+    def __init__(self, editor: Editor) -> None:
+        self._editor: Final = editor
 
     @property
     def path(self) -> str:
         """Where they lie, as the configuration says it."""
-        return self._door.config.store.path
+        return self._editor.config.store.path
 
     @property
     def folder(self) -> Path:
         """Where they lie."""
-        return self._door.store.file.parent / self.path
+        return self._editor.store.file.parent / self.path
 
     def present(self) -> dict[int, Path]:
         """Return them by their numbers."""
@@ -81,21 +82,21 @@ class _Files:
 
     async def merge(self, request: AnyRequest) -> Result:
         """Put what the files come to into force, and keep it as version 1 in their place."""
-        model, read, errors = await self._door.call(FAILED, self.united)
+        model, read, errors = await self._editor.call(FAILED, self.united)
         summary = f"merged {len(read)} files of upstream's store"
         try:
-            await self._door.edit(request, lambda document: take_over(document, model, summary), FAILED)
+            await self._editor.edit(request, lambda document: take_over(document, model, summary), FAILED)
         except Refused as refusal:
             said = refusal.message.removeprefix(WRONG).removeprefix(f"{FAILED}: ")
             raise Refused(refusal.status, f"{FAILED}: {said}") from None
 
         def reset() -> None:
-            files.replace(self.folder / java_store.file_name(1), java_store.exported(self._door.config))
+            files.replace(self.folder / java_store.file_name(1), java_store.exported(self._editor.config))
             for path in read:
                 if path.name != java_store.file_name(1):
                     path.unlink()
 
-        await self._door.call(FAILED, reset)
+        await self._editor.call(FAILED, reset)
         return self.result(f"成功合并 {len(read)} 个配置文件，重置版本为1", read, 1, errors)
 
     def back_up(self) -> Result:
@@ -131,14 +132,14 @@ class _Files:
         return details
 
 
-def merge_routes(door: Door) -> list[Any]:
+def merge_routes(editor: Editor) -> list[Any]:
     """Return the routes."""
-    of = _Files(door)
+    of = _Files(editor)
 
     @get(f"{BASE}/scan", summary="扫描版本配置文件")
     async def scan() -> Response[Any]:
         """The files that there are, by their numbers."""
-        found = await door.call("扫描失败", of.present)
+        found = await editor.call("扫描失败", of.present)
         data = {str(number): of.shown(path) for number, path in found.items()}
         return envelope(f"扫描完成，找到 {len(found)} 个版本配置文件", data)
 
@@ -146,7 +147,7 @@ def merge_routes(door: Door) -> list[Any]:
     async def preview(*, reveal: bool = False) -> Response[Any]:
         """What the files come to, without doing anything; keys are masked unless `reveal` is asked for."""
         try:
-            model, read, _ = await door.call("预览生成失败", of.united)
+            model, read, _ = await editor.call("预览生成失败", of.united)
         except Refused as refusal:
             raise Refused(refusal.status, f"预览生成失败: {refusal.message}") from None
         data = {
@@ -165,27 +166,27 @@ def merge_routes(door: Door) -> list[Any]:
     @post(f"{BASE}/backup", summary="备份现有配置文件", status_code=200)
     async def backup() -> Response[Any]:
         """Copy the files into a folder beside them."""
-        done = await door.call("备份失败", of.back_up)
+        done = await editor.call("备份失败", of.back_up)
         return envelope(done["message"], done)
 
     @delete(f"{BASE}/cleanup", summary="清理配置文件", status_code=200)
     async def cleanup(delete_originals: Originals = False) -> Response[Any]:  # noqa: FBT002 - a query parameter
         """Remove the files, if that is asked for."""
-        done = await door.call("清理失败", lambda: of.clean_up(wanted=delete_originals))
+        done = await editor.call("清理失败", lambda: of.clean_up(wanted=delete_originals))
         return envelope(done["message"], done)
 
     @post(f"{BASE}/batch", summary="批量操作", status_code=200)
     async def batch(request: AnyRequest, delete_originals: Originals = False) -> Response[Any]:  # noqa: FBT002
         """Back up, merge, and remove the originals if that is asked for; what was merged is kept."""
         try:
-            backed_up = await door.call("备份失败", of.back_up)
+            backed_up = await editor.call("备份失败", of.back_up)
         except Refused as refusal:
             raise Refused(400, f"批量操作失败：备份阶段失败 - {refusal.message}") from None
         try:
             merged = await of.merge(request)
         except Refused as refusal:
             raise Refused(400, f"批量操作失败：合并阶段失败 - {refusal.message}") from None
-        cleaned = await door.call("清理失败", lambda: of.clean_up(wanted=delete_originals, keep=frozenset({1})))
+        cleaned = await editor.call("清理失败", lambda: of.clean_up(wanted=delete_originals, keep=frozenset({1})))
         stages = {"backup": (True, backed_up), "merge": (True, merged), "cleanup": (delete_originals, cleaned)}
         data = {name: {"executed": executed, "result": outcome} for name, (executed, outcome) in stages.items()}
         return envelope("批量操作完成", data)
@@ -193,7 +194,7 @@ def merge_routes(door: Door) -> list[Any]:
     @get(f"{BASE}/status", summary="获取服务状态")
     async def status() -> Response[Any]:
         """Which files there are."""
-        found = await door.call("状态获取失败", of.present)
+        found = await editor.call("状态获取失败", of.present)
         data = {
             "availableVersionFiles": len(found),
             "versionFiles": {str(number): of.shown(path) for number, path in found.items()},
@@ -205,7 +206,7 @@ def merge_routes(door: Door) -> list[Any]:
     @get(f"{BASE}/validate", summary="验证配置文件")
     async def validate() -> Response[Any]:
         """Which of the files could be used, and what is wrong with the others."""
-        details = await door.call("验证失败", of.judged)
+        details = await editor.call("验证失败", of.judged)
         valid = sum(one["valid"] for one in details.values())
         counts = {"totalFiles": len(details), "validFiles": valid, "invalidFiles": len(details) - valid}
         return envelope(f"验证完成，共 {len(details)} 个文件", {**counts, "details": details})
@@ -213,7 +214,7 @@ def merge_routes(door: Door) -> list[Any]:
     @get(f"{BASE}/statistics", summary="获取统计信息")
     async def statistics() -> Response[Any]:
         """How many files there are, and the oldest and the newest of them."""
-        found = await door.call("统计信息获取失败", of.present)
+        found = await editor.call("统计信息获取失败", of.present)
         data = {"totalVersionFiles": len(found), "previewAvailable": bool(found)}
         if found:
             data |= {"oldestVersion": min(found), "newestVersion": max(found)}

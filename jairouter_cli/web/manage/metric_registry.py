@@ -20,23 +20,24 @@ from jairouter_cli.config.monitoring import CustomMetric
 from jairouter_cli.config.ops import metrics as ops
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.telemetry.metric_catalogue import Catalogue, Entry, moment
-from jairouter_cli.web.manage.editor import Door
-from jairouter_cli.web.manage.envelope import AnyRequest, Refused
+from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.manage.editor import Editor
+from jairouter_cli.web.manage.envelope import Refused
 from jairouter_cli.web.manage.metric_request import ONLY_WHOLE, Verdict, Wanted, judged
 from jairouter_cli.web.manage.metrics import BASE, ONE, Name, failure
 from jairouter_cli.web.manage.sentences import json_of
+from jairouter_cli.web.views.node import Node
 
 _EXPIRY_S: Final = 24 * 3600.0
 _FAILED: Final = "更新失败"
 
-Node = dict[str, Any]
 Enabled = Annotated[bool, QueryParameter(name="enabled", description="Whether it is shown.")]
 SamplingRate = Annotated[float, QueryParameter(name="samplingRate", description="1.0: nothing is sampled here.")]
 
 
-def metric_registry_routes(door: Door, gateway: Gateway, catalogue: Catalogue) -> list[Any]:
+def metric_registry_routes(editor: Editor, gateway: Gateway, catalogue: Catalogue) -> list[Any]:
     """Return the routes."""
-    registry = _Registry(door, gateway, catalogue)
+    registry = _Registry(editor, gateway, catalogue)
     return [*_registrations(registry), *_changes(registry)]
 
 
@@ -168,8 +169,8 @@ def _changes(registry: "_Registry") -> list[Any]:
 class _Registry:
     """The custom metrics of a gateway, as the API edits them."""
 
-    def __init__(self, door: Door, gateway: Gateway, catalogue: Catalogue) -> None:
-        self._door: Final = door
+    def __init__(self, editor: Editor, gateway: Gateway, catalogue: Catalogue) -> None:
+        self._editor: Final = editor
         self._clock: Final = gateway.wall_clock
         self.catalogue: Final = catalogue
 
@@ -193,7 +194,7 @@ class _Registry:
                 change = Change(ops.switch(change.document, names, is_shown=is_shown).document, change.summary)
             return change
 
-        await self._door.edit(request, operation, _FAILED)
+        await self._editor.edit(request, operation, _FAILED)
 
     def _is_there(self, wanted: Wanted, present: CustomMetric | None) -> bool:
         """Whether a metric is there as it is to be."""
@@ -206,7 +207,7 @@ class _Registry:
         """Make an edit, if there is one, and answer."""
         if operation is not None:
             try:
-                await self._door.edit(request, operation, _FAILED)
+                await self._editor.edit(request, operation, _FAILED)
             except Refused as refusal:
                 return _refusal(refusal)
         return Response(answer)

@@ -12,17 +12,17 @@ from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.observe.custom import feed
 from jairouter_cli.telemetry.metric_catalogue import Catalogue, searched
 from jairouter_cli.telemetry.scrape import Observatory
-from jairouter_cli.web.manage.envelope import AnyRequest
+from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.metric_request import tag_errors
 from jairouter_cli.web.manage.monitoring import BASE as MONITORING
 from jairouter_cli.web.manage.sentences import json_of, said, texts_of
+from jairouter_cli.web.views.node import Node
 
 BASE: Final = f"{MONITORING}/metrics"
 ONE: Final = f"{BASE}/{{metric_name:str}}"
 
 _MOST: Final = 1e300
 
-Node = dict[str, Any]
 Name = Annotated[str, QueryParameter(description="A metric's name; the gateway's own also without prefix or _total.")]
 NamePattern = Annotated[str, QueryParameter(name="namePattern", description="A regular expression, in any case.")]
 CategoryName = Annotated[str | None, QueryParameter(name="category", description="Only of this category.")]

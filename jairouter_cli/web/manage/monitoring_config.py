@@ -15,13 +15,14 @@ from jairouter_cli.config.monitoring import Category, Metrics
 from jairouter_cli.config.ops.values import set_value
 from jairouter_cli.config.view import iso_duration
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.web.actuator.health import health_node
-from jairouter_cli.web.manage.editor import Door
-from jairouter_cli.web.manage.envelope import AnyRequest, Refused
-from jairouter_cli.web.manage.monitoring import BASE, Views
+from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.manage.editor import Editor
+from jairouter_cli.web.manage.envelope import Refused
+from jairouter_cli.web.manage.monitoring import BASE
 from jairouter_cli.web.manage.sentences import members_of, refused, said, texts_of
-
-Node = dict[str, Any]
+from jairouter_cli.web.views.health import health_node
+from jairouter_cli.web.views.live_state import LiveState
+from jairouter_cli.web.views.node import Node
 
 _PREFIX: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*")
 _PLAIN_NUMBER: Final = re.compile(r"[\d.]*")
@@ -29,19 +30,19 @@ _SAMPLING: Final = {"requestMetrics": 1.0, "backendMetrics": 1.0, "infrastructur
 _PERFORMANCE: Final = {"asyncProcessing": False, "batchSize": 1, "bufferSize": 0}
 
 
-def monitoring_config_routes(door: Door, gateway: Gateway) -> list[Any]:
+def monitoring_config_routes(editor: Editor, gateway: Gateway) -> list[Any]:
     """Return the routes."""
-    views = Views(gateway)
+    views = LiveState(gateway)
 
     @get(f"{BASE}/config", summary="Show how the gateway counts")
     async def config() -> Node:
         """Every event is counted, at once: `sampling` and `performance` are there for clients that ask for them."""
-        return _shown(_metrics(door))
+        return _shown(_metrics(editor))
 
     @get(f"{BASE}/config/snapshot", summary="Show the same")
     async def snapshot() -> Node:
         """As `/config`."""
-        return _shown(_metrics(door))
+        return _shown(_metrics(editor))
 
     @put(f"{BASE}/config/enabled", summary="Count, or do not")
     async def set_enabled(request: AnyRequest) -> Response[str]:
@@ -49,9 +50,9 @@ def monitoring_config_routes(door: Door, gateway: Gateway) -> list[Any]:
         enabled = (await members_of(request)).get("enabled")
         if not isinstance(enabled, bool):
             return refused("Missing 'enabled' parameter")
-        if enabled == _metrics(door).enabled:
+        if enabled == _metrics(editor).enabled:
             return said("监控状态无变化")
-        return await _edited(door, request, "enabled", enabled, f"监控状态已更新为: {str(enabled).lower()}")
+        return await _edited(editor, request, "enabled", enabled, f"监控状态已更新为: {str(enabled).lower()}")
 
     @put(f"{BASE}/config/prefix", summary="Change what the names of metrics begin with")
     async def set_prefix(request: AnyRequest) -> Response[str]:
@@ -61,9 +62,9 @@ def monitoring_config_routes(door: Door, gateway: Gateway) -> list[Any]:
             return refused("Missing or empty 'prefix' parameter")
         if not _PREFIX.fullmatch(prefix):
             return refused("Invalid prefix format")
-        if prefix == _metrics(door).prefix:
+        if prefix == _metrics(editor).prefix:
             return said("指标前缀无变化")
-        return await _edited(door, request, "prefix", prefix, f"指标前缀已更新为: {prefix}")
+        return await _edited(editor, request, "prefix", prefix, f"指标前缀已更新为: {prefix}")
 
     @put(f"{BASE}/config/collection-interval", summary="Change how often workers note their pools")
     async def set_interval(request: AnyRequest) -> Response[str]:
@@ -75,10 +76,10 @@ def monitoring_config_routes(door: Door, gateway: Gateway) -> list[Any]:
         wanted_s = _duration_s(interval)
         if not wanted_s:
             return refused("Invalid interval format")
-        if wanted_s == _metrics(door).collection_interval_s:
+        if wanted_s == _metrics(editor).collection_interval_s:
             return said("收集间隔无变化")
         return await _edited(
-            door, request, "collection-interval", interval, f"收集间隔已更新为: {iso_duration(wanted_s)}"
+            editor, request, "collection-interval", interval, f"收集间隔已更新为: {iso_duration(wanted_s)}"
         )
 
     @put(f"{BASE}/config/categories", summary="Choose the categories of metrics that are shown")
@@ -90,9 +91,9 @@ def monitoring_config_routes(door: Door, gateway: Gateway) -> list[Any]:
         if not isinstance(categories, list) or not all(one in list(Category) for one in categories):
             return refused("Invalid categories")
         wanted = list(dict.fromkeys(categories))
-        if set(wanted) == set(_metrics(door).enabled_categories):
+        if set(wanted) == set(_metrics(editor).enabled_categories):
             return said("启用类别无变化")
-        return await _edited(door, request, "enabled-categories", wanted, f"启用类别已更新为: [{', '.join(wanted)}]")
+        return await _edited(editor, request, "enabled-categories", wanted, f"启用类别已更新为: [{', '.join(wanted)}]")
 
     @put(f"{BASE}/config/custom-tags", summary="Change the labels that all series carry")
     async def set_tags(request: AnyRequest) -> Response[str]:
@@ -103,14 +104,14 @@ def monitoring_config_routes(door: Door, gateway: Gateway) -> list[Any]:
         tags = texts_of(given)
         if tags is None or not all(name.strip() for name in tags):
             return refused("Invalid customTags: expected an object of names and texts")
-        if tags == _metrics(door).custom_tags:
+        if tags == _metrics(editor).custom_tags:
             return said("自定义标签无变化")
-        return await _edited(door, request, "custom-tags", tags, "自定义标签已更新")
+        return await _edited(editor, request, "custom-tags", tags, "自定义标签已更新")
 
     @get(f"{BASE}/overview", summary="Show how counting stands")
     async def overview() -> Node:
         """The configuration, whether all is well, what fails, the cache of answers and the circuit breakers."""
-        metrics, cache, breakers = _metrics(door), views.cache(), views.breaker_stats()
+        metrics, cache, breakers = _metrics(editor), views.cache(), views.breaker_stats()
         return {
             "enabled": metrics.enabled,
             "prefix": metrics.prefix,
@@ -125,8 +126,8 @@ def monitoring_config_routes(door: Door, gateway: Gateway) -> list[Any]:
     return [config, snapshot, set_enabled, set_prefix, set_interval, set_categories, set_tags, overview]
 
 
-def _metrics(door: Door) -> Metrics:
-    return door.config.monitoring.metrics
+def _metrics(editor: Editor) -> Metrics:
+    return editor.config.monitoring.metrics
 
 
 def _shown(metrics: Metrics) -> Node:
@@ -151,12 +152,12 @@ def _duration_s(text: Any) -> float | None:
         return None
 
 
-async def _edited(door: Door, request: AnyRequest, key: str, value: Any, text: str) -> Response[str]:
+async def _edited(editor: Editor, request: AnyRequest, key: str, value: Any, text: str) -> Response[str]:
     """Set a key of the file's `monitoring.metrics`, and say so."""
     try:
-        applied = await door.edit(
+        applied = await editor.edit(
             request, lambda document: set_value(document, f"monitoring.metrics.{key}", value), "更新失败"
         )
     except Refused as refusal:
         return said(refusal.message, refusal.status)
-    return said(text, headers=door.tags(applied))
+    return said(text, headers=editor.tags(applied))

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from litestar import MediaType, Response
 
-from jairouter_cli.web.manage.envelope import AnyRequest
+from jairouter_cli.web.errors import AnyRequest
 
 
 def said(text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[str]:

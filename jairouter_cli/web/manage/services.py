@@ -9,42 +9,43 @@ from jairouter_cli.config.java_store import model_view, service_view
 from jairouter_cli.config.ops import services as ops
 from jairouter_cli.config.ops.revisions import roll_back
 from jairouter_cli.errors import RevisionNotFound
-from jairouter_cli.web.manage.editor import Door
-from jairouter_cli.web.manage.envelope import AnyRequest, envelope, json_object, known_service
+from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.manage.editor import Editor
+from jairouter_cli.web.manage.envelope import envelope, json_object, known_service
 
 BASE = "/api/config/type"
 
 
-def service_routes(door: Door) -> list[Any]:
+def service_routes(editor: Editor) -> list[Any]:
     """Return the routes."""
 
     @get(BASE, summary="获取所有配置")
     async def everything(*, reveal: bool = False) -> Response[Any]:
         """What is in force, defaults included; keys are masked unless `reveal` is asked for."""
-        return envelope("获取配置成功", model_view(door.config.model, reveal=reveal))
+        return envelope("获取配置成功", model_view(editor.config.model, reveal=reveal))
 
     @get("/api/services", summary="获取所有服务配置")
     async def all_services(*, reveal: bool = False) -> Response[Any]:
         """The services that are configured, with what holds for each."""
-        services = door.config.model.services.items()
+        services = editor.config.model.services.items()
         shown = [{"serviceType": kind.value, **service_view(one, reveal=reveal)} for kind, one in services]
         return envelope("获取服务配置成功", shown)
 
     @get(f"{BASE}/services", summary="获取所有可用服务类型")
     async def kinds() -> Response[Any]:
         """The services that are configured."""
-        return envelope("获取服务类型成功", [kind.value for kind in door.config.model.services])
+        return envelope("获取服务类型成功", [kind.value for kind in editor.config.model.services])
 
     @get([f"{BASE}/services/{{service_type:str}}", "/api/services/{service_type:str}"], summary="获取指定服务配置")
     async def one(service_type: str, *, reveal: bool = False) -> Response[Any]:
         """A service with its instances."""
-        _, found = door.service(service_type)
+        _, found = editor.service(service_type)
         return envelope("获取服务配置成功", service_view(found, reveal=reveal))
 
     @post("/api/services/{service_type:str}", summary="创建或更新服务")
     async def put_in_place(request: AnyRequest, service_type: str) -> Response[Any]:
         """Add a service, 201; or, where it is there already, change what the body names."""
-        if known_service(service_type) in door.config.model.services:
+        if known_service(service_type) in editor.config.model.services:
             return await change(request, service_type)
         return await made(request, service_type)
 
@@ -55,8 +56,8 @@ def service_routes(door: Door) -> list[Any]:
 
     async def made(request: AnyRequest, service_type: str) -> Response[Any]:
         kind, members = known_service(service_type), await json_object(request)
-        applied = await door.edit(request, lambda document: ops.add(document, kind, members), "创建服务失败")
-        return envelope("服务创建成功", door.outcome(applied), 201, door.tags(applied))
+        applied = await editor.edit(request, lambda document: ops.add(document, kind, members), "创建服务失败")
+        return envelope("服务创建成功", editor.outcome(applied), 201, editor.tags(applied))
 
     @put([f"{BASE}/services/{{service_type:str}}", "/api/services/{service_type:str}"], summary="更新服务配置")
     async def update(request: AnyRequest, service_type: str) -> Response[Any]:
@@ -65,8 +66,8 @@ def service_routes(door: Door) -> list[Any]:
 
     async def change(request: AnyRequest, service_type: str) -> Response[Any]:
         kind, members = known_service(service_type), await json_object(request)
-        applied = await door.edit(request, lambda document: ops.update(document, kind, members), "更新服务配置失败")
-        return envelope("服务配置更新成功", door.outcome(applied), 200, door.tags(applied))
+        applied = await editor.edit(request, lambda document: ops.update(document, kind, members), "更新服务配置失败")
+        return envelope("服务配置更新成功", editor.outcome(applied), 200, editor.tags(applied))
 
     @delete(
         [f"{BASE}/services/{{service_type:str}}", "/api/services/{service_type:str}"],
@@ -76,13 +77,13 @@ def service_routes(door: Door) -> list[Any]:
     async def remove(request: AnyRequest, service_type: str) -> Response[Any]:
         """Remove a service with its instances."""
         kind = known_service(service_type)
-        applied = await door.edit(request, lambda document: ops.remove(document, kind), "删除服务失败")
-        return envelope("服务删除成功", door.outcome(applied), 200, door.tags(applied))
+        applied = await editor.edit(request, lambda document: ops.remove(document, kind), "删除服务失败")
+        return envelope("服务删除成功", editor.outcome(applied), 200, editor.tags(applied))
 
     @get(f"{BASE}/{{service_type:str}}/models", summary="获取指定服务的所有模型")
     async def models(service_type: str) -> Response[Any]:
         """The names of a service's models, each once."""
-        _, found = door.service(service_type)
+        _, found = editor.service(service_type)
         return envelope("获取模型列表成功", list(dict.fromkeys(one.name for one in found.instances)))
 
     @post(f"{BASE}/reset", summary="重置配置为默认值", status_code=200)
@@ -90,16 +91,16 @@ def service_routes(door: Door) -> list[Any]:
         """Go back to the first revision: the file as it was before anything was changed."""
 
         def oldest() -> Revision:
-            found = list(door.store.history.readable())
+            found = list(editor.store.history.readable())
             if not found:
                 raise RevisionNotFound(number=0, present="nothing was changed yet")
             return found[-1]
 
-        revision: Revision = await door.call("重置配置失败", oldest)
-        applied = await door.edit(
+        revision: Revision = await editor.call("重置配置失败", oldest)
+        applied = await editor.edit(
             request, lambda document: roll_back(document, revision), "重置配置失败", restores=True
         )
-        outcome = door.outcome(applied, restored=revision.number)
-        return envelope("配置已重置为默认值", outcome, 200, door.tags(applied))
+        outcome = editor.outcome(applied, restored=revision.number)
+        return envelope("配置已重置为默认值", outcome, 200, editor.tags(applied))
 
     return [everything, all_services, kinds, one, put_in_place, create, update, remove, models, reset]

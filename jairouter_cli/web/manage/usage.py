@@ -21,6 +21,7 @@ from jairouter_cli.observe import usage_file
 from jairouter_cli.observe.usage import UsageLedger
 from jairouter_cli.observe.usage_file import Account, OneCall
 from jairouter_cli.web.manage.envelope import Refused, envelope
+from jairouter_cli.web.views.node import Node
 
 BASE: Final = "/api/token-usage"
 _DONE: Final = "操作成功"
@@ -29,7 +30,6 @@ _MOST: Final = 1000  # of a list; upstream stops at 100
 _MS: Final = 1000
 _CLIENT_ERROR: Final = 400
 
-Node = dict[str, Any]
 Start = Annotated[datetime | None, QueryParameter(name="startTime")]
 End = Annotated[datetime | None, QueryParameter(name="endTime")]
 Limit = Annotated[int, QueryParameter(ge=1)]

@@ -12,39 +12,40 @@ from jairouter_cli.config.masking import masked_diff
 from jairouter_cli.config.ops.revisions import roll_back
 from jairouter_cli.config.parse import parse
 from jairouter_cli.errors import ConfigError
-from jairouter_cli.web.manage.editor import Door
-from jairouter_cli.web.manage.envelope import AnyRequest, Refused, envelope
+from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.manage.editor import Editor
+from jairouter_cli.web.manage.envelope import Refused, envelope
 
 BASE = "/api/config/version"
 
 
-def version_routes(door: Door) -> list[Any]:
+def version_routes(editor: Editor) -> list[Any]:
     """Return the routes."""
 
     async def back_to(request: AnyRequest, version: int, unfit: str, failed: str, done: str) -> Response[Any]:
-        numbers = await door.call(failed, lambda: door.store.history.numbers)
+        numbers = await editor.call(failed, lambda: editor.store.history.numbers)
         if version not in numbers:
             raise Refused(400, f"{unfit}: 版本不存在: {version}")
-        revision: Revision = await door.call(failed, lambda: door.store.history.read(version))
-        applied = await door.edit(request, lambda document: roll_back(document, revision), failed, restores=True)
-        return envelope(done, door.outcome(applied), 200, door.tags(applied))
+        revision: Revision = await editor.call(failed, lambda: editor.store.history.read(version))
+        applied = await editor.edit(request, lambda document: roll_back(document, revision), failed, restores=True)
+        return envelope(done, editor.outcome(applied), 200, editor.tags(applied))
 
     @get(BASE, summary="获取配置版本列表")
     async def listed() -> Response[Any]:
         """The numbers of the revisions that are kept, ascending."""
-        numbers = await door.call("获取配置版本列表失败", lambda: door.store.history.numbers)
+        numbers = await editor.call("获取配置版本列表失败", lambda: editor.store.history.numbers)
         return envelope("获取配置版本列表成功", numbers)
 
     @get(f"{BASE}/current", summary="获取当前配置版本")
     async def current() -> Response[Any]:
         """The newest number, 0 if there is none."""
-        numbers = await door.call("获取当前配置版本失败", lambda: door.store.history.numbers)
+        numbers = await editor.call("获取当前配置版本失败", lambda: editor.store.history.numbers)
         return envelope("获取当前配置版本成功", numbers[-1] if numbers else 0)
 
     @get(f"{BASE}/info", summary="获取所有配置版本信息")
     async def info() -> Response[Any]:
         """When each revision was made, by whom, and what it did."""
-        found = await door.call("获取配置版本列表失败", door.revisions)
+        found = await editor.call("获取配置版本列表失败", editor.revisions)
         shown = [_described(one, is_current=one is found[-1]) for one in found]
         return envelope("获取配置版本列表成功", shown)
 
@@ -52,9 +53,9 @@ def version_routes(door: Door) -> list[Any]:
     async def one(version: int) -> Response[Any]:
         """A revision as `/api/config/type` would show it; 0 is what is in force."""
         if version == 0:
-            return envelope("获取配置版本详情成功", model_view(door.config.model))
-        revision: Revision = await door.call("获取配置版本详情失败", lambda: door.store.history.read(version))
-        config = await door.call(
+            return envelope("获取配置版本详情成功", model_view(editor.config.model))
+        revision: Revision = await editor.call("获取配置版本详情失败", lambda: editor.store.history.read(version))
+        config = await editor.call(
             "获取配置版本详情失败", lambda: parse(Document.load(revision.text, f"revision {version}")).config
         )
         return envelope("获取配置版本详情成功", model_view(config.model))
@@ -64,7 +65,7 @@ def version_routes(door: Door) -> list[Any]:
         """What was changed from one revision to another: as `diff -u` shows it, and value by value; 0 is nothing."""
         if older == newer:
             raise Refused(400, "源版本和目标版本不能相同")
-        data = await door.call("比较配置版本失败", lambda: _compared(door.store.history, older, newer))
+        data = await editor.call("比较配置版本失败", lambda: _compared(editor.store.history, older, newer))
         return envelope("比较配置版本成功", data)
 
     @get(f"{BASE}/compare/{{version:int}}", summary="查看版本变更内容")
@@ -72,10 +73,10 @@ def version_routes(door: Door) -> list[Any]:
         """What was changed by a revision, as against the one before it that is kept."""
 
         def compared() -> dict[str, Any]:
-            before = [number for number in door.store.history.numbers if number < version]
-            return _compared(door.store.history, before[-1] if before else 0, version)
+            before = [number for number in editor.store.history.numbers if number < version]
+            return _compared(editor.store.history, before[-1] if before else 0, version)
 
-        return envelope("比较配置版本成功", await door.call("比较配置版本失败", compared))
+        return envelope("比较配置版本成功", await editor.call("比较配置版本失败", compared))
 
     @post(f"{BASE}/rollback/{{version:int}}", summary="回滚到指定版本", status_code=200)
     async def rollback(request: AnyRequest, version: int) -> Response[Any]:
@@ -91,16 +92,16 @@ def version_routes(door: Door) -> list[Any]:
     @delete(f"{BASE}/{{version:int}}", summary="删除指定版本", status_code=200)
     async def remove(version: int) -> Response[Any]:
         """Forget a revision that is not the current one."""
-        numbers = await door.call("删除配置版本失败", lambda: door.store.history.numbers)
+        numbers = await editor.call("删除配置版本失败", lambda: editor.store.history.numbers)
         if numbers[-1:] == [version]:
             raise Refused(400, "不能删除当前版本")
-        await door.call("删除配置版本失败", lambda: door.store.forget(version))
+        await editor.call("删除配置版本失败", lambda: editor.store.forget(version))
         return envelope("配置版本删除成功")
 
     @get("/api/config/store/status", summary="获取配置存储状态")
     async def status() -> Response[Any]:
         """The file, its newest revision, and which configuration each worker goes by."""
-        return envelope("获取配置存储状态成功", await door.call("获取配置存储状态失败", door.standing))
+        return envelope("获取配置存储状态成功", await editor.call("获取配置存储状态失败", editor.standing))
 
     return [listed, current, info, one, compare, changed, rollback, apply, remove, status]
 

@@ -20,7 +20,7 @@ from litestar.response import Redirect
 from ruamel.yaml import YAML
 
 from jairouter_cli.errors import NotFound
-from jairouter_cli.web.errors import ENVELOPED
+from jairouter_cli.web.manage.envelope import ENVELOPED
 from jairouter_cli.web.openapi import actuator
 from jairouter_cli.web.openapi.examples import MANAGEMENT, OPENAI, ORDERS, PARAMETERS, READING
 from jairouter_cli.web.openapi.monitoring import MONITORING, describe
@@ -218,7 +218,7 @@ def _complete(method: str, path: str, operation: Schema) -> None:
 
 def _answered(method: str, path: str, operation: Schema) -> None:
     """Put in what is answered, and what is sent."""
-    is_enveloped = path.startswith(ENVELOPED)
+    is_enveloped = path.startswith(ENVELOPED.prefixes)
     example = MANAGEMENT.get((method, path)) or MANAGEMENT.get((method, _main(path))) if is_enveloped else None
     status = next(int(code) for code in operation["responses"] if code.startswith("2"))
     if example is not None:

@@ -8,6 +8,7 @@ import logging
 import re
 import secrets
 from codecs import BOM_UTF8
+from functools import partial
 from itertools import count
 from typing import Final, NamedTuple
 
@@ -35,9 +36,10 @@ from jairouter_cli.routing.table import Table
 from jairouter_cli.web.auth.cors import allowing, is_preflight, preflight
 from jairouter_cli.web.doors.body import Intake
 from jairouter_cli.web.doors.departures import Departures
-from jairouter_cli.web.doors.door import ClientLeft, Door
-from jairouter_cli.web.errors import error_headers, negotiate
-from jairouter_cli.web.v1.endpoints import Endpoint
+from jairouter_cli.web.doors.door import Answer, ClientLeft, Door
+from jairouter_cli.web.errors import error_headers
+from jairouter_cli.web.language import negotiate
+from jairouter_cli.web.v1.endpoints import BY_PATH, Endpoint
 from jairouter_cli.web.v1.forms import Form, Told, form_of
 from jairouter_cli.web.v1.relay import relay
 
@@ -72,6 +74,10 @@ class OpenAI:
         """Their bodies, and those of all other requests."""
         self._origin = secrets.token_hex(8)
         self._number = count(1)
+
+    def answers(self) -> dict[str, Answer]:
+        """Return what answers at each path of an endpoint."""
+        return {path: partial(self.answer, endpoint) for path, endpoint in BY_PATH.items()}
 
     async def answer(self, endpoint: Endpoint, door: Door) -> None:
         """Answer, whatever happens; a page of another origin is told whether it may have the answer."""

@@ -1,0 +1,29 @@
+"""The language of errors: the client's, if it is one that the gateway speaks."""
+
+import re
+from typing import Final
+
+from jairouter_cli.config.model import Locale
+
+_READ_OF_LANGUAGES: Final = 1024  # letters; browsers send fifty
+_WEIGHT: Final = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")  # RFC 9110, 12.4.2
+_SPOKEN: Final = {locale.value: locale for locale in Locale}
+
+
+def negotiate(accept_language: str | None, default: Locale) -> Locale:
+    """Return the language that the client wants most of those we speak, else `default` (RFC 9110, 12.5.4)."""
+    best, best_quality = default, 0.0
+    for entry in (accept_language or "")[:_READ_OF_LANGUAGES].split(","):
+        language, _, weight = entry.partition(";")
+        spoken = _SPOKEN.get(language.partition("-")[0].strip().lower())
+        if spoken is not None and (quality := _quality(weight)) > best_quality:
+            best, best_quality = spoken, quality
+    return best
+
+
+def _quality(weight: str) -> float:
+    """Return how much something is wanted; what is no weight makes it unwanted."""
+    if not weight.strip():
+        return 1.0
+    name, _, value = (part.strip() for part in weight.partition("="))
+    return float(value) if name.lower() == "q" and _WEIGHT.fullmatch(value) else 0.0
