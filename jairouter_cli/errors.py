@@ -32,16 +32,17 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   ├── ConfigOutdated
     │   ├── RevisionNotFound
     │   └── RevisionCurrent
-    ├── ServeError                  the server could not be started
+    ├── ServeError                  the gateway could not be started
     │   ├── StateFull
     │   ├── StateFolderUnusable
     │   ├── StateUnusable
     │   ├── LogUnwritable
     │   └── TracingUnusable
-    ├── Unreachable                 no gateway answered
-    ├── NotTakenOver                the file was edited, and a gateway goes on without the edit
-    ├── Answered                    a gateway answered with an error
-    └── RequestError                what a client of the gateway is told
+    ├── Unreachable                 no gateway responded
+    │   └── NotAGateway
+    ├── NotTakenOver                the file was edited, but a running gateway does not use the edit
+    ├── Answered                    a gateway responded with an error
+    └── RequestError                the error that a client of the gateway gets
         ├── InvalidRequest
         │   ├── MissingParameter
         │   ├── InvalidParameter
@@ -81,7 +82,7 @@ from typing import ClassVar
 class JAIRouterError(Exception):
     """The root. `texts` holds one `str.format` template per language, filled with the constructor's keywords.
 
-    `hint` is a sentence that says what to do next; it is shown by the CLI under the error.
+    `hint` says what to do next; the CLI shows it below the error.
     """
 
     exit_code: ClassVar[int] = 1
@@ -135,8 +136,8 @@ class ConfigError(JAIRouterError):
 class ConfigNotFound(ConfigError):
     """No configuration file was found. Keyword: `searched`, the places in order, one a line."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "no configuration file found; looked at:\n{searched}"}
-    default_hint = "make one with `jairouter init`, or name one with --config FILE"
+    texts: ClassVar[Mapping[str, str]] = {"en": "no configuration file found; searched:\n{searched}"}
+    default_hint = "run `jairouter init` to create one, or use --config FILE"
 
 
 class ConfigSyntaxError(ConfigError):
@@ -165,8 +166,8 @@ class ConfigDoubtful(ConfigError):
     """The file could be used, but looks like one that was emptied or cut off. Keywords: `file`, `reason`, `digest`."""
 
     texts: ClassVar[Mapping[str, str]] = {
-        "en": "{file}: {reason}; if that is meant, do it with a command (`jairouter instances remove`), or restart",
-        "zh": "{file}: {reason}; 如果确实要这样修改, 请使用命令 (`jairouter instances remove`) 或重启网关",
+        "en": "{file}: {reason}; if this is intended, use `jairouter instances remove`, or restart the gateway",
+        "zh": "{file}：{reason}；如果确实要这样修改，请使用命令（`jairouter instances remove`）或重启网关",
     }
 
     def __init__(self, *, file: str, reason: str, digest: str) -> None:
@@ -187,49 +188,49 @@ class ConfigUnreadable(StoreError):
 class ConfigUnwritable(StoreError):
     """The file could not be replaced; it is as it was before."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "cannot write {file}: {reason}; the file was left as it was"}
-    default_hint = "check the permissions and the free space of the file's folder"
+    texts: ClassVar[Mapping[str, str]] = {"en": "cannot write {file}: {reason}; the file was not changed"}
+    default_hint = "check the permissions and the free space of its folder"
 
 
 class ConfigLocked(StoreError):
     """Another process held the lock for too long. Keywords: `file`, `waited_s`."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "another process is editing {file} (waited {waited_s:g} s)"}
-    default_hint = "try again when it has finished"
+    texts: ClassVar[Mapping[str, str]] = {"en": "{file} is being edited by another process (waited {waited_s:g} s)"}
+    default_hint = "try again when that process has finished"
 
 
 class ConfigExists(StoreError):
-    """A file stands where a new one was to be written. Keyword: `file`."""
+    """The file to be created exists already. Keyword: `file`."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "{file} exists already"}
-    default_hint = "use --force to replace it, or --config FILE to write another"
+    texts: ClassVar[Mapping[str, str]] = {"en": "{file} already exists"}
+    default_hint = "use --force to overwrite it, or --config FILE to create another"
 
 
 class ForeignUnreadable(StoreError):
-    """What another program keeps cannot be read."""
+    """A file of another program cannot be read."""
 
     texts: ClassVar[Mapping[str, str]] = {"en": "cannot read {file}: {reason}"}
 
 
 class RevisionsUnreadable(StoreError):
-    """A revision that is kept beside the file cannot be read."""
+    """A revision of the configuration file cannot be read."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "cannot read the revision {file}: {reason}"}
-    default_hint = "remove that file if it was spoilt; the other revisions can be used without it"
+    texts: ClassVar[Mapping[str, str]] = {"en": "cannot read revision {file}: {reason}"}
+    default_hint = "if the file is damaged, remove it; the other revisions do not need it"
 
 
 class RevisionsUnwritable(StoreError):
-    """The revision that an edit begins from cannot be kept, so the edit was not made."""
+    """The revision before an edit cannot be saved, so the edit was not made."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "cannot keep revisions in {file}: {reason}; nothing was changed"}
-    default_hint = "it has to be a folder in which whoever edits the configuration may write, with space left"
+    texts: ClassVar[Mapping[str, str]] = {"en": "cannot save revisions in {file}: {reason}; nothing was changed"}
+    default_hint = "it must be a folder that everyone who edits the configuration can write to, with free space"
 
 
 class UsageUnreadable(StoreError):
-    """The ledger of tokens that is kept beside the file cannot be read."""
+    """The usage file cannot be read."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "cannot read the usage in {file}: {reason}"}
-    default_hint = "move that file away if it was spoilt: a running gateway makes a new one"
+    texts: ClassVar[Mapping[str, str]] = {"en": "cannot read the usage file {file}: {reason}"}
+    default_hint = "if the file is damaged, move it away; a running gateway creates a new one"
 
 
 class EditError(JAIRouterError):
@@ -239,16 +240,18 @@ class EditError(JAIRouterError):
 
 
 class EditImpossible(EditError):
-    """The file is written in a way that an edit cannot be spliced into. Keyword: `file`."""
+    """The file has a form that cannot be edited in place. Keyword: `file`."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "{file} is written in a way that this edit does not fit into"}
+    texts: ClassVar[Mapping[str, str]] = {"en": "{file} has a form that this edit cannot be made in"}
     default_hint = "make the edit by hand, then run `jairouter config validate`"
 
 
 class EditRefused(EditError):
     """The edit would leave a configuration that cannot be used."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "the edit was not made, for the file would be wrong: {listing}"}
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "the edit was not made because the file would become invalid: {listing}"
+    }
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
@@ -258,14 +261,14 @@ class EditRefused(EditError):
 class ServiceExists(EditError):
     """The service is there already. Keyword: `service`."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "there is a service {service} already"}
+    texts: ClassVar[Mapping[str, str]] = {"en": "service {service} already exists"}
 
 
 class ServiceNotFound(EditError):
     """There is no such service in the file. Keyword: `service`."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "there is no service {service} in the file"}
-    default_hint = "`jairouter services add` makes one, as does adding an instance to it"
+    texts: ClassVar[Mapping[str, str]] = {"en": "no service {service} in the file"}
+    default_hint = "run `jairouter services add` to add it, or add an instance to it"
 
 
 class InstanceNotFound(EditError):
@@ -275,74 +278,76 @@ class InstanceNotFound(EditError):
 
 
 class InstanceAmbiguous(EditError):
-    """The name fits several instances. Keywords: `service`, `instance`, `candidates` (a phrase)."""
+    """The name matches several instances. Keywords: `service`, `instance`, `candidates` (a phrase)."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "'{instance}' fits several instances of {service}; {candidates}"}
-    default_hint = "give the whole id of the one you mean"
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": "'{instance}' matches several instances of service {service}; {candidates}"
+    }
+    default_hint = "use the full id: MODEL@BASE_URL"
 
 
 class InstanceExists(EditError):
     """The instance is there already. Keywords: `service`, `instance`."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "service {service} has an instance '{instance}' already"}
-    default_hint = "remove it first, or edit it in the file"
+    texts: ClassVar[Mapping[str, str]] = {"en": "service {service} already has an instance '{instance}'"}
+    default_hint = "remove it first, or use `jairouter instances update`"
 
 
 class LimitNotFound(EditError):
     """There is no such limit. Keyword: `place`."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "there is no limit of {place}"}
-    default_hint = "`jairouter limits list` shows those that there are"
+    texts: ClassVar[Mapping[str, str]] = {"en": "no limit is set for {place}"}
+    default_hint = "`jairouter limits list` shows the existing limits"
 
 
 class KeyNotFound(EditError):
     """The configuration has no such key. Keywords: `key`, `candidates` (a phrase)."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "there is no key '{key}'; {candidates}"}
+    texts: ClassVar[Mapping[str, str]] = {"en": "unknown key '{key}'; {candidates}"}
 
 
 class ConfigOutdated(EditError):
-    """The file is another than the one that was expected. Keywords: `expected`, `found`."""
+    """The file is not at the expected revision. Keywords: `expected`, `found`."""
 
     exit_code = 1
-    texts: ClassVar[Mapping[str, str]] = {"en": "the configuration was changed: expected {expected}, found {found}"}
-    default_hint = "look at what was changed (`jairouter config diff`), then try again"
+    texts: ClassVar[Mapping[str, str]] = {"en": "the configuration has changed: expected {expected}, found {found}"}
+    default_hint = "see what has changed with `jairouter config diff`, then try again"
 
 
 class RevisionNotFound(EditError):
     """There is no such revision. Keywords: `number`, `present` (a phrase)."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "there is no revision {number}; {present}"}
+    texts: ClassVar[Mapping[str, str]] = {"en": "no revision {number}; {present}"}
 
 
 class RevisionCurrent(EditError):
-    """The newest revision cannot be forgotten. Keyword: `number`."""
+    """The newest revision cannot be removed. Keyword: `number`."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "revision {number} is the current one"}
+    texts: ClassVar[Mapping[str, str]] = {"en": "revision {number} is the current one and cannot be removed"}
 
 
 # --- running -------------------------------------------------------------------------------------------------------
 
 
 class ServeError(JAIRouterError):
-    """The server could not be started. Keyword: `message`."""
+    """The gateway could not be started. Keyword: `message`."""
 
 
 class StateFull(ServeError):
-    """What the workers hold in common has no room for more. Keywords: `what`, `most`."""
+    """The shared memory of the workers has no room for more. Keywords: `what`, `most`."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "there can be {most} {what} at once, and there are more"}
+    texts: ClassVar[Mapping[str, str]] = {"en": "too many {what}: at most {most} are supported"}
 
 
 class StateFolderUnusable(ServeError):
-    """The folder for what the workers hold in common cannot be used. Keywords: `folder`, `reason`."""
+    """The folder for the shared memory of the workers cannot be used. Keywords: `folder`, `reason`."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "cannot keep the shared memory of the workers in {folder}: {reason}"}
-    default_hint = "make room in it, or name another folder in the variable TMPDIR"
+    texts: ClassVar[Mapping[str, str]] = {"en": "cannot create the shared memory of the workers in {folder}: {reason}"}
+    default_hint = "free some space in it, or set TMPDIR to another folder"
 
 
 class StateUnusable(ServeError):
-    """What `state.url` names cannot be used. Keyword: `problem`."""
+    """The Redis server of `state.url` cannot be used. Keyword: `problem`."""
 
     exit_code = 2
     texts: ClassVar[Mapping[str, str]] = {"en": "state.url cannot be used: {problem}"}
@@ -352,49 +357,55 @@ class LogUnwritable(ServeError):
     """The file of the access log cannot be opened. Keywords: `file`, `reason`."""
 
     exit_code = 2
-    texts: ClassVar[Mapping[str, str]] = {"en": "logging.access.file: {file} cannot be written: {reason}"}
-    default_hint = "make its folder, or let this user write to it; without logging.access.file lines go to stderr"
+    texts: ClassVar[Mapping[str, str]] = {"en": "logging.access.file: cannot write {file}: {reason}"}
+    default_hint = "create its folder, or give this user write access; without logging.access.file, lines go to stderr"
 
 
 class TracingUnusable(ServeError):
-    """What `tracing` asks for cannot be had. Keyword: `problem`."""
+    """Traces cannot be sent as `tracing` says. Keyword: `problem`."""
 
     exit_code = 2
     texts: ClassVar[Mapping[str, str]] = {"en": "tracing cannot be used: {problem}"}
 
 
 class Unreachable(JAIRouterError):
-    """No gateway answered. Keywords: `url`, `reason`."""
+    """No gateway responded. Keywords: `url`, `reason`."""
 
     exit_code = 3
-    texts: ClassVar[Mapping[str, str]] = {"en": "no gateway answers at {url}: {reason}"}
-    default_hint = "start it with `jairouter serve`, or name another with --url"
+    texts: ClassVar[Mapping[str, str]] = {"en": "cannot reach a gateway at {url}: {reason}"}
+    default_hint = "start one with `jairouter serve`, or use --url to name another"
+
+
+class NotAGateway(Unreachable):
+    """Something else than a gateway responded. Keywords: `url`, `reason`."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "{url} responds, but is not a JAiRouter gateway: {reason}"}
 
 
 class NotTakenOver(JAIRouterError):
-    """The file was edited, and workers of the gateway go on without the edit. Keywords: `waited_s`, `workers`."""
+    """The file was edited, but workers of the gateway do not use the edit. Keywords: `waited_s`, `workers`."""
 
     texts: ClassVar[Mapping[str, str]] = {
-        "en": "the edit was made, but after {waited_s:g} s these workers do not use it: {workers}"
+        "en": "the file was edited, but after {waited_s:g} s these workers do not use the edit: {workers}"
     }
-    default_hint = "look at the gateway's log, and whether it uses this file"
+    default_hint = "check the gateway's log, and whether the gateway uses this file"
 
 
 class Answered(JAIRouterError):
-    """A gateway answered with an error. Keywords: `url`, `status`, `reason`."""
+    """A gateway responded with an error. Keywords: `url`, `status`, `reason`."""
 
-    texts: ClassVar[Mapping[str, str]] = {"en": "{url} answers {status}: {reason}"}
+    texts: ClassVar[Mapping[str, str]] = {"en": "{url} responded with HTTP {status}: {reason}"}
 
 
-# --- what a client of the gateway is told ----------------------------------------------------------------------------
+# --- errors that clients of the gateway get --------------------------------------------------------------------------
 
 
 class RequestError(JAIRouterError):
-    """What a client of the gateway is told (contract 1.10).
+    """The error that a client of the gateway gets.
 
-    `type` doubles as `code`; `reason` is the finer, stable name given in `details.reason`. `param` names the
-    request's field at fault. `details` joins the error object's `details`. `retry_after_s` becomes `Retry-After`;
-    `headers` are sent beside it.
+    `type` is also the `code`; `reason` is the finer, stable name in `details.reason`. `param` names the field of the
+    request that is wrong. `details` is added to the error object's `details`. `retry_after_s` becomes `Retry-After`;
+    `headers` are sent as well.
     """
 
     status: ClassVar[int] = 500
@@ -419,24 +430,24 @@ class RequestError(JAIRouterError):
 
 
 class InvalidRequest(RequestError):
-    """The body is not what the endpoint takes. Keyword: `problem`."""
+    """The body is not of the form that the endpoint expects. Keyword: `problem`."""
 
     status = 400
     type = "invalid_request"
     reason = "malformed_body"
     texts: ClassVar[Mapping[str, str]] = {
         "en": "The request body is malformed: {problem}",
-        "zh": "请求体格式错误: {problem}",
+        "zh": "请求体格式错误：{problem}",
     }
 
 
 class MissingParameter(InvalidRequest):
-    """A field that the gateway needs is absent or empty. Keyword: `name`."""
+    """A required field is missing or empty. Keyword: `name`."""
 
     reason = "missing_parameter"
     texts: ClassVar[Mapping[str, str]] = {
         "en": "The parameter '{name}' is required",
-        "zh": "缺少必需参数: {name}",
+        "zh": "缺少必需参数：{name}",
     }
 
     def __init__(self, name: str) -> None:
@@ -449,7 +460,7 @@ class InvalidParameter(InvalidRequest):
     reason = "invalid_parameter"
     texts: ClassVar[Mapping[str, str]] = {
         "en": "The parameter '{name}' is invalid: {problem}",
-        "zh": "参数 {name} 无效: {problem}",
+        "zh": "参数 {name} 无效：{problem}",
     }
 
     def __init__(self, name: str, problem: str) -> None:
@@ -462,8 +473,8 @@ class PayloadTooLarge(InvalidRequest):
     status = 413
     reason = "payload_too_large"
     texts: ClassVar[Mapping[str, str]] = {
-        "en": "The request body is over the limit of {limit_bytes} bytes ({setting})",
-        "zh": "请求体超过 {limit_bytes} 字节的上限 ({setting})",
+        "en": "The request body exceeds the limit of {limit_bytes} bytes ({setting})",
+        "zh": "请求体超过 {limit_bytes} 字节的上限（{setting}）",
     }
 
 
@@ -474,7 +485,7 @@ class BodyLate(InvalidRequest):
     reason = "body_timeout"
     texts: ClassVar[Mapping[str, str]] = {
         "en": "The request body did not arrive in time ({setting}, {seconds:g} s)",
-        "zh": "请求体未在规定时间内到达 ({setting}, {seconds:g} 秒)",
+        "zh": "请求体未在规定时间内到达（{setting}，{seconds:g} 秒）",
     }
 
     def __init__(self, *, setting: str, seconds: float) -> None:
@@ -483,24 +494,24 @@ class BodyLate(InvalidRequest):
 
 
 class UnsupportedMediaType(InvalidRequest):
-    """The content type is not one the endpoint takes. Keywords: `expected`, `found`."""
+    """The endpoint does not accept the content type. Keywords: `expected`, `found`."""
 
     status = 415
     reason = "unsupported_media_type"
     texts: ClassVar[Mapping[str, str]] = {
-        "en": "This endpoint takes {expected}, not '{found}'",
-        "zh": "该接口需要 {expected}, 而不是 '{found}'",
+        "en": "This endpoint expects {expected}, not '{found}'",
+        "zh": "该接口需要 {expected}，而不是 '{found}'",
     }
 
 
 class EncodingUnsupported(InvalidRequest):
-    """The body is packed in a way that cannot be unpacked. Keywords: `found`, `accepted` as in `Accept-Encoding`."""
+    """The content encoding of the body is not supported. Keywords: `found`, `accepted` as in `Accept-Encoding`."""
 
     status = 415
     reason = "unsupported_content_encoding"
     texts: ClassVar[Mapping[str, str]] = {
-        "en": "The content encoding '{found}' is not supported; send the body plain, or as one of: {accepted}",
-        "zh": "不支持内容编码 '{found}'; 请发送未压缩的请求体, 或使用: {accepted}",
+        "en": "The content encoding '{found}' is not supported; send the body uncompressed, or use one of: {accepted}",
+        "zh": "不支持内容编码 '{found}'；请发送未压缩的请求体，或使用：{accepted}",
     }
 
     def __init__(self, *, found: str, accepted: str) -> None:
@@ -514,12 +525,12 @@ class HeaderUnreadable(InvalidRequest):
     reason = "invalid_header"
     texts: ClassVar[Mapping[str, str]] = {
         "en": "The value of the header '{name}' is not ASCII and cannot be forwarded; send it percent-encoded",
-        "zh": "请求头 '{name}' 的值含有非 ASCII 字符, 无法转发; 请使用百分号编码",
+        "zh": "请求头 '{name}' 的值含有非 ASCII 字符，无法转发；请使用百分号编码",
     }
 
 
 class NotFound(RequestError):
-    """What was asked for does not exist."""
+    """The requested thing does not exist."""
 
     status = 404
     type = "not_found"
@@ -542,24 +553,24 @@ class RouteNotFound(NotFound):
     reason = "route_not_found"
     texts: ClassVar[Mapping[str, str]] = {
         "en": "No such path: {method} {path}",
-        "zh": "路径不存在: {method} {path}",
+        "zh": "路径不存在：{method} {path}",
     }
 
 
 class MethodNotAllowed(RequestError):
-    """The path exists, for other methods. Keywords: `method`, `path`, `allowed`."""
+    """The path exists, but not for this method. Keywords: `method`, `path`, `allowed`."""
 
     status = 405
     type = "invalid_request"
     reason = "method_not_allowed"
     texts: ClassVar[Mapping[str, str]] = {
-        "en": "{path} takes {allowed}, not {method}",
-        "zh": "{path} 只接受 {allowed}, 不接受 {method}",
+        "en": "{path} accepts {allowed}, not {method}",
+        "zh": "{path} 只接受 {allowed}，不接受 {method}",
     }
 
 
 class RateLimitExceeded(RequestError):
-    """A limit is reached. `scope` names which; `limit`, `remaining` and `reset_s` say how it stands."""
+    """A limit is exceeded. `scope` says which one; `limit`, `remaining` and `reset_s` give its state."""
 
     status = 429
     type = "rate_limit_exceeded"
@@ -568,44 +579,44 @@ class RateLimitExceeded(RequestError):
 
 
 class InstancesLimited(RateLimitExceeded):
-    """Every instance that is left has reached a limit of its own."""
+    """Every remaining instance has exceeded a limit of its own."""
 
     reason = "all_instances_limited"
 
 
 class TokenMissing(RequestError):
-    """The management API asks for its token. Keyword: `path`."""
+    """The management API needs the admin token. Keyword: `path`."""
 
     status = 401
     type = "authentication_error"
     reason = "admin_token_required"
     texts: ClassVar[Mapping[str, str]] = {
         "en": "{path} needs the admin token, in Authorization: Bearer or in X-Admin-Token",
-        "zh": "{path} 需要管理令牌 (Authorization: Bearer 或 X-Admin-Token)",
+        "zh": "{path} 需要管理令牌（Authorization: Bearer 或 X-Admin-Token）",
     }
 
 
 class NotFromHere(RequestError):
-    """What was asked for is for programs on the gateway's own machine. Keyword: `path`."""
+    """Only programs on the gateway's own machine get this path. Keyword: `path`."""
 
     status = 403
     type = "permission_denied"
     reason = "own_machine_only"
     texts: ClassVar[Mapping[str, str]] = {
-        "en": "{path} is only answered on the gateway's own machine",
+        "en": "{path} is only available on the gateway's own machine",
         "zh": "{path} 仅限网关本机访问",
     }
 
 
 class FromOtherSite(RequestError):
-    """What was asked for is not for pages of other sites. Keyword: `path`."""
+    """Web pages of other sites do not get this path. Keyword: `path`."""
 
     status = 403
     type = "permission_denied"
     reason = "cross_site"
     texts: ClassVar[Mapping[str, str]] = {
-        "en": "{path} is not answered to pages of other sites; use the gateway's own address, or send the admin token",
-        "zh": "{path} 不接受其他网站页面的请求; 请使用网关自身的地址访问, 或发送管理令牌",
+        "en": "{path} is not available to pages of other sites; use the gateway's own address, or send the admin token",
+        "zh": "{path} 不接受其他网站页面的请求；请使用网关自身的地址访问，或发送管理令牌",
     }
 
 
@@ -622,7 +633,7 @@ class ServiceUnavailable(RequestError):
 
 
 class InstancesDown(ServiceUnavailable):
-    """Every instance that is left is known to be down. Keyword: `model`."""
+    """Every remaining instance is down. Keyword: `model`."""
 
     reason = "all_instances_down"
     texts: ClassVar[Mapping[str, str]] = {
@@ -632,17 +643,17 @@ class InstancesDown(ServiceUnavailable):
 
 
 class InstancesCooling(ServiceUnavailable):
-    """Every instance that is left has asked to be left alone for a while (`Retry-After`). Keyword: `model`."""
+    """Every remaining instance is cooling down: it asked for a pause with `Retry-After`. Keyword: `model`."""
 
     reason = "all_instances_cooling_down"
     texts: ClassVar[Mapping[str, str]] = {
-        "en": "All instances of model '{model}' have asked to be left alone for a while",
-        "zh": "模型 '{model}' 的所有实例均要求稍后重试",
+        "en": "All instances of model '{model}' are cooling down",
+        "zh": "模型 '{model}' 的所有实例均处于冷却期",
     }
 
 
 class InstancesFull(ServiceUnavailable):
-    """Every slot of every instance that is left is taken, and there is no room or no time to wait. Keyword: `model`."""
+    """Every remaining instance has all slots taken, and the queue is full or took too long. Keyword: `model`."""
 
     reason = "all_instances_full"
     texts: ClassVar[Mapping[str, str]] = {
@@ -652,7 +663,7 @@ class InstancesFull(ServiceUnavailable):
 
 
 class CircuitBreakerOpen(ServiceUnavailable):
-    """The circuit breaker of every instance that is left is open. Keyword: `model`."""
+    """The circuit breaker of every remaining instance is open. Keyword: `model`."""
 
     type = "circuit_breaker_open"
     reason = "circuit_breaker_open"
@@ -663,12 +674,12 @@ class CircuitBreakerOpen(ServiceUnavailable):
 
 
 class Degraded(ServiceUnavailable):
-    """No instance can answer, and the configuration says what is told instead. Keyword: `text`, or None."""
+    """No instance can respond, and a fallback is configured. Keyword: `text`, or None."""
 
     reason = "degraded"
     texts: ClassVar[Mapping[str, str]] = {
         "en": "Service is currently degraded, please try again later",
-        "zh": "服务暂时降级, 请稍后重试",
+        "zh": "服务暂时降级，请稍后重试",
     }
 
     def __init__(self, *, text: str | None, cause: RequestError | None = None) -> None:
@@ -682,49 +693,49 @@ class Degraded(ServiceUnavailable):
 
 
 class ShuttingDown(ServiceUnavailable):
-    """The gateway shuts down, and the time that requests under way were given is over."""
+    """The gateway shuts down, and the time for requests in flight is over."""
 
     type = "shutting_down"
     reason = "shutting_down"
     texts: ClassVar[Mapping[str, str]] = {
         "en": "The gateway is shutting down; try again",
-        "zh": "网关正在关闭, 请重试",
+        "zh": "网关正在关闭，请重试",
     }
 
     def __init__(self) -> None:
-        super().__init__(retry_after_s=1.0)  # by then another gateway, or this one anew, can be asked
+        super().__init__(retry_after_s=1.0)  # by then another gateway responds, or this one has restarted
         self.headers["connection"] = "close"
 
 
 class UpstreamError(RequestError):
-    """The backend answered with something that is not HTTP, or broke off before answering. Keyword: `model`."""
+    """The backend sent something other than HTTP, or closed the connection before a response. Keyword: `model`."""
 
     status = 502
     type = "upstream_error"
     reason = "upstream_broken_answer"
     texts: ClassVar[Mapping[str, str]] = {
-        "en": "The backend of model '{model}' broke off before it answered",
-        "zh": "模型 '{model}' 的后端在应答前中断",
+        "en": "The backend of model '{model}' did not send a valid response",
+        "zh": "模型 '{model}' 的后端未返回有效响应",
     }
 
 
 class UpstreamTruncated(UpstreamError):
-    """The backend's answer ended before it was complete. Keyword: `model`."""
+    """The backend's response ended before it was complete. Keyword: `model`."""
 
     reason = "upstream_truncated"
     texts: ClassVar[Mapping[str, str]] = {
-        "en": "The answer of model '{model}' was cut off by the backend",
-        "zh": "模型 '{model}' 的应答被后端中断",
+        "en": "The response of model '{model}' was cut off by the backend",
+        "zh": "模型 '{model}' 的响应被后端中断",
     }
 
 
 class UpstreamUnsendable(UpstreamError):
-    """The head of the backend's answer cannot be sent on. Keyword: `problem`."""
+    """The head of the backend's response cannot be forwarded. Keyword: `problem`."""
 
     reason = "upstream_unsendable_head"
     texts: ClassVar[Mapping[str, str]] = {
-        "en": "The head of the backend's answer cannot be sent on: {problem}",
-        "zh": "无法转发后端应答的头部: {problem}",
+        "en": "The head of the backend's response cannot be forwarded: {problem}",
+        "zh": "无法转发后端响应的头部：{problem}",
     }
 
 
@@ -735,8 +746,8 @@ class UpstreamTimeout(RequestError):
     type = "upstream_timeout"
     reason = "upstream_timeout"
     texts: ClassVar[Mapping[str, str]] = {
-        "en": "The backend of model '{model}' did not answer in time ({timeout} timeout, {seconds:g} s)",
-        "zh": "模型 '{model}' 的后端应答超时 ({timeout}, {seconds:g} 秒)",
+        "en": "The backend of model '{model}' did not respond in time ({timeout} timeout, {seconds:g} s)",
+        "zh": "模型 '{model}' 的后端响应超时（{timeout}，{seconds:g} 秒）",
     }
 
 
@@ -744,6 +755,6 @@ class InternalError(RequestError):
     """A bug in the gateway; the log has the traceback under the request's id."""
 
     texts: ClassVar[Mapping[str, str]] = {
-        "en": "Internal error of the gateway",
+        "en": "Internal gateway error",
         "zh": "网关内部错误",
     }

@@ -58,7 +58,7 @@ def parsed(got: bytes) -> tuple[int, str]:
 
 IDLE = "The request body did not arrive in time (server.body-timeout.idle, 1 s)"
 TOTAL = "The request body did not arrive in time (server.body-timeout.total, 2 s)"
-LARGE = "The request body is over the limit of 102400 bytes (server.max-body-size)"
+LARGE = "The request body exceeds the limit of 102400 bytes (server.max-body-size)"
 
 
 def test_a_body_that_stays_away(running: tuple[Served, Backend]) -> None:

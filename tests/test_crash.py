@@ -146,7 +146,7 @@ def test_a_disk_that_is_full_at_every_point(crasher: Crasher) -> None:
         codes.append(code)
         if code:
             assert crasher.file.read_text() == before
-            assert crasher.said.startswith(("error: cannot write", "error: cannot keep revisions in"))
+            assert crasher.said.startswith(("error: cannot write", "error: cannot save revisions in"))
             assert "File too large" in crasher.said
         else:
             assert crasher.file.read_text() == ported(port)
@@ -162,7 +162,7 @@ def test_a_folder_of_revisions_that_is_none(tmp_path: Path) -> None:
     done = run("config", "set", "server.port", "1", "--config", str(file))
     assert (done.returncode, done.stdout) == (1, "")
     assert "Not a directory" in done.stderr
-    assert "hint: it has to be a folder that whoever edits the configuration may read and write" in done.stderr
+    assert "hint: it must be a folder that everyone who edits the configuration can read and write" in done.stderr
     assert file.read_text() == TEXT
 
 
@@ -170,8 +170,8 @@ def test_a_folder_of_revisions_that_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("owner", "mode", "said"),
     [
-        ("mine", 0o500, "error: cannot keep revisions in {}: Permission denied; nothing was changed"),
-        ("others", 0o700, "error: cannot read the revision {}: Permission denied"),
+        ("mine", 0o500, "error: cannot save revisions in {}: Permission denied; nothing was changed"),
+        ("others", 0o700, "error: cannot read revision {}: Permission denied"),
     ],
 )
 def test_a_folder_of_revisions_that_one_may_not_use(tmp_path: Path, owner: str, mode: int, said: str) -> None:

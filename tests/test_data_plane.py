@@ -55,7 +55,7 @@ def test_a_body_over_the_limit(tmp_path: Path, interface: str) -> None:
                 )
                 assert (response.status_code, response.json()["error"]["message"]) == (
                     413,
-                    "The request body is over the limit of 10240 bytes (server.max-body-size)",
+                    "The request body exceeds the limit of 10240 bytes (server.max-body-size)",
                 )
             file.write_text(file.read_text().replace("10KB", "1MB"))
             eventually(lambda: served.post("/v1/chat/completions", json=big).status_code == 200)
@@ -86,7 +86,7 @@ def test_each_timeout_is_named(tmp_path: Path, settings: str, pieces: list[bytes
         error = json.loads(response.text.split("data: ")[-1])["error"]
     assert (error["code"], error["message"]) == (
         "upstream_timeout",
-        f"The backend of model 'm' did not answer in time ({message})",
+        f"The backend of model 'm' did not respond in time ({message})",
     )
 
 

@@ -62,5 +62,5 @@ def test_more_clients_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest
             assert served.post("/v1/chat/completions", json={"model": "m", "messages": []}).status_code == 200
             eventually(lambda: "there is room for more connections again" in log.read_text())
     said = log.read_text()
-    assert "WARN this process may open only 264 files: each worker takes at most 100 clients at once; " in said
+    assert "WARN this process may open only 264 files, so each worker accepts at most 100 clients; " in said
     assert said.count("no room for more connections") == 1

@@ -198,7 +198,7 @@ def test_the_configuration_in_the_documents_is_good(page: str, tmp_path: Path) -
     file = tmp_path / "x.yaml"
     file.write_text(text)
     done = run("config", "validate", str(file), env={"OPENAI_API_KEY": "k", "JAIROUTER_ADMIN_TOKEN": "t"})
-    warned = [line for line in done.stderr.splitlines() if " has no effect: it is for " not in line]
+    warned = [line for line in done.stderr.splitlines() if " has no effect: it needs " not in line]
     assert (done.returncode, warned) == (0, [])
 
 

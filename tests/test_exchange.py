@@ -1,7 +1,5 @@
 """What other programs keep, taken over: upstream's store, its application.yml, LiteLLM's configuration; and written."""
 
-# ruff: noqa: E501 - messages are compared whole
-
 import json
 import shutil
 from pathlib import Path
@@ -97,7 +95,7 @@ def test_a_store_of_upstreams(tmp_path: Path) -> None:
     assert "port: 8123" in file.read_text()
     history = json.loads(run("config", "history", "--json", "--config", str(file)).stdout)
     assert [one["summary"] for one in reversed(history)] == [
-        "as it was found",
+        "initial state",
         "imported model-router-config@2.json",
         "imported model-router-config@10.json",
     ]
@@ -142,8 +140,8 @@ def imported(tmp_path: Path, text: str, **env: str) -> tuple[int, Any, list[str]
     if done.returncode:
         return done.returncode, file.read_text(), [], done.stderr
     shown = run("config", "show", "--json", "--secrets", "--config", str(file), env={**env}).stdout
-    left = [one.removeprefix("not taken over: ") for one in json.loads(done.stdout)["notices"]]
-    assert [f"warning: not taken over: {one}" for one in left] == done.stderr.splitlines()
+    left = [one.removeprefix("not imported: ") for one in json.loads(done.stdout)["notices"]]
+    assert [f"warning: not imported: {one}" for one in left] == done.stderr.splitlines()
     return 0, json.loads(shown)["model"], left, done.stderr
 
 
@@ -175,7 +173,7 @@ def test_litellm_settings_that_there_are_here(tmp_path: Path) -> None:
     )
     assert (code, left) == (
         0,
-        ["model_list[0] a: the variable VLLM_URL is not set; while it is not, http://127.0.0.1:8000 stands for it"],
+        ["model_list[0] a: the environment variable VLLM_URL, which is not set; http://127.0.0.1:8000 is used instead"],
     )
     instances = model["services"]["chat"]["instances"]
     assert (model["loadBalance"]["type"], model["maxRetries"]) == ("least-connections", 5)
@@ -216,14 +214,14 @@ def test_litellm_settings_that_there_are_not(tmp_path: Path) -> None:
     )
     assert (code, [one["name"] for one in model["services"]["chat"]["instances"]]) == (0, ["ok"])
     assert left == [
-        "model_list[0] ok: model_info.mode video (taken for chat)",
-        "model_list[0] ok: weight 0.5 (weights are whole numbers here)",
+        "model_list[0] ok: model_info.mode video (imported as chat)",
+        "model_list[0] ok: weight 0.5 (weights must be whole numbers)",
         "model_list[0] ok: stream_timeout, rpm, model_info.id",
-        "model_list[1] bd: provider bedrock does not speak as OpenAI does; left out with all it says (aws_region_name)",
-        "model_list[2] *: a name with * stands for many models, and each has to be named here; left out with all it says (rpm)",
-        "model_list[3] y: provider nowhere is not known, and there is no api_base; left out",
+        "model_list[1] bd: provider bedrock has no OpenAI-compatible API (with its settings aws_region_name)",
+        "model_list[2] *: the name has a *; add each model by its own name (with its settings rpm)",
+        "model_list[3] y: provider nowhere is unknown, and api_base is not set",
         "litellm_settings: fallbacks, drop_params",
-        "router_settings: routing_strategy, model_group_alias.gpt-4 (there is no gone)",
+        "router_settings: routing_strategy, model_group_alias.gpt-4 (no model gone)",
         "general_settings: master_key",
         "environment_variables: A",
         "include: all of it",
@@ -235,18 +233,18 @@ def test_litellm_without_a_model_for_us(tmp_path: Path) -> None:
     text = "model_list:\n  - {model_name: bd, litellm_params: {model: bedrock/x, rpm: 1}}\n"
     code, after, _, said = imported(tmp_path, text)
     assert (code, after) == (1, CONFIG)
-    assert "none of its models can be taken over" in said
-    assert "model_list[0] bd: provider bedrock does not speak as OpenAI does; left out with all it says (rpm)" in said
+    assert "none of its models can be imported" in said
+    assert "model_list[0] bd: provider bedrock has no OpenAI-compatible API (with its settings rpm)" in said
 
 
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
         ("x.json", "{", "cannot read"),
-        ("x.json", "[]", "it is no JSON object"),
+        ("x.json", "[]", "it is not a JSON object"),
         ("x.yaml", "a: [", "not valid YAML"),
         ("x.json", '{"services": {"chat": {"instances": [{"name": "a"}]}}}', "expected a value for base-url"),
-        ("empty", None, "there is no model-router-config@N.json in it"),
+        ("empty", None, "it has no model-router-config@N.json"),
         ("missing.yaml", "", "No such file"),
     ],
 )

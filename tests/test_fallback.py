@@ -246,5 +246,5 @@ def test_a_fallback_to_no_model_is_refused(tmp_path: Path) -> None:
     done = run("config", "validate", str(file))
     assert (done.returncode, done.stderr) == (
         2,
-        f"error: {file}:1: model.fallback: expected a model to fall back to, in the key model\n",
+        f"error: {file}:1: model.fallback: expected the key model, with the model to fall back to\n",
     )

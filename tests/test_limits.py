@@ -282,7 +282,17 @@ def test_a_change_at_run_time_carries_the_level_over(tmp_path: Path, behind: Bac
         run("limits", "clear", "chat", "--config", str(file))
         eventually(lambda: ask(served).status_code == 200)
         table = run("limits", "show", "--live", "--url", served.url).stdout.splitlines()
-        assert table[0].split() == ["PLACE", "SCOPE", "COUNTS", "ALGORITHM", "LIMIT", "REFILL", "LEFT", "WHOLE", "IN"]
+        assert table[0].split() == [
+            "APPLIES",
+            "TO",
+            "SCOPE",
+            "UNIT",
+            "ALGORITHM",
+            "LIMIT",
+            "REFILL",
+            "REMAINING",
+            "RESET",
+        ]
 
 
 def test_the_management_has_a_limit_of_its_own(tmp_path: Path, behind: Backend) -> None:
@@ -418,13 +428,13 @@ def test_two_hosts_with_a_server_in_common(tmp_path: Path, behind: Backend) -> N
             assert [99 - granted in range(3) for granted in crowds()] == [True, True]
             assert health() == {"status": "UNKNOWN", "details": {"redis": False, "losses": 1}}
             assert one.get("/actuator/health").json()["status"] == "UP"
-            assert "these are the levels of this host" in run("limits", "show", "--live", "--url", one.url).stdout
+            assert "these are the numbers of this host only" in run("limits", "show", "--live", "--url", one.url).stdout
             redis.start()
             eventually(lambda: all(host.get("/api/limits").json()["levels"] == "redis" for host in hosts))
             assert sum(crowds()) == 100
         told = log.read_text()
-        assert told.count("the server of `state.url` is lost") == 1
-        assert told.count("the server of `state.url` is back") == 1
+        assert told.count("the Redis server of state.url is unreachable") == 1
+        assert told.count("the Redis server of state.url is back") == 1
 
 
 def test_a_state_that_cannot_be_used_is_said_at_the_start(tmp_path: Path, behind: Backend) -> None:
@@ -432,5 +442,5 @@ def test_a_state_that_cannot_be_used_is_said_at_the_start(tmp_path: Path, behind
     file = config(tmp_path, one_service(behind, "{}") + "state: http://127.0.0.1\n")
     done = run("serve", "--config", str(file))
     assert done.returncode == 2
-    assert "expected a url that begins with redis://, rediss:// or unix://" in done.stderr
+    assert "expected a URL that begins with redis://, rediss:// or unix://" in done.stderr
     assert "127.0.0.1" not in done.stderr.partition("expected")[2], "it may hold a password"

@@ -103,7 +103,7 @@ def test_the_access_log_in_a_file(tmp_path: Path) -> None:
             access.rename(tmp_path / "access.1")
             eventually(lambda: asked(access) == 2)
             file.write_text(plain + "logging: {access: {enabled: false}}\n")
-            eventually(lambda: (tmp_path / "log").read_text().count("configuration taken over") == 4)
+            eventually(lambda: (tmp_path / "log").read_text().count("configuration loaded") == 4)
             told = len(behind.requests)
             served.post("/v1/chat/completions", json=CHAT)
     # a line that waited while the format changed has the new one
@@ -175,5 +175,5 @@ def test_a_file_that_cannot_be_written_is_said_at_start(tmp_path: Path) -> None:
     file = config(tmp_path, f"logging: {{access: {{file: {access}}}}}\n")
     done = run("serve", "--config", str(file), "--port", "0")
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"error: logging.access.file: {access} cannot be written: No such file or directory\n" in done.stderr
-    assert "hint: make its folder" in done.stderr
+    assert f"error: logging.access.file: cannot write {access}: No such file or directory\n" in done.stderr
+    assert "hint: create its folder" in done.stderr

@@ -66,7 +66,7 @@ UPDATE = "/config/instance/update/chat"
 NEW = {"name": "q", "baseUrl": "http://gpu-server:8000/v1"}
 WRONG = "参数验证失败: "
 TTS = "model.services.tts"
-MASKED = "a value is masked (******), and there is none to keep: send the value itself"
+MASKED = "a value is masked (******), but there is no earlier value to keep; send the value itself"
 NO_URL = "model.services.chat.instances[0]: expected a value for base-url"
 OF_N = {"instanceId": "n@http://10.0.0.2:8000"}
 NO_WEIGHT = WRONG + "model.services.chat.instances[1].weight: expected a whole number, found 'x'"
@@ -180,7 +180,7 @@ TABLE: list[tuple[str, str, Any, int, str]] = [
     ("POST", "/config/type/reset", None, 200, "配置已重置为默认值"),
     ("GET", "/config/nowhere", None, 404, "No such path: GET /api/config/nowhere"),
     ("GET", "/config/version/nan", None, 404, "No such path: GET /api/config/version/nan"),
-    ("PATCH", "/config/type", None, 405, "/api/config/type takes GET, OPTIONS, not PATCH"),
+    ("PATCH", "/config/type", None, 405, "/api/config/type accepts GET, OPTIONS, not PATCH"),
     ("GET", "/config/instance/info/chat?modelName=m", None, 400, MISSING),
 ]
 
@@ -249,7 +249,7 @@ def test_a_masked_key_that_nobody_has_is_refused(served: Served, file: Path) -> 
         status, _, message = told(ask(served, method, path, body))
         assert (status, message) == (
             400,
-            f"{WRONG}a value is masked (******), and there is none to keep: send the value itself",
+            f"{WRONG}a value is masked (******), but there is no earlier value to keep; send the value itself",
         )
     assert file.read_text() == CONFIG
 
@@ -293,7 +293,7 @@ def test_reset_finds_the_first_revision_after_many_edits(tmp_path: Path) -> None
         assert file.read_text() == text
         assert ask(served, "GET", "/config/version").json()["data"] == [1, 7, 8, 9]
     done = run("config", "rollback", "3", "--config", str(file))
-    assert done.stderr.startswith("error: there is no revision 3; there are 1, 7 to 9\n")
+    assert done.stderr.startswith("error: no revision 3; there are 1, 7 to 9\n")
 
 
 def test_a_partial_update_keeps_the_rest(served: Served, file: Path) -> None:
@@ -323,7 +323,7 @@ def test_who_may_manage(file: Path) -> None:
     far = {"x-forwarded-for": "203.0.113.1"}
     paths = ("/config/type", "/models", "/limits", "/explain?service=chat&model=m")
     with serving("--config", str(file)) as served:
-        assert served.announced["management"].startswith("this machine only")
+        assert served.announced["management"].startswith("from this machine only")
         assert {ask(served, "GET", path).status_code for path in paths} == {200}
         assert {ask(served, "GET", path, **far).status_code for path in paths} == {403}
         assert told(ask(served, "DELETE", CHAT, **far))[:2] == (403, False)
@@ -345,7 +345,7 @@ def test_who_may_manage(file: Path) -> None:
         file.write_text(text.replace("locale: en,", "locale: en, open-management: true,"))
         eventually(lambda: ask(served, "GET", "/models", **far).status_code == 200)
     with serving("--config", str(file), env={"JAIROUTER_ADMIN_TOKEN": "fr0m-env"}) as served:
-        assert served.announced["management"] == "for whoever has the admin token"
+        assert served.announced["management"] == "with the admin token"
         assert ask(served, "GET", "/models").status_code == 401
         assert ask(served, "GET", "/models", **{"x-admin-token": "fr0m-env"}).status_code == 200
 
@@ -423,7 +423,7 @@ def test_an_editor_is_noted_too(served: Served, file: Path) -> None:
     eventually(lambda: ask(served, "GET", "/config/version/current").json()["data"] == 2)
     history = ask(served, "GET", "/config/version/info").json()["data"]
     assert [(one["author"], one["summary"]) for one in history] == [
-        ("file", "as it was found"),
+        ("file", "initial state"),
         ("file", "edited in the file"),
     ]
     file.write_text("model: [")
@@ -471,7 +471,7 @@ def test_a_file_that_may_only_be_read(served: Served, file: Path) -> None:
     eventually(lambda: ask(served, "GET", "/config/version/current").json()["data"] == 1)
     file.chmod(0o400)
     for method, path, body, words in FAILING:
-        why = f"{words}: cannot write {file}: it is read-only; the file was left as it was"
+        why = f"{words}: cannot write {file}: it is read-only; the file was not changed"
         assert told(ask(served, method, path, body)) == (500, False, why), path
     assert file.read_text() == CONFIG
     assert ask(served, "GET", "/config/version").json()["data"] == [1]
@@ -484,10 +484,10 @@ def test_revisions_that_cannot_be_kept(served: Served, file: Path) -> None:
     folder.rename(folder.with_name("aside"))
     folder.write_text("")
     for path, words in READING:
-        why = f"{words}: cannot read the revision {folder}" + ("/1.json" if "1" in path else "") + ": Not a directory"
+        why = f"{words}: cannot read revision {folder}" + ("/1.json" if "1" in path else "") + ": Not a directory"
         assert told(ask(served, "GET", f"/config/version{path}")) == (500, False, why)
     status, _, message = told(ask(served, "POST", ADD, NEW))
-    assert (status, message) == (500, f"添加实例失败: cannot read the revision {folder}: Not a directory")
+    assert (status, message) == (500, f"添加实例失败: cannot read revision {folder}: Not a directory")
     assert file.read_text() == CONFIG
     folder.unlink()
     folder.with_name("aside").rename(folder)

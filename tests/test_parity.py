@@ -185,10 +185,13 @@ def test_rolling_back_and_forgetting(tmp_path: Path, served: tuple[Served, Path]
     assert [(row["revision"], row["summary"]) for row in numbers] == [
         (3, "rolled back to revision 1"),
         (2, "added instance z@http://z to service chat"),
-        (1, "as it was found"),
+        (1, "initial state"),
     ]
     assert run("config", "forget", "2", *where).returncode == 0
     assert send(one, "DELETE", f"/api/config/version/{before}", None).is_success
-    for number, said in (("2", "there is no revision 2; there are 1, 3"), ("3", "revision 3 is the current one")):
+    for number, said in (
+        ("2", "no revision 2; there are 1, 3"),
+        ("3", "revision 3 is the current one and cannot be removed"),
+    ):
         refused = run("config", "forget", number, *where)
         assert (refused.returncode, refused.stderr.splitlines()[0]) == (2, f"error: {said}")

@@ -17,6 +17,7 @@ from tests.process import Served, config, eventually, run, serving, shared_folde
 
 CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 NO_PROBES = "{type: TYPE, health-check: {enabled: false}}"
+NO_MODEL = "No instances found for model 'nope' in service type 'chat'"
 
 
 def named(name: str) -> Behaviour:
@@ -213,7 +214,9 @@ def test_what_an_answer_to_a_probe_says(tmp_path: Path, three: list[Backend]) ->
             return [(one["status"], one.get("error", "")) for one in found["instances"]]
 
         eventually(
-            lambda: states() == [("UP", ""), ("DOWN", "HTTP 503 to GET /v1/models"), ("DOWN", "HTTP 404 to GET /ready")]
+            lambda: (
+                states() == [("UP", ""), ("DOWN", "HTTP 503 from GET /v1/models"), ("DOWN", "HTTP 404 from GET /ready")]
+            )
         )
         assert {ask(served) for _ in range(5)} == {"a"}
         b.behave_when_asked = c.behave_when_asked = answer({})
@@ -282,7 +285,10 @@ def test_explain(tmp_path: Path, three: list[Backend]) -> None:
         done = run("explain", "chat", "m", "--url", served.url, "--client-ip", "192.0.2.1")
         rows = [line.split() for line in done.stdout.splitlines()]
         a, b, c = (f"m@{one.url}" for one in three)
-        assert " ".join(rows[0]) == "chat m by least-connections (score is in flight per weight: the lowest is next)"
+        assert (
+            " ".join(rows[0])
+            == "chat m, strategy least-connections (score: requests in flight per weight, the lowest is next)"
+        )
         assert [rows[2][:2], rows[3][:3], rows[4][:2]] == [[a, "0"], ["->", b, "1"], [c, "0"]]
         assert rows[2][3:5] == ["UNKNOWN", "OPEN"]
         assert "breaker_open" in rows[2][-1] or "breaker_open:" in rows[2]
@@ -290,7 +296,7 @@ def test_explain(tmp_path: Path, three: list[Backend]) -> None:
         unknown = run("explain", "chat", "nope", "--url", served.url)
         assert (unknown.returncode, unknown.stderr) == (
             1,
-            f"error: {served.url} answers 404: No instances found for model 'nope' in service type 'chat'\n",
+            f"error: {served.url} responded with HTTP 404: {NO_MODEL}\n",
         )
         assert served.get("/api/explain?service=nope&model=m").status_code == 400
     gone = run("explain", "chat", "m", "--url", served.url)

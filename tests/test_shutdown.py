@@ -121,7 +121,7 @@ def test_readiness_turns_while_a_stream_goes_on(tmp_path: Path, interface: str, 
             assert served.process.wait(10) == 0
     log = (tmp_path / "log").read_text().splitlines()
     assert len(log) == 1
-    assert "draining: requests under way have 30 s, new ones are taken for 3 s" in log[0]
+    assert "draining: requests in flight have 30 s, new ones are accepted for 3 s" in log[0]
 
 
 def ask(served: Served, model: str, *, stream: bool = False) -> tuple[int, str, bytes]:
@@ -175,7 +175,7 @@ def test_what_is_left_at_the_deadline_is_told_the_truth(tmp_path: Path, interfac
     log = (tmp_path / "log").read_text()
     assert [log.count(what) for what in (" truncated after ", " failed after ", " left after ")] == [2, 3, 0]
     assert "circuit breaker" not in log
-    assert log.splitlines()[-1].endswith("the time is over: 5 requests ended")
+    assert log.splitlines()[-1].endswith("drain timeout: 5 requests ended")
 
 
 @both
@@ -190,7 +190,7 @@ def test_a_second_signal_ends_at_once(tmp_path: Path, interface: str, workers: s
             served.process.send_signal(signal.SIGTERM)
             assert error_of(b"".join(pieces))["code"] == "shutting_down"
             assert served.process.wait(10) == 0
-    assert (tmp_path / "log").read_text().splitlines()[-1].endswith("forced to end at once: 1 requests ended")
+    assert (tmp_path / "log").read_text().splitlines()[-1].endswith("stopped by a second signal: 1 requests ended")
 
 
 def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
             assert b"".join(pieces) == DONE
             assert served.process.wait(10) == 0
     assert [line.partition("INFO ")[2] for line in (tmp_path / "log").read_text().splitlines()] == [
-        "draining: requests under way have 30 s; a second signal ends them at once"
+        "draining: requests in flight have 30 s; a second signal ends them now"
     ]
 
 
@@ -278,7 +278,7 @@ def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
             release.set()
             assert b"".join(pieces) == DONE
             eventually(lambda: not any(worker.exists() for worker in workers))
-    assert "the process that started this worker is gone: draining" in (tmp_path / "log").read_text()
+    assert "the parent process is gone: draining" in (tmp_path / "log").read_text()
 
 
 def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_an_emptied_file_is_put_back_or_emptied_by_command(served: tuple[Served,
     eventually(lambda: "" not in errors(gateway))
     added = gateway.post("/api/config/instance/add/chat", json={"name": "x", "baseUrl": "http://h"})
     assert added.status_code == 400
-    assert "no instance is left in it" in added.json()["message"]
+    assert "it has no instances" in added.json()["message"]
     assert file.read_text() == "# oops\n"
     assert gateway.post("/api/config/version/rollback/1").status_code == 200
     assert (file.read_text(), errors(gateway)) == (text, {""})

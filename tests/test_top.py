@@ -182,10 +182,10 @@ def test_a_gateway_that_goes_away_and_comes_back(tmp_path: Path) -> None:
     )
     with serving("--config", file, "--port", port) as served, watching(served.url) as terminal:
         served.process.send_signal(signal.SIGTERM)
-        eventually(lambda: terminal.shows("trying again"), 30)
+        eventually(lambda: terminal.shows("retrying"), 30)
         assert terminal.shows("m@127.0.0.1:9")
         with serving("--config", file, "--port", port):
-            eventually(lambda: not terminal.shows("trying again"))
+            eventually(lambda: not terminal.shows("retrying"))
             terminal.type("q")
             assert terminal.end() == 0
 
@@ -222,14 +222,14 @@ def test_once_as_text(demo: Served) -> None:
 
 
 NO_TERMINAL = """\
-error: standard output is not a terminal that can show this
+error: standard output is not a terminal with cursor control
 
-hint: use --once for scripts
+hint: use --once in scripts
 """
 NOT_ONCE = """\
-error: --json prints one document
+error: --json needs --once
 
-hint: add --once
+hint: run `jairouter top --once --json`
 """
 
 
@@ -240,7 +240,7 @@ def test_misuse(demo: Served) -> None:
         assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
     nobody = run("top", "--once", "--url", f"http://127.0.0.1:{bindable('127.0.0.1', 0)}")
     assert (nobody.returncode, nobody.stdout) == (3, "")
-    assert nobody.stderr.startswith("error: no gateway answers at http://127.0.0.1:")
+    assert nobody.stderr.startswith("error: cannot reach a gateway at http://127.0.0.1:")
 
 
 def test_something_else_at_that_place() -> None:

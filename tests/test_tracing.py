@@ -177,7 +177,7 @@ def test_no_collector_is_one_warning(tmp_path: Path) -> None:
                 ask()
     warnings = [line for line in log.read_text().splitlines() if " INFO " not in line]
     assert len(warnings) == 1
-    assert warnings[0].endswith("WARN traces are lost: no collector takes them at http://127.0.0.1:1/v1/traces")
+    assert warnings[0].endswith("WARN traces are lost: no collector accepts them at http://127.0.0.1:1/v1/traces")
 
 
 def test_without_the_packages_it_is_said_at_start(tmp_path: Path) -> None:
@@ -187,8 +187,8 @@ def test_without_the_packages_it_is_said_at_start(tmp_path: Path) -> None:
     file = config(tmp_path, "tracing: {enabled: true}\n")
     done = run("serve", "--config", str(file), "--port", "0", env={"PYTHONPATH": str(tmp_path)})
     assert (done.returncode, done.stdout) == (2, "")
-    said = "error: tracing cannot be used: the packages of OpenTelemetry are missing"
-    assert done.stderr == f"{said}\n\nhint: install them: pip install 'jairouter[tracing]'\n"
+    said = "error: tracing cannot be used: the OpenTelemetry packages are not installed"
+    assert done.stderr == f"{said}\n\nhint: install them with `pip install 'jairouter[tracing]'`\n"
 
 
 def test_without_tracing_nothing_of_it_is_loaded(tmp_path: Path) -> None:

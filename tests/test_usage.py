@@ -250,7 +250,7 @@ def test_settings_are_followed(front: Front) -> None:
     front.stream("/v1/chat/completions", CHAT)
     assert statistics(front.served)["totalRequests"] == before + 1
     warned = run("usage", "--config", str(front.file)).stderr
-    assert warned == "warning: usage.enabled is false: nothing new is counted\n"
+    assert warned == "warning: usage.enabled is false: new requests are not counted\n"
     settings("ask-in-streams: true")
 
 
@@ -331,14 +331,17 @@ def test_the_command(known: tuple[Served, Path], tmp_path: Path) -> None:
     ]
     assert [row["requests"] for row in shown(file, "--by", "day", "--since", "1h")["rows"]] == [4]
     assert [row["requests"] for row in shown(file, "--by", "hour", "--since", "2026-01-01")["rows"]][-1:] != []
-    for wrong, reason in (("yesterday", "neither a span of time nor a day"), ("2999-01-01", "has not come yet")):
+    for wrong, reason in (
+        ("yesterday", "expected a span or a time, found 'yesterday'"),
+        ("2999-01-01", "is in the future"),
+    ):
         done = run("usage", "--config", str(file), "--since", wrong)
         assert (done.returncode, reason in done.stderr) == (2, True)
     empty = config(tmp_path, services(chat=[]))
     assert run("usage", "--config", str(empty)).stdout.startswith("no usage since ")
     ledger(empty).write_bytes(b"no database " * 100)
     spoilt = run("usage", "--config", str(empty))
-    assert (spoilt.returncode, spoilt.stderr.startswith("error: cannot read the usage in ")) == (1, True)
+    assert (spoilt.returncode, spoilt.stderr.startswith("error: cannot read the usage file ")) == (1, True)
 
 
 def test_old_records_can_be_forgotten(tmp_path: Path) -> None:

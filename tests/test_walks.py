@@ -120,7 +120,7 @@ def test_a_timeout_is_504_and_named(tmp_path: Path) -> None:
             error = served.post("/v1/chat/completions", json=CHAT)
     assert (error.status_code, error.json()["error"]["message"]) == (
         504,
-        "The backend of model 'm' did not answer in time (first-byte timeout, 0.3 s)",
+        "The backend of model 'm' did not respond in time (first-byte timeout, 0.3 s)",
     )
 
 
@@ -189,12 +189,12 @@ def test_a_bad_edit_by_hand_changes_nothing_but_health(tmp_path: Path) -> None:
                 assert (problem()["file"], ask(served)[0]) == (str(file), 200)
             shown = run("health", "--url", served.url)
             assert shown.returncode == 0
-            assert "the configuration file was not taken over: " in shown.stdout
+            assert "the configuration file was rejected: " in shown.stdout
             file.unlink()
             eventually(lambda: "no configuration file" in str(problem().get("error")))
             file.write_text(good)
             eventually(lambda: "error" not in problem())
-        assert "configuration not taken over, the one before stays in force" in (tmp_path / "log").read_text()
+        assert "configuration rejected, keeping the previous one" in (tmp_path / "log").read_text()
 
 
 def test_several_workers_serve_and_follow_the_file(tmp_path: Path) -> None:
@@ -266,11 +266,11 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with serving("--config", str(file)) as served:
         port = served.url.rpartition(":")[2]
         done = run("serve", "--config", str(file), "--port", port)
-    hint = f"hint: end the other program, or choose another port: --port {int(port) + 1}"
+    hint = f"hint: stop the other program, or choose another port: --port {int(port) + 1}"
     assert (done.returncode, done.stdout, done.stderr) == (
         1,
         "",
-        f"error: port {port} on 127.0.0.1 is taken\n\n{hint}\n",
+        f"error: port {port} on 127.0.0.1 is in use\n\n{hint}\n",
     )
 
 

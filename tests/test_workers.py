@@ -100,7 +100,7 @@ def test_none_that_can_be_started_ends_the_gateway(tmp_path: Path) -> None:
     assert done.returncode == 1
     said = [line.partition("ERROR ")[2] for line in done.stderr.splitlines() if "ERROR " in line]
     assert said.count("this worker cannot start: [Errno 27] File too large") == 2
-    assert said[-1] == "no worker can be started, for the reasons above"
+    assert said[-1] == "no worker could be started; see the errors above"
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -115,8 +115,8 @@ def test_one_that_hangs_is_replaced(tmp_path: Path, workers: int) -> None:
         assert restarts(served) == 1
     said = [line.split(" ", 3)[3] for line in log.read_text().splitlines() if " worker " in line]
     assert said == [
-        f"worker {workers} does not answer: silent for 1 s; it is killed after 2 s",
-        f"worker {workers} does not answer: killed after 2 s",
+        f"worker {workers} does not respond: silent for 1 s; killing it after 2 s",
+        f"worker {workers} does not respond: killed after 2 s",
         f"worker {workers} ended: SIGKILL; restarting in 0.1 s",
     ]
 
@@ -126,9 +126,9 @@ def test_one_that_answers_again_is_left_alone(tmp_path: Path) -> None:
     with running(tmp_path, 1, "4s") as (served, _, log):
         [hangs] = worker_pids(served)
         os.kill(hangs, signal.SIGSTOP)
-        eventually(lambda: "worker 1 does not answer: silent for 2 s" in log.read_text(), 30)
+        eventually(lambda: "worker 1 does not respond: silent for 2 s" in log.read_text(), 30)
         os.kill(hangs, signal.SIGCONT)
-        eventually(lambda: "worker 1 answers again, after" in log.read_text())
+        eventually(lambda: "worker 1 responds again after" in log.read_text())
         assert worker_pids(served) == [hangs]
 
 
@@ -145,7 +145,7 @@ def test_time_in_which_nobody_ran_does_not_count(tmp_path: Path) -> None:
             os.kill(pid, signal.SIGCONT)
         eventually(lambda: served.get("/v1/models").is_success)
         assert worker_pids(served) == pids
-    assert "does not answer" not in log.read_text()
+    assert "does not respond" not in log.read_text()
 
 
 def test_the_folder_that_they_have_in_common_is_removed(tmp_path: Path) -> None:
@@ -161,5 +161,5 @@ def test_the_folder_that_they_have_in_common_is_removed(tmp_path: Path) -> None:
         data = [served.get("/api/config/store/status").json()["data"]["workers"] for _ in range(6)]
         assert all({one["pid"] for one in each} == set(worker_pids(served)) for each in data)
         assert served.get("/actuator/health").json()["components"].get("tasks") is None
-    assert f"{shared} was removed: it is made anew" in log.read_text()
+    assert f"{shared} was removed: creating it again" in log.read_text()
     assert "background task" not in log.read_text()

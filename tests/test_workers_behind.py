@@ -60,11 +60,11 @@ def test_a_worker_that_hangs_is_named(served: tuple[Served, Path]) -> None:
         edit = ("instances", "add", "chat", "b", "http://h", "--wait", "--config", str(file))
         done = run(*edit, env={"JAIROUTER_WAIT_TIMEOUT": "3"})
         assert (done.returncode, done.stdout) == (1, "added instance b@http://h to service chat\n")
-        said = "error: the edit was made, but after 3 s these workers do not use it: "
+        said = "error: the file was edited, but after 3 s these workers do not use the edit: "
         # the second only if each of its questions happened to go to the worker that hangs
-        assert done.stderr.splitlines()[0] in {f"{said}{pid}", f"{said}none has answered"}
+        assert done.stderr.splitlines()[0] in {f"{said}{pid}", f"{said}no worker has responded"}
         misused = run(*edit[:3], "c", *edit[4:], env={"JAIROUTER_WAIT_TIMEOUT": "soon"})
-        assert (misused.returncode, "is no number of seconds: 'soon'" in misused.stderr) == (2, True)
+        assert (misused.returncode, ": expected a number of seconds, found 'soon'" in misused.stderr) == (2, True)
     eventually(
         lambda: all("b" in {model["id"] for model in gateway.get("/v1/models").json()["data"]} for _ in range(6))
     )

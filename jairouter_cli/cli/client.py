@@ -15,12 +15,12 @@ from jairouter_cli.config import paths
 from jairouter_cli.config.model import Server
 from jairouter_cli.config.store import Applied, Store
 from jairouter_cli.config.token import admin_token
-from jairouter_cli.errors import Answered, JAIRouterError, NotTakenOver, Unreachable, UsageError
+from jairouter_cli.errors import Answered, JAIRouterError, NotAGateway, NotTakenOver, Unreachable, UsageError
 
 _PATIENCE_S: Final = 10.0  # an edit is in force within a second
 _PATIENCE: Final = "JAIROUTER_WAIT_TIMEOUT"
 _ASKING_S: Final = 0.5  # a worker that hangs must not use up the patience: the next question may reach another
-_SILENT: Final = "none has answered"
+_SILENT: Final = "no worker has responded"
 _PAUSE_S: Final = 0.05
 _IPV4: Final = 4
 
@@ -28,15 +28,17 @@ _IPV4: Final = 4
 def finite(value: float) -> float:
     """Refuse what is no number, which lies between any two. Raises `UsageError`."""
     if not math.isfinite(value):
-        raise UsageError(message="nan is not a number of seconds")
+        raise UsageError(message="expected a number of seconds, found nan")
     return value
 
 
 UrlOption = Annotated[
-    str | None, typer.Option(help="The gateway's address; by default the one its configuration file names.")
+    str | None,
+    typer.Option(help="Address of the gateway; by default, host and port in the configuration file.", metavar="URL"),
 ]
 TimeoutOption = Annotated[
-    float, typer.Option(help="Seconds to wait for an answer.", min=0.1, max=3600, callback=finite)
+    float,
+    typer.Option(help="Seconds to wait for a response.", min=0.1, max=3600, callback=finite, metavar="SECONDS"),
 ]
 
 
@@ -116,7 +118,7 @@ def _patience_s(environ: Mapping[str, str]) -> float:
     try:
         return _PATIENCE_S if text is None else finite(float(text))
     except (ValueError, UsageError):
-        raise UsageError(message=f"{_PATIENCE} is no number of seconds: '{text}'") from None
+        raise UsageError(message=f"{_PATIENCE}: expected a number of seconds, found '{text}'") from None
 
 
 def get(
@@ -149,7 +151,7 @@ def get(
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise Unreachable(url=base, reason=f"something else does, with HTTP {answer.status_code}")
+        raise NotAGateway(url=base, reason=f"HTTP {answer.status_code}, not JSON")
     refusal = found.get("error")
     if isinstance(refusal, dict):
         raise Answered(url=base, status=answer.status_code, reason=str(refusal.get("message")))

@@ -44,7 +44,10 @@ def options(
     version: Annotated[  # noqa: FBT002, ARG001 - typer's way of a flag
         bool,
         typer.Option(
-            "--version", help="Print the version.", callback=lambda value: _version(wanted=value), is_eager=True
+            "--version",
+            help="Print the version and exit.",
+            callback=lambda value: _version(wanted=value),
+            is_eager=True,
         ),
     ] = False,
 ) -> None:

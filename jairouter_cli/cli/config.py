@@ -35,7 +35,7 @@ app.command("export")(exchange.export_config)
 
 @app.command("path")
 def path(ctx: typer.Context, *, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Print which configuration file is used."""
+    """Print the path of the configuration file in use."""
     file = paths.find(options.named(ctx, config), os.environ, Path.cwd())
     output.show({"path": str(file)}, as_json=as_json, text=lambda: str(file))
 
@@ -44,11 +44,11 @@ def path(ctx: typer.Context, *, config: ConfigOption = None, as_json: JsonOption
 def show(
     ctx: typer.Context,
     *,
-    secrets: Annotated[bool, typer.Option("--secrets", help="Show keys and headers, too.")] = False,
+    secrets: Annotated[bool, typer.Option("--secrets", help="Show API keys and headers.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the configuration in force, with its defaults and with variables filled in."""
+    """Print the effective configuration, with defaults and environment variables resolved."""
     loaded = options.read(ctx, config)
     data = plain(loaded.config, reveal=secrets)
     if as_json:
@@ -76,13 +76,14 @@ def _yaml(data: Any, *, in_ascii: bool = False) -> str:
 def validate(
     ctx: typer.Context,
     file: Annotated[
-        Path | None, typer.Argument(help="The file; by default the one in use.", show_default=False)
+        Path | None,
+        typer.Argument(help="File to check; by default, the one in use.", show_default=False, metavar="FILE"),
     ] = None,
     *,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a configuration file; exit code 2 if it cannot be used."""
+    """Check a configuration file. Exits with code 2 if it cannot be used."""
     store = Store(file) if file else options.store(ctx, config)
     try:
         loaded = store.read()

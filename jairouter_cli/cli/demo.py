@@ -63,4 +63,4 @@ def _await_port(port: int) -> None:
             time.sleep(0.02)
         else:
             return
-    raise ServeError(message=f"the pretend model server did not start within {_START_S:g} s")
+    raise ServeError(message=f"the mock model server did not start within {_START_S:g} s")

@@ -26,7 +26,10 @@ def import_config(
     ctx: typer.Context,
     source: Annotated[
         Path,
-        typer.Argument(help="application.yml, LiteLLM's config.yaml, model-router-config@N.json, or a folder."),
+        typer.Argument(
+            help="application.yml, LiteLLM's config.yaml, model-router-config@N.json, or a folder of these.",
+            metavar="SOURCE",
+        ),
     ],
     *,
     expect: ExpectOption = None,
@@ -34,7 +37,10 @@ def import_config(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take a configuration over from another program; what was there before stays as a revision."""
+    """Import the configuration of the Java version or of LiteLLM; the current one is kept as a revision.
+
+    For example: jairouter config import application.yml
+    """
     store = options.store(ctx, config)
     *earlier, last = _sources(source)
     for one in earlier:  # each becomes a revision
@@ -55,7 +61,7 @@ def _sources(source: Path) -> list[_Source]:
     if source.is_dir():
         found = [_of_file(path) for path in java_store.versions(source).values()]
         if not found:
-            raise ForeignUnreadable(file=str(source), reason="there is no model-router-config@N.json in it")
+            raise ForeignUnreadable(file=str(source), reason="it has no model-router-config@N.json")
         return found
     return [_of_file(source)]
 
@@ -83,7 +89,7 @@ def _of_file(path: Path) -> _Source:
 def _of_litellm(path: Path, read: Document, summary: str) -> _Source:
     found = litellm.taken_over(read.root, os.environ)
     if read.root["model_list"] and not found.section["services"]:
-        reason = "none of its models can be taken over:\n" + "\n".join(f"  {one}" for one in found.left_out)
+        reason = "none of its models can be imported:\n" + "\n".join(f"  {one}" for one in found.left_out)
         raise ForeignUnreadable(file=str(path), reason=reason)
     return _Source(lambda document: take_over(document, found.section, summary), found.left_out)
 
@@ -97,18 +103,18 @@ def _united(document: Document) -> str:
 
 def export_config(
     ctx: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="Where model-router-config@N.json is written.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to write model-router-config@N.json to.", metavar="FOLDER")],
     *,
-    everything: Annotated[bool, typer.Option("--all", help="Every revision, not only the newest.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Export all revisions, not only the newest.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the configuration as JAiRouter for Java keeps it, keys included."""
+    """Export the configuration for the Java version, API keys included."""
     store = options.store(ctx, config)
     found = list(store.history.newest()) if everything else []
     for one in found:
         if isinstance(one, Damaged):
-            output.warn(f"revision {one.number} is left out: cannot read {one.file}: {one.reason}")
+            output.warn(f"skipping revision {one.number}: cannot read {one.file}: {one.reason}")
     texts = {one.number: one.text for one in reversed(found) if isinstance(one, Revision)} or {
         _newest(store.history.numbers): store.text()
     }

@@ -21,23 +21,31 @@ _COLUMNS = (
     "SLOTS",
     "LATENCY",
     "SCORE",
-    "OBSTACLE",
+    "WHY NOT",
 )
 
 
 def explain(  # noqa: PLR0913 - one option a field
     ctx: typer.Context,
     service: ServiceArgument,
-    model: Annotated[str, typer.Argument(help="The model's name, as clients send it.")],
+    model: Annotated[str, typer.Argument(help="Model name, as clients send it.", metavar="MODEL")],
     *,
-    client_ip: Annotated[str, typer.Option(help="The client's address, for strategies that go by it.")] = "",
-    session: Annotated[str, typer.Option(help="The session (X-Session-Id), for strategies that go by it.")] = "",
+    client_ip: Annotated[
+        str, typer.Option(help="Client address, for strategies that use it.", show_default=False, metavar="IP")
+    ] = "",
+    session: Annotated[
+        str,
+        typer.Option(help="Session (X-Session-Id), for strategies that use it.", show_default=False, metavar="ID"),
+    ] = "",
     url: UrlOption = None,
     timeout: TimeoutOption = 5.0,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how a running gateway would choose an instance for a call now, and why not the others."""
+    """Show which instance a running gateway would choose now for a request, and why not the others.
+
+    For example: jairouter explain chat qwen2.5:7b --client-ip 10.0.0.9
+    """
     kind = options.parse_service(service)
     base = client.base(ctx, config, url)
     query = {"service": kind.value, "model": model, "clientIp": client_ip}
@@ -54,10 +62,11 @@ def explain(  # noqa: PLR0913 - one option a field
 
 def _text(found: dict[str, Any]) -> RenderableType:
     head = Text.assemble(
-        (f"{found['service']} {found['model']}", "bold"), f" by {found['strategy']} (score is {found['scoreMeans']})"
+        (f"{found['service']} {found['model']}", "bold"),
+        f", strategy {found['strategy']} (score: {found['scoreMeans']})",
     )
     rows = [_row(candidate) for candidate in found["candidates"]]
-    return Group(head, output.table(_COLUMNS, rows), "-> may be chosen now; lower tiers come first")
+    return Group(head, output.table(_COLUMNS, rows), "-> can be chosen now; lower tiers are used first")
 
 
 def _row(one: dict[str, Any]) -> tuple[object, ...]:
@@ -84,5 +93,5 @@ def _row(one: dict[str, Any]) -> tuple[object, ...]:
 def _slots(one: dict[str, Any]) -> str:
     if one["slots"] is None:
         return "-"
-    waiting = f", {one['waiting']} wait" if one["waiting"] else ""
+    waiting = f", {one['waiting']} waiting" if one["waiting"] else ""
     return f"{one['taken']} of {one['slots']}{waiting}"

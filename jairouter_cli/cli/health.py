@@ -9,7 +9,7 @@ from rich.text import Text
 from jairouter_cli.cli import client, output
 from jairouter_cli.cli.client import TimeoutOption, UrlOption
 from jairouter_cli.cli.options import ConfigOption, JsonOption
-from jairouter_cli.errors import Unreachable
+from jairouter_cli.errors import NotAGateway
 
 NOT_UP = 1  # the exit code; 3 says that nobody answered, 2 that the command was misused
 
@@ -24,9 +24,9 @@ def health(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask a running gateway how it and its instances are.
+    """Show the health of a running gateway and its instances.
 
-    Exit codes: 0 UP, 1 not UP, 2 misused, 3 unreachable.
+    Exit codes: 0 UP, 1 not UP, 2 usage error, 3 gateway unreachable.
     """
     base = client.base(ctx, config, url)
     node = fetch(base, timeout)
@@ -39,7 +39,7 @@ def fetch(base: str, timeout_s: float) -> dict[str, Any]:
     """Ask for the health. Raises `Unreachable`, `UsageError`."""
     node = client.get(base, "/actuator/health", timeout_s)
     if not isinstance(node.get("status"), str):
-        raise Unreachable(url=base, reason="something else does")
+        raise NotAGateway(url=base, reason="no status in its response")
     return node
 
 
@@ -51,9 +51,9 @@ def _text(base: str, node: dict[str, Any]) -> RenderableType:
     elif "details" in components.get("modelRouter", {}):
         parts.append("no instances; add one with `jairouter instances add SERVICE MODEL BASE_URL`")
     else:
-        parts.append("its instances are not shown: management.endpoint.health.show-details")
+        parts.append("instances are hidden; see management.endpoint.health.show-details")
     if error := components.get("config", {}).get("details", {}).get("error"):
-        parts.append(Text.assemble(("the configuration file was not taken over: ", "yellow"), error))
+        parts.append(Text.assemble(("the configuration file was rejected: ", "yellow"), error))
     return Group(*parts)
 
 

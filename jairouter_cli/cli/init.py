@@ -16,16 +16,16 @@ from jairouter_cli.config.store import Store
 def init(
     ctx: typer.Context,
     *,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a commented configuration file, ./jairouter.yaml unless --config names another."""
+    """Create a configuration file with comments: ./jairouter.yaml, or the one that --config names."""
     file = paths.default_target(options.named(ctx, config), os.environ, Path.cwd())
     Store(file).create(template(), force=force)
     output.show({"path": str(file)}, as_json=as_json, text=lambda: str(file))
     if not as_json:
-        output.say("next: jairouter instances add chat MODEL BASE_URL, then: jairouter serve")
+        output.say("next: `jairouter instances add chat MODEL BASE_URL`, then `jairouter serve`")
 
 
 def template() -> str:

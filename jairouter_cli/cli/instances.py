@@ -24,13 +24,15 @@ def list_instances(
     ctx: typer.Context,
     service: Annotated[
         str | None,
-        typer.Argument(help="Only those of this service.", autocompletion=options.complete_service, show_default=False),
+        typer.Argument(
+            help="Only the instances of this service.", autocompletion=options.complete_service, show_default=False
+        ),
     ] = None,
     *,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the instances, of all services or of one."""
+    """List the instances of all services, or of one."""
     wanted = options.parse_service(service) if service else None
     found = _instances(options.read(ctx, config).config, wanted)
     data = [instance_view(kind, instance) for kind, instance in found]
@@ -59,25 +61,41 @@ def _row(kind: ServiceType, instance: Instance) -> tuple[object, ...]:
 def add_instance(  # noqa: PLR0913 - one option a field
     ctx: typer.Context,
     service: ServiceArgument,
-    model: Annotated[str, typer.Argument(help="The model's name, as clients send it.")],
-    base_url: Annotated[str, typer.Argument(help="Where the backend is, like http://10.0.0.7:8000.")],
+    model: Annotated[str, typer.Argument(help="Model name, as clients send it.", metavar="MODEL")],
+    base_url: Annotated[
+        str, typer.Argument(help="Address of the backend, like http://10.0.0.7:8000.", metavar="BASE_URL")
+    ],
     *,
-    weight: Annotated[int, typer.Option(help="Its share of the load, next to the others'.")] = 1,
-    path: Annotated[str | None, typer.Option(help="The endpoint's path, if not the usual one.")] = None,
-    adapter: Annotated[Dialect | None, typer.Option(help="What the backend speaks.", case_sensitive=False)] = None,
-    api_key: Annotated[str | None, typer.Option(help="The key for the backend; ${NAME} reads the environment.")] = None,
-    header: Annotated[list[str] | None, typer.Option(help="A header to send, repeatable.", metavar="K=V")] = None,
-    priority: Annotated[int, typer.Option(help="Its tier: larger numbers are used when smaller ones cannot be.")] = 0,
-    max_concurrency: Annotated[
-        int | None, typer.Option(help="Requests that its machine takes at once, all models together.", min=1)
+    weight: Annotated[int, typer.Option(help="Share of the load, relative to the other instances.", metavar="N")] = 1,
+    path: Annotated[
+        str | None, typer.Option(help="Path of the endpoint, if it is not the usual one.", metavar="PATH")
     ] = None,
-    disabled: Annotated[bool, typer.Option("--disabled", help="Add it, but send it nothing yet.")] = False,
+    adapter: Annotated[Dialect | None, typer.Option(help="Dialect of the backend.", case_sensitive=False)] = None,
+    api_key: Annotated[
+        str | None, typer.Option(help="API key of the backend; ${NAME} reads an environment variable.", metavar="KEY")
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(help="Header to send to the backend; can be repeated.", metavar="K=V")
+    ] = None,
+    priority: Annotated[
+        int, typer.Option(help="Tier: larger numbers are used only when no smaller one is available.", metavar="N")
+    ] = 0,
+    max_concurrency: Annotated[
+        int | None,
+        typer.Option(help="Requests in flight that its backend takes, for all models together.", metavar="N", min=1),
+    ] = None,
+    disabled: Annotated[
+        bool, typer.Option("--disabled", help="Add the instance, but send it no requests yet.")
+    ] = False,
     expect: ExpectOption = None,
     wait: WaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add an instance; a running server uses it within a second."""
+    """Add an instance, and its service if needed; a running gateway uses it within a second.
+
+    For example: jairouter instances add chat qwen2.5:7b http://127.0.0.1:11434 --adapter ollama
+    """
     kind = options.parse_service(service)
     instance = Instance(
         name=model,
@@ -99,7 +117,7 @@ def add_instance(  # noqa: PLR0913 - one option a field
 def _header(text: str) -> tuple[str, Secret]:
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise UsageError(message=f"--header takes NAME=VALUE, not '{text}'")
+        raise UsageError(message=f"--header: expected NAME=VALUE, found '{text}'")
     return name.strip(), Secret(value)
 
 
@@ -107,23 +125,38 @@ def _header(text: str) -> tuple[str, Secret]:
 def update_instance(  # noqa: PLR0913 - one option a field
     ctx: typer.Context,
     service: ServiceArgument,
-    instance: Annotated[str, typer.Argument(help="MODEL@BASE_URL, or MODEL if that is enough.", metavar="INSTANCE")],
+    instance: Annotated[
+        str, typer.Argument(help="MODEL@BASE_URL, or MODEL if only one instance has it.", metavar="INSTANCE")
+    ],
     *,
-    name: Annotated[str | None, typer.Option(help="Another model's name.")] = None,
-    base_url: Annotated[str | None, typer.Option(help="Another address.")] = None,
-    weight: Annotated[int | None, typer.Option(help="Its share of the load, next to the others'.")] = None,
-    path: Annotated[str | None, typer.Option(help="The endpoint's path, if not the usual one.")] = None,
-    adapter: Annotated[Dialect | None, typer.Option(help="What the backend speaks.", case_sensitive=False)] = None,
-    api_key: Annotated[str | None, typer.Option(help="The key for the backend; ${NAME} reads the environment.")] = None,
-    priority: Annotated[int | None, typer.Option(help="Its tier.")] = None,
-    max_concurrency: Annotated[int | None, typer.Option(help="Requests that its machine takes at once.", min=1)] = None,
-    enabled: Annotated[bool | None, typer.Option("--enable/--disable", help="Whether it gets requests.")] = None,
+    name: Annotated[str | None, typer.Option(help="New model name.", metavar="MODEL")] = None,
+    base_url: Annotated[str | None, typer.Option(help="New address of the backend.", metavar="BASE_URL")] = None,
+    weight: Annotated[
+        int | None, typer.Option(help="Share of the load, relative to the other instances.", metavar="N")
+    ] = None,
+    path: Annotated[
+        str | None, typer.Option(help="Path of the endpoint, if it is not the usual one.", metavar="PATH")
+    ] = None,
+    adapter: Annotated[Dialect | None, typer.Option(help="Dialect of the backend.", case_sensitive=False)] = None,
+    api_key: Annotated[
+        str | None, typer.Option(help="API key of the backend; ${NAME} reads an environment variable.", metavar="KEY")
+    ] = None,
+    priority: Annotated[int | None, typer.Option(help="Tier, as in `instances add`.", metavar="N")] = None,
+    max_concurrency: Annotated[
+        int | None, typer.Option(help="Requests in flight that its backend takes.", min=1, metavar="N")
+    ] = None,
+    enabled: Annotated[
+        bool | None, typer.Option("--enable/--disable", help="Whether the instance gets requests.")
+    ] = None,
     expect: ExpectOption = None,
     wait: WaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change an instance; what is not named stays as it is."""
+    """Change an instance; options you leave out keep their values.
+
+    For example: jairouter instances update chat qwen2.5:7b@http://10.0.0.7:8000 --weight 2
+    """
     kind = options.parse_service(service)
     values = {
         "name": name,
@@ -138,7 +171,7 @@ def update_instance(  # noqa: PLR0913 - one option a field
     }
     given = {key: value for key, value in values.items() if value is not None}
     if not given:
-        raise UsageError(message="nothing to change", hint="name what to change, like --weight 2")
+        raise UsageError(message="nothing to change", hint="give at least one option, like --weight 2")
     options.edit(
         ctx,
         config,
@@ -153,15 +186,17 @@ def update_instance(  # noqa: PLR0913 - one option a field
 def remove_instance(
     ctx: typer.Context,
     service: ServiceArgument,
-    instance: Annotated[str, typer.Argument(help="MODEL@BASE_URL, or MODEL if that is enough.", metavar="INSTANCE")],
-    base_url: Annotated[str | None, typer.Argument(help="The base URL, if not given with @.")] = None,
+    instance: Annotated[
+        str, typer.Argument(help="MODEL@BASE_URL, or MODEL if only one instance has it.", metavar="INSTANCE")
+    ],
+    base_url: Annotated[str | None, typer.Argument(help="Address of the backend, if not given after @.")] = None,
     *,
     expect: ExpectOption = None,
     wait: WaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove an instance; requests under way are finished."""
+    """Remove an instance; requests in flight are completed."""
     kind = options.parse_service(service)
     options.edit(
         ctx,

@@ -21,19 +21,19 @@ app = typer.Typer(help="List, show, set and clear limits.", no_args_is_help=True
 OptionalService = Annotated[
     str | None,
     typer.Argument(
-        help="The service, unless --global.",
+        help="Service, unless --global.",
         autocompletion=complete_service,
         show_default=False,
         metavar="SERVICE",
     ),
 ]
-GlobalOption = Annotated[bool, typer.Option("--global", help="The limit of the whole gateway.")]
+GlobalOption = Annotated[bool, typer.Option("--global", help="Limit of the whole gateway.")]
 InstanceOption = Annotated[
-    str | None, typer.Option(help="The limit of one instance of the service.", metavar="MODEL@BASE_URL")
+    str | None, typer.Option(help="Limit of one instance of the service.", metavar="MODEL@BASE_URL")
 ]
-PerClientOption = Annotated[bool, typer.Option("--per-client-ip", help="The limit that each client has there.")]
+PerClientOption = Annotated[bool, typer.Option("--per-client-ip", help="Limit of each client address.")]
 
-_LIVE = ("PLACE", "SCOPE", "COUNTS", "ALGORITHM", "LIMIT", "REFILL", "LEFT", "WHOLE IN")
+_LIVE = ("APPLIES TO", "SCOPE", "UNIT", "ALGORITHM", "LIMIT", "REFILL", "REMAINING", "RESET")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,19 @@ def show_limit(  # noqa: PLR0913 - one option a field
     *,
     instance: InstanceOption = None,
     everywhere: GlobalOption = False,
-    live: Annotated[bool, typer.Option("--live", help="Ask the running gateway for the levels.")] = False,
-    client_ip: Annotated[str, typer.Option(help="With --live: the client whose own levels to show.")] = "",
+    live: Annotated[bool, typer.Option("--live", help="Show what is left now, from the running gateway.")] = False,
+    client_ip: Annotated[
+        str, typer.Option(help="With --live: client whose own limits to show.", show_default=False, metavar="IP")
+    ] = "",
     url: UrlOption = None,
     timeout: TimeoutOption = 5.0,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one limit of the configuration file, or with --live how all stand now."""
+    """Show one limit in the configuration file, or with --live the state of all limits.
+
+    For example: jairouter limits show chat, jairouter limits show --live
+    """
     if live:
         token = client.token(ctx, config, url)
         found = client.get(client.base(ctx, config, url), "/api/limits", timeout, {"clientIp": client_ip}, token=token)
@@ -91,25 +96,40 @@ def set_limit(  # noqa: PLR0913 - one option a field
     instance: InstanceOption = None,
     everywhere: GlobalOption = False,
     per_client: PerClientOption = False,
-    algorithm: Annotated[Limiting | None, typer.Option(help="How it counts.", case_sensitive=False)] = None,
-    capacity: Annotated[int | None, typer.Option(help="As many at once.", min=1)] = None,
-    rate: Annotated[float | None, typer.Option(help="As many a second, over time.", min=0)] = None,
-    scope: Annotated[LimitScope | None, typer.Option(help="What has a bucket of its own.")] = None,
-    window_size: Annotated[str | None, typer.Option(help="sliding-window: its length, like 60s.")] = None,
-    max_requests: Annotated[int | None, typer.Option(help="sliding-window: as many in it.", min=1)] = None,
-    warm_up_period: Annotated[str | None, typer.Option(help="warm-up: how long it takes, like 300s.")] = None,
-    cold_factor: Annotated[float | None, typer.Option(help="warm-up: how much slower it begins.", min=1)] = None,
-    queue: Annotated[bool | None, typer.Option("--queue/--no-queue", help="leaky-bucket: hold back.")] = None,
-    tokens_per_minute: Annotated[int | None, typer.Option(help="As many tokens a minute.", min=1)] = None,
+    algorithm: Annotated[Limiting | None, typer.Option(help="Algorithm of the limit.", case_sensitive=False)] = None,
+    capacity: Annotated[
+        int | None, typer.Option(help="Burst size: requests allowed at once.", min=1, metavar="N")
+    ] = None,
+    rate: Annotated[float | None, typer.Option(help="Requests per second, over time.", min=0, metavar="N")] = None,
+    scope: Annotated[LimitScope | None, typer.Option(help="Who shares a bucket.")] = None,
+    window_size: Annotated[
+        str | None, typer.Option(help="sliding-window: length of the window, like 60s.", metavar="DURATION")
+    ] = None,
+    max_requests: Annotated[
+        int | None, typer.Option(help="sliding-window: requests per window.", min=1, metavar="N")
+    ] = None,
+    warm_up_period: Annotated[
+        str | None, typer.Option(help="warm-up: time to reach the full rate, like 300s.", metavar="DURATION")
+    ] = None,
+    cold_factor: Annotated[
+        float | None, typer.Option(help="warm-up: how many times slower it starts.", min=1, metavar="N")
+    ] = None,
+    queue: Annotated[
+        bool | None, typer.Option("--queue/--no-queue", help="leaky-bucket: delay requests instead of rejecting them.")
+    ] = None,
+    tokens_per_minute: Annotated[int | None, typer.Option(help="Tokens per minute.", min=1, metavar="N")] = None,
     max_concurrency: Annotated[
-        int | None, typer.Option(help="--per-client-ip: as many of a client at once.", min=1)
+        int | None, typer.Option(help="--per-client-ip: requests of one client in flight.", min=1, metavar="N")
     ] = None,
     expect: ExpectOption = None,
     wait: WaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set a limit; what is not named stays as it is. A running server goes by it within a second."""
+    """Set a limit; options you leave out keep their values. A running gateway uses it within a second.
+
+    For example: jairouter limits set chat --capacity 100 --rate 10, jairouter limits set --global --rate 50
+    """
     place = _place(service, instance, everywhere=everywhere, per_client=per_client)
     values = {
         "algorithm": algorithm and algorithm.value,
@@ -144,7 +164,10 @@ def clear_limit(  # noqa: PLR0913 - one option a field
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove a limit."""
+    """Remove a limit.
+
+    For example: jairouter limits clear chat --per-client-ip
+    """
     place = _place(service, instance, everywhere=everywhere, per_client=per_client)
     options.edit(
         ctx, config, lambda document: ops.clear_limit(document, place), expect=expect, wait=wait, as_json=as_json
@@ -159,19 +182,21 @@ def _check(place: Place, given: set[str]) -> None:
     wrong = given & _NOT_PER_CLIENT if place.per_client else given & {"max_concurrency"}
     if wrong:
         listed = ", ".join(f"--{name.removesuffix('_s').replace('_', '-')}" for name in sorted(wrong))
-        where = "does not go with --per-client-ip" if place.per_client else "goes with --per-client-ip only"
-        hint = "the algorithm is that of the limit which it stands in" if place.per_client else None
+        where = "cannot be used with --per-client-ip" if place.per_client else "can only be used with --per-client-ip"
+        hint = "each client uses the algorithm of the limit around it" if place.per_client else None
         raise UsageError(message=f"{listed} {where}", hint=hint)
     if not given and not place.per_client:
-        raise UsageError(message="nothing to set", hint="name what to set, like --capacity 100 --rate 10")
+        raise UsageError(message="nothing to set", hint="give at least one option, like --capacity 100 --rate 10")
 
 
 def _place(service: str | None, instance: str | None, *, everywhere: bool, per_client: bool = False) -> Place:
     """Return the place that is meant. Raises `UsageError`."""
     if everywhere == (service is not None):
-        raise UsageError(message="name either a service or --global", hint="for example: jairouter limits set chat ...")
+        raise UsageError(
+            message="give either a service or --global", hint="for example `jairouter limits set chat --rate 10`"
+        )
     if everywhere and instance is not None:
-        raise UsageError(message="--instance goes with a service, not with --global")
+        raise UsageError(message="--instance needs a service and cannot be used with --global")
     kind = options.parse_service(service) if service else None
     return Place(kind, instance, per_client)
 
@@ -196,7 +221,7 @@ def _view(found: _Found) -> dict[str, Any]:
 def _table(found: list[_Found]) -> RenderableType:
     if not found:
         return "no limits; set one with `jairouter limits set SERVICE --capacity 100 --rate 10`"
-    columns = ("PLACE", "STATE", "ALGORITHM", "CAPACITY", "RATE", "SCOPE", "TOKENS/MIN", "PER CLIENT")
+    columns = ("APPLIES TO", "STATE", "ALGORITHM", "CAPACITY", "RATE", "SCOPE", "TOKENS/MIN", "PER CLIENT")
     return output.table(columns, (_row(one) for one in found))
 
 
@@ -229,7 +254,7 @@ def _per_client(rules: RateLimit) -> str:
         "rate": own.rate,
         "max-requests": own.max_requests,
         "tokens/min": own.tokens_per_minute,
-        "at once": own.max_concurrency,
+        "max-concurrency": own.max_concurrency,
     }
     return ", ".join(f"{name} {value:g}" for name, value in said.items() if value is not None) or "the same"
 
@@ -240,13 +265,13 @@ def _live_name(place: Place) -> str:
 
 def _live(found: dict[str, Any]) -> RenderableType:
     if not found["limits"]:
-        return "no limits are in force there"
+        return "no limits are in force"
     lines: list[RenderableType] = [output.table(_LIVE, (_live_row(one) for one in found["limits"]))]
     redis = found["redis"]
     if redis is not None and not redis["connected"]:
-        lines.append("the server of state.url does not answer: these are the levels of this host")
+        lines.append("the Redis server of state.url is unreachable: these are the numbers of this host only")
     if any(one["remaining"] is None for one in found["limits"]):
-        lines.append("(each client has its own; --client-ip ADDRESS shows one)")
+        lines.append("(each client has its own bucket; --client-ip ADDRESS shows one)")
     return Group(*lines)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from jairouter_cli.errors import ServeError
 
-_WHERE: Final = "127.0.0.1 is this machine only, 0.0.0.0 every IPv4 address of it, :: every address: see --host"
+_WHERE: Final = "use --host: 127.0.0.1 for this machine only, 0.0.0.0 for all IPv4 addresses, :: for all addresses"
 
 _LAST_PORT: Final = 65535
 
@@ -25,11 +25,13 @@ def resolved(host: str) -> str:
     except socket.gaierror as error:
         raise ServeError(message=f"cannot listen on '{host}': {error.strerror}", hint=_WHERE) from None
     except ValueError:  # no name at all: too long, say
-        raise ServeError(message=f"cannot listen on '{host}': it is no name and no address", hint=_WHERE) from None
+        raise ServeError(
+            message=f"cannot listen on '{host}': it is neither a host name nor an address", hint=_WHERE
+        ) from None
     addresses = [str(one[4][0]) for one in sorted(found, key=lambda one: one[0] != socket.AF_INET)]
     if "%" in addresses[0] or "%" in name:
-        message = f"cannot listen on '{host}': an address with a zone cannot be used"
-        raise ServeError(message=message, hint="listen on :: and let the zone's network in")
+        message = f"cannot listen on '{host}': addresses with a zone are not supported"
+        raise ServeError(message=message, hint="listen on :: instead")
     return addresses[0]
 
 
@@ -57,11 +59,13 @@ def place(host: str, port: int) -> tuple[str, int]:
 def _cannot(host: str, address: str, port: int, error: OSError) -> ServeError:
     if error.errno == errno.EADDRINUSE:
         return ServeError(
-            message=f"port {port} on {host} is taken",
-            hint=f"end the other program, or choose another port: --port {port + 1 if port < _LAST_PORT else 0}",
+            message=f"port {port} on {host} is in use",
+            hint=f"stop the other program, or choose another port: --port {port + 1 if port < _LAST_PORT else 0}",
         )
     if error.errno == errno.EACCES:
-        return ServeError(message=f"this user may not listen on port {port}", hint="choose a port from 1024 up: --port")
+        return ServeError(
+            message=f"this user may not listen on port {port}", hint="use --port with a port from 1024 up"
+        )
     if error.errno == errno.EADDRNOTAVAIL:
         named = host if host == address else f"{host} ({address})"
         return ServeError(message=f"cannot listen on {named}: this machine does not have that address", hint=_WHERE)

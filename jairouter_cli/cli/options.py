@@ -18,7 +18,7 @@ from jairouter_cli.errors import UsageError
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="The configuration file.", show_default=False, metavar="FILE"),
+    typer.Option("--config", "-c", help="Configuration file to use.", show_default=False, metavar="FILE"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -62,7 +62,7 @@ def parse_service(text: str) -> ServiceType:
     """Return the service that a word on the command line names, in any of its spellings. Raises `UsageError`."""
     service = service_type(text)
     if service is None:
-        raise UsageError(message=f"there is no service '{text}'", hint="the services are " + ", ".join(ServiceType))
+        raise UsageError(message=f"unknown service '{text}'", hint="the services are " + ", ".join(ServiceType))
     return service
 
 
@@ -74,15 +74,17 @@ def complete_service(incomplete: str) -> list[str]:
 
 ServiceArgument = Annotated[
     str,
-    typer.Argument(help=f"The service: {', '.join(ServiceType)}.", autocompletion=complete_service, metavar="SERVICE"),
+    typer.Argument(help=f"Service: {', '.join(ServiceType)}.", autocompletion=complete_service, metavar="SERVICE"),
 ]
 
 
 ExpectOption = Annotated[
     str | None,
-    typer.Option(help="Only if this is still the file's revision (or digest).", metavar="REVISION"),
+    typer.Option(help="Edit only if this is still the file's revision (or digest).", metavar="REVISION"),
 ]
-WaitOption = Annotated[bool, typer.Option("--wait", help="Wait until every worker of the running gateway uses it.")]
+WaitOption = Annotated[
+    bool, typer.Option("--wait", help="Wait until every worker of the running gateway uses the edit.")
+]
 
 
 def edit(
@@ -107,7 +109,7 @@ def edit(
 def report(applied: Applied, *, as_json: bool, left_out: Sequence[str] = ()) -> None:
     """Say what an edit did: its summary, or as JSON with the file."""
     for one in left_out:
-        output.warn(f"not taken over: {one}")
+        output.warn(f"not imported: {one}")
     tell(applied.file, applied.notices)
     change = applied.change
     data = {
@@ -116,6 +118,6 @@ def report(applied: Applied, *, as_json: bool, left_out: Sequence[str] = ()) -> 
         "service": change.service,
         "instance": change.instance,
         "revision": applied.revision,
-        "notices": [*(f"not taken over: {one}" for one in left_out), *(one.message for one in applied.notices)],
+        "notices": [*(f"not imported: {one}" for one in left_out), *(one.message for one in applied.notices)],
     }
     output.show(data, as_json=as_json, text=lambda: change.summary)

@@ -13,7 +13,7 @@ from jairouter_cli.config.masking import masked_diff
 from jairouter_cli.config.ops.revisions import roll_back
 from jairouter_cli.errors import RevisionNotFound
 
-SecretsOption = Annotated[bool, typer.Option("--secrets", help="Show keys, too.")]
+SecretsOption = Annotated[bool, typer.Option("--secrets", help="Show API keys and headers.")]
 
 _COLOURS: Final = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -21,11 +21,11 @@ _COLOURS: Final = {"+": "green", "-": "red", "@": "cyan"}
 def history(
     ctx: typer.Context,
     *,
-    most: Annotated[int, typer.Option("--last", help="As many, the newest.", min=1)] = 20,
+    most: Annotated[int, typer.Option("--last", help="Number of revisions to show.", min=1, metavar="N")] = 20,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the revisions of the configuration file, the newest first."""
+    """List the revisions of the configuration file, newest first."""
     store = options.store(ctx, config)
     found = list(store.history.newest(most))
     data = [_view(one) for one in found]
@@ -40,7 +40,7 @@ def _view(one: Revision | Damaged) -> dict[str, Any]:
 
 def _table(found: list[Revision | Damaged]) -> RenderableType:
     if not found:
-        return "no revisions yet; the first edit makes one"
+        return "no revisions yet; the first edit creates one"
     columns = ("REVISION", "AT", "AUTHOR", "SUMMARY")
     return output.table(columns, (_row(one) for one in found))
 
@@ -52,23 +52,28 @@ def _row(one: Revision | Damaged) -> tuple[object, ...]:
 
 
 def _tell_damaged(one: Damaged) -> None:
-    output.warn(f"revision {one.number} is passed over: cannot read {one.file}: {one.reason}")
+    output.warn(f"skipping revision {one.number}: cannot read {one.file}: {one.reason}")
 
 
 def show_diff(
     ctx: typer.Context,
     older: Annotated[
-        int | None, typer.Argument(help="A revision; without it, the one before the newest.", show_default=False)
+        int | None,
+        typer.Argument(help="Revision; by default, the last one that differs.", show_default=False, metavar="OLDER"),
     ] = None,
     newer: Annotated[
-        int | None, typer.Argument(help="Another one; without it, the file as it is.", show_default=False)
+        int | None,
+        typer.Argument(help="Revision; by default, the file as it is now.", show_default=False, metavar="NEWER"),
     ] = None,
     *,
     secrets: SecretsOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what was changed between two revisions, or since one."""
+    """Show the changes between two revisions, or since one.
+
+    For example: jairouter config diff, jairouter config diff 3, jairouter config diff 3 5
+    """
     store = options.store(ctx, config)
     before = store.history.read(_older(store.history, store.read().digest) if older is None else older)
     if newer is None:
@@ -87,36 +92,36 @@ def _older(history: History, digest: str) -> int:
             _tell_damaged(one)
         elif one.digest != digest:
             return one.number
-    raise RevisionNotFound(number="before this one", present="nothing was changed yet")
+    raise RevisionNotFound(number="before this one", present="nothing has changed yet")
 
 
 def _coloured(found: str) -> Text:
     lines = (Text(line, style=_COLOURS.get(line[:1], "")) for line in found.splitlines())
-    return Text("\n").join(lines) if found else Text("no difference")
+    return Text("\n").join(lines) if found else Text("no differences")
 
 
 def forget(
     ctx: typer.Context,
-    number: Annotated[int, typer.Argument(help="The revision to forget.", metavar="REVISION")],
+    number: Annotated[int, typer.Argument(help="Revision to remove.", metavar="REVISION")],
     *,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove a revision that is not the newest one."""
+    """Remove a revision; the newest one cannot be removed."""
     options.store(ctx, config).forget(number)
-    output.show({"forgotten": number}, as_json=as_json, text=lambda: f"revision {number} is forgotten")
+    output.show({"forgotten": number}, as_json=as_json, text=lambda: f"removed revision {number}")
 
 
 def rollback(
     ctx: typer.Context,
-    number: Annotated[int, typer.Argument(help="The revision to go back to.", metavar="REVISION")],
+    number: Annotated[int, typer.Argument(help="Revision to restore.", metavar="REVISION")],
     *,
     expect: ExpectOption = None,
     wait: WaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a revision into force again; that is a new revision, and nothing is lost."""
+    """Restore a revision. This creates a new revision, so nothing is lost."""
     store = options.store(ctx, config)
     revision = store.history.read(number)
 

@@ -38,18 +38,29 @@ def serve(
     ctx: typer.Context,
     *,
     config: ConfigOption = None,
-    host: Annotated[str | None, typer.Option(help="The address to listen on, over server.host.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on (overrides server.host).", metavar="HOST")
+    ] = None,
     port: Annotated[
-        int | None, typer.Option(help="The port, over server.port; 0 takes a free one.", min=0, max=65535)
+        int | None,
+        typer.Option(
+            help="Port to listen on (overrides server.port); 0 picks a free one.", min=0, max=65535, metavar="PORT"
+        ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that serve, over server.workers.", min=1, max=1024)
+        int | None,
+        typer.Option(help="Number of worker processes (overrides server.workers).", min=1, max=1024, metavar="N"),
     ] = None,
-    demo: Annotated[bool, typer.Option("--demo", help="Serve pretend models; needs no configuration.")] = False,
-    interface: Annotated[Interface | None, typer.Option(hidden=True, help="How the server calls us.")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Serve mock models; needs no configuration file.")] = False,
+    interface: Annotated[
+        Interface | None, typer.Option(hidden=True, help="How the server calls the application.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Start the gateway."""
+    """Start the gateway.
+
+    Try it without a configuration file: jairouter serve --demo
+    """
     from jairouter_cli.cli.listening import is_loopback, place  # noqa: PLC0415 - sockets are of no use to other commands
 
     with ExitStack() as stack:
@@ -70,14 +81,14 @@ def _file(ctx: typer.Context, config: Path | None, stack: ExitStack, *, demo: bo
     named = options.named(ctx, config)
     if demo:
         if named is not None:
-            raise UsageError(message="--demo brings its own configuration", hint="leave out --demo or --config")
+            raise UsageError(message="--demo uses its own configuration", hint="leave out --demo or --config")
         from jairouter_cli.cli.demo import demo as run_demo  # noqa: PLC0415 - only the demo needs it
 
         return stack.enter_context(run_demo())
     try:
         return paths.find(named, os.environ, Path.cwd())
     except ConfigNotFound as error:
-        error.hint = "make one with `jairouter init`, or look around first with `jairouter serve --demo`"
+        error.hint = "run `jairouter init` to create one, or `jairouter serve --demo` to try the gateway without one"
         raise
 
 
@@ -96,7 +107,7 @@ def _options(ctx: typer.Context) -> dict[str, str]:
 
 def _warn_of_openness(host: str) -> None:
     output.warn(
-        f"listening on {host} without authentication: whoever reaches the port can use the backends and their keys"
+        f"listening on {host} without authentication: anyone who can reach the port can use the backends and their keys"
     )
 
 
@@ -134,13 +145,17 @@ def _screen(loaded: Loaded, url: str, *, demo: bool) -> RenderableType:
 def _who_manages(server: Server) -> str:
     """Say who may use the management API."""
     if admin_token(server, os.environ) is not None:
-        return "for whoever has the admin token"
-    return "open to everybody" if server.open_management else "this machine only; server.admin-token lets others in"
+        return "with the admin token"
+    return (
+        "open to everyone"
+        if server.open_management
+        else "from this machine only; set server.admin-token to allow others"
+    )
 
 
 def _services(config: Config) -> list[str]:
     if not any(service.instances for service in config.model.services.values()):
-        return ["  no instances yet: nothing can be answered before one is added"]
+        return ["  no instances yet: add one, and the gateway starts to serve it"]
     lines = []
     for kind, service in config.model.services.items():
         shown = service.instances[:_SHOWN_INSTANCES]

@@ -16,7 +16,7 @@ app = typer.Typer(help="List, add, change and remove services.", no_args_is_help
 
 @app.command("list")
 def list_services(ctx: typer.Context, *, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """List the services that are configured."""
+    """List the services."""
     rows = _rows(options.read(ctx, config).config)
     output.show(rows, as_json=as_json, text=lambda: _table(rows))
 
@@ -36,7 +36,7 @@ def _rows(config: Config) -> list[dict[str, Any]]:
 
 def _table(rows: list[dict[str, Any]]) -> RenderableType:
     if not rows:
-        return "no services; add one with `jairouter services add SERVICE`, or an instance to it"
+        return "no services; add one with `jairouter services add SERVICE`"
     columns = ("SERVICE", "INSTANCES", "MODELS", "ADAPTER", "LOAD BALANCE")
     return output.table(columns, (tuple(row.values()) for row in rows))
 
@@ -46,7 +46,7 @@ def add_service(
     ctx: typer.Context,
     service: ServiceArgument,
     *,
-    adapter: Annotated[Dialect | None, typer.Option(help="What its backends speak.", case_sensitive=False)] = None,
+    adapter: Annotated[Dialect | None, typer.Option(help="Dialect of its backends.", case_sensitive=False)] = None,
     expect: ExpectOption = None,
     wait: WaitOption = False,
     config: ConfigOption = None,
@@ -65,27 +65,32 @@ def update_service(  # noqa: PLR0913 - one option a field
     ctx: typer.Context,
     service: ServiceArgument,
     *,
-    adapter: Annotated[Dialect | None, typer.Option(help="What its backends speak.", case_sensitive=False)] = None,
+    adapter: Annotated[Dialect | None, typer.Option(help="Dialect of its backends.", case_sensitive=False)] = None,
     load_balance: Annotated[
-        Balancing | None, typer.Option(help="How an instance is chosen.", case_sensitive=False)
+        Balancing | None, typer.Option(help="Strategy that chooses an instance.", case_sensitive=False)
     ] = None,
     hash_algorithm: Annotated[
-        HashAlgorithm | None, typer.Option(help="What ip-hash and consistent-hash use.", case_sensitive=False)
+        HashAlgorithm | None,
+        typer.Option(help="Hash of ip-hash, consistent-hash and prefix-affinity.", case_sensitive=False),
     ] = None,
-    max_retries: Annotated[int | None, typer.Option(help="On how many other instances a request is tried.")] = None,
+    max_retries: Annotated[
+        int | None, typer.Option(help="Number of other instances to try after a failure.", metavar="N")
+    ] = None,
     expect: ExpectOption = None,
     wait: WaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change a service; what is not named stays as it is."""
+    """Change a service; options you leave out keep their values."""
     kind = options.parse_service(service)
     balance = {"type": load_balance, "hash-algorithm": hash_algorithm}
     chosen = {key: value.value for key, value in balance.items() if value is not None}
     values = {"adapter": adapter and adapter.value, "load-balance": chosen or None, "max-retries": max_retries}
     given = {key: value for key, value in values.items() if value is not None}
     if not given:
-        raise UsageError(message="nothing to change", hint="name what to change, like --load-balance least-connections")
+        raise UsageError(
+            message="nothing to change", hint="give at least one option, like --load-balance least-connections"
+        )
     options.edit(
         ctx, config, lambda document: ops.update(document, kind, given), expect=expect, wait=wait, as_json=as_json
     )
@@ -101,6 +106,6 @@ def remove_service(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove a service with its instances; requests under way are finished."""
+    """Remove a service and its instances; requests in flight are completed."""
     kind = options.parse_service(service)
     options.edit(ctx, config, lambda document: ops.remove(document, kind), expect=expect, wait=wait, as_json=as_json)

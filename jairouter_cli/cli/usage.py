@@ -21,7 +21,7 @@ _MINUTE: Final = "%Y-%m-%d %H:%M"
 
 
 class By(StrEnum):
-    """What has a line of its own."""
+    """What the rows of the report are grouped by."""
 
     MODEL = "model"
     INSTANCE = "instance"
@@ -35,13 +35,17 @@ def usage(
     ctx: typer.Context,
     *,
     since: Annotated[
-        str, typer.Option(help="A span like 90m, 24h, 7d, 4w; or a day or a time like 2026-11-01, 2026-11-01T08:00.")
+        str,
+        typer.Option(
+            help="Start of the report: a span like 90m, 24h, 7d or 4w, or a time like 2026-11-01 or 2026-11-01T08:00.",
+            metavar="TIME",
+        ),
     ] = "7d",
-    by: Annotated[By, typer.Option(help="What has a line of its own.", case_sensitive=False)] = By.MODEL,
+    by: Annotated[By, typer.Option(help="Grouping of the rows.", case_sensitive=False)] = By.MODEL,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how many tokens were used, and where these numbers come from."""
+    """Show how many tokens were used, and whether they were measured or estimated."""
     from jairouter_cli.observe import usage_file  # noqa: PLC0415 - it brings SQLite along
 
     now = time.time()
@@ -60,7 +64,7 @@ def usage(
         "rows": [{by.value: row.name, **_view(row)} for row in rows],
     }
     if not loaded.config.usage.enabled:
-        output.warn("usage.enabled is false: nothing new is counted")
+        output.warn("usage.enabled is false: new requests are not counted")
     output.show(data, as_json=as_json, text=lambda: _text(data))
 
 
@@ -71,10 +75,10 @@ def _start(since: str, now: float) -> float:
     try:
         start = datetime.fromisoformat(since.strip()).timestamp()
     except (ValueError, OverflowError, OSError):
-        message = f"--since {since} is neither a span of time nor a day"
-        raise UsageError(message=message, hint="say it like 24h, 7d, 2026-11-01 or 2026-11-01T08:00") from None
+        message = f"--since: expected a span or a time, found '{since}'"
+        raise UsageError(message=message, hint="for example 24h, 7d, 2026-11-01 or 2026-11-01T08:00") from None
     if start > now:
-        raise UsageError(message=f"--since {since} has not come yet")
+        raise UsageError(message=f"--since: {since} is in the future")
     return start
 
 
@@ -95,7 +99,7 @@ def _text(data: dict[str, Any]) -> RenderableType:
     since = datetime.fromisoformat(data["since"]).strftime(_MINUTE)
     rows, whole, by = data["rows"], data["total"], data["by"]
     if not rows:
-        return f"no usage since {since}; it is written to {data['file']} when a gateway answers requests"
+        return f"no usage since {since}; the gateway records it in {data['file']}"
     shown = [_row(row[by] or "-", row, whole) for row in rows]
     return Group(f"usage since {since}", output.table((by.upper(), *_COLUMNS), [*shown, _row("total", whole, whole)]))
 

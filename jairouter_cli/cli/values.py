@@ -21,7 +21,7 @@ from jairouter_cli.config.view import as_yaml
 from jairouter_cli.errors import ConfigSyntaxError, JAIRouterError, UsageError
 
 KeyArgument = Annotated[
-    str, typer.Argument(help="Like server.port or model.services.chat.instances[0].weight.", metavar="KEY")
+    str, typer.Argument(help="Key, like server.port or model.services.chat.instances[0].weight.", metavar="KEY")
 ]
 
 
@@ -29,11 +29,11 @@ def get(
     ctx: typer.Context,
     key: KeyArgument,
     *,
-    secrets: Annotated[bool, typer.Option("--secrets", help="Show keys and headers, too.")] = False,
+    secrets: Annotated[bool, typer.Option("--secrets", help="Show API keys and headers.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the value of a key that is in force, its default if the file says nothing."""
+    """Print the value of a key, or its default if the file does not set it."""
     loaded = options.read(ctx, config)
     value = ops.value_at(as_yaml(loaded.config, reveal=secrets), key)
     output.show(value, as_json=as_json or isinstance(value, dict | list), text=lambda: _plain(value))
@@ -46,20 +46,25 @@ def _plain(value: Any) -> str:
 def set_value(
     ctx: typer.Context,
     key: KeyArgument,
-    value: Annotated[str, typer.Argument(help="YAML: a word, a number, [a, list], {a: mapping}.", metavar="VALUE")],
+    value: Annotated[
+        str, typer.Argument(help="Value, in YAML: a word, a number, [a, list], {a: mapping}.", metavar="VALUE")
+    ],
     *,
     expect: ExpectOption = None,
     wait: WaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set a key in the file."""
+    """Set a key in the file.
+
+    For example: jairouter config set server.port 9090
+    """
 
     def operation(document: Document) -> Change:
         try:
             return ops.set_text(document, key, value)
         except ConfigSyntaxError as error:
-            raise UsageError(message=f"not a value in YAML: {error}") from None
+            raise UsageError(message=f"the value is not valid YAML: {error}") from None
 
     options.edit(
         ctx,
@@ -80,7 +85,7 @@ def unset(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove a key from the file; its default holds then."""
+    """Remove a key from the file, so that its default applies."""
     options.edit(
         ctx, config, lambda document: ops.unset_value(document, key), expect=expect, wait=wait, as_json=as_json
     )
@@ -89,7 +94,7 @@ def unset(
 def edit(
     ctx: typer.Context, *, wait: WaitOption = False, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
-    """Open the file in $VISUAL or $EDITOR; what is wrong with the result is said, and the file stays as it was."""
+    """Edit the file in $VISUAL or $EDITOR. An invalid result is reported and not saved."""
     store = options.store(ctx, config)
     loaded = store.read()
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", prefix="jairouter-", encoding="utf-8", delete=False) as copy:
@@ -101,16 +106,16 @@ def edit(
     except OSError as error:
         raise UsageError(message=f"cannot start the editor {command[0]}: {error.strerror}") from None
     if code:
-        raise UsageError(message=f"the editor ended with code {code}; nothing was changed")
+        raise UsageError(message=f"the editor exited with code {code}; nothing was changed")
     edited = Document.load(draft.read_text("utf-8"), str(draft))
     if edited.dump() == loaded.document.dump():
         draft.unlink()
-        output.say("nothing was changed")
+        output.say("no changes")
         return
     try:
         parse(replace(edited, file=str(loaded.file)) if has_imports(edited) else edited)
     except JAIRouterError as error:
-        error.hint = f"the file is as it was; your draft is {draft}"
+        error.hint = f"the file was not changed; your draft is in {draft}"
         raise
     options.edit(
         ctx, config, lambda _: Change(edited, "edited by hand"), expect=loaded.digest, wait=wait, as_json=as_json

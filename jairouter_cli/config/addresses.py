@@ -48,12 +48,12 @@ def fault_of_url(text: str) -> str:
 def _fault_of_place(text: str, host: str) -> str:
     parts = urlsplit(text)
     if not _can_be_host(host):
-        return "a URL with a valid host name: letters, digits and -, 1 to 63 of them between two dots"
+        return "a URL with a valid host name: parts of 1 to 63 letters, digits and -, separated by dots"
     if parts.query or parts.fragment or text.endswith(("?", "#")):
-        return "a URL without query and fragment (the endpoint's path goes into path)"
+        return "a URL without query and fragment (put the path of the endpoint in path)"
     if host in _HERE:
         here = _HERE[host] + (f":{parts.port}" if parts.port else "")
-        return f"the address of a backend, and {host} is where a server listens; did you mean {parts.scheme}://{here}?"
+        return f"the address of a backend, not an address to listen on; did you mean {parts.scheme}://{here}?"
     base, path = without_endpoint(text)
     if path is None:
         return ""
@@ -93,8 +93,8 @@ def proxy_fault(text: str) -> str:
     except ValueError:
         return wanted
     if parts.scheme.startswith("socks"):
-        return f"{wanted}; SOCKS proxies cannot be used"
+        return f"{wanted}; SOCKS proxies are not supported"
     if parts.scheme == "https":
-        return f"{wanted}; proxies that speak TLS themselves cannot be used"
+        return f"{wanted}; https:// proxies are not supported"
     whole = parts.scheme == "http" and host and _can_be_host(host) and not _NOT_IN_URLS.search(text)
     return "" if whole and parts.path in {"", "/"} and not parts.query and not parts.fragment else wanted

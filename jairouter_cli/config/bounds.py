@@ -24,7 +24,7 @@ def out_of_bounds(spec: Field, value: Any) -> str:
     """Return a phrase for the range that a value misses, or nothing."""
     bounds = spec.bounds
     if bounds is not None and bounds.min_length is not None and len(value) < bounds.min_length:
-        return "text that is not empty"
+        return "non-empty text"
     if not isinstance(value, int | float) or isinstance(value, bool):
         return ""
     noun, most, words = _kind(spec, value)
@@ -65,8 +65,8 @@ def unlikely(spec: Field, written: Scalar, value: Any) -> str:
     if not text.replace(".", "", 1).isdecimal():
         return ""
     if spec.unit is MILLISECONDS and 0 < value * 1000 < _SHORT_MS:
-        return f"{text} is {text} milliseconds; did you mean {text}s? (write {text}ms to say it is right)"
+        return f"{text} is {text} milliseconds; did you mean {text}s? (write {text}ms if not)"
     if spec.unit is SECONDS and value >= _LONG_S and not value % 1000:
         meant = f"{value / 1000:g}s"
-        return f"{text} is {text} seconds; did you mean {meant}? (write {text}s to say it is right)"
+        return f"{text} is {text} seconds; did you mean {meant}? (write {text}s if not)"
     return ""

@@ -84,7 +84,7 @@ class Document:
         newline = "\r\n" if only_crlf else "\n"
         document = cls(body.replace(newline, "\n"), file, newline, bom)
         if len(body) > _LONGEST:
-            raise document._bad(0, f"it is longer than {_LONGEST >> 20} MB, which no configuration is")
+            raise document._bad(0, f"it is larger than the limit of {_LONGEST >> 20} MB")
         if depth_of(body) > _DEEPEST:  # the reader takes quadratic time before it gives up
             raise document._bad(0, "it is nested too deeply")
         document.root  # noqa: B018 - reads it, so that a bad text is refused here
@@ -99,7 +99,7 @@ class Document:
         """What the text says."""
         try:
             if "*" in self.text and self.tree is not None and expanded_size(self.tree) > _MOST_NODES:
-                raise self._bad(0, f"its aliases make more than {_MOST_NODES} values of it")
+                raise self._bad(0, f"with its aliases it has more than {_MOST_NODES} values")
             root = new_yaml().load(self.text)
         except YAMLError as error:
             raise self._bad(*fault_of(error, self.text)) from None
@@ -114,7 +114,7 @@ class Document:
     def _bad(self, line: int, problem: str) -> ConfigSyntaxError:
         ending = self.file.lower().rpartition(".")[2]
         if ending in _OTHER_FORMATS:
-            problem = f"{problem} (a configuration is YAML or JSON; .{ending} files are not read)"
+            problem = f"{problem} (the configuration must be YAML or JSON; .{ending} is not supported)"
         return ConfigSyntaxError(file=self.file, line=line, problem=problem)
 
     def line(self, path: Path) -> int:

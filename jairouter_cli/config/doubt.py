@@ -13,9 +13,9 @@ def doubt(new: tuple[Document, Config], used: tuple[Document, Config]) -> str | 
     (document, config), (before, config_before) = new, used
     count = instances(config_before)
     if count and not instances(config):
-        return f"no instance is left in it, and {count} {'is' if count == 1 else 'are'} in use"
+        return f"it has no instances, but {count} {'is' if count == 1 else 'are'} in use"
     if config != config_before and is_cut(document, before):
-        return "it was cut off: it ends in the middle of a line of the configuration in use"
+        return "it is cut off: it ends in the middle of a line of the configuration in use"
     return None
 
 

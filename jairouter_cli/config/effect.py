@@ -123,12 +123,12 @@ EFFECTS: Final[tuple[Effect, ...]] = (
             (
                 ("capacity",),
                 lambda one, above: not _is_window(one, above),
-                "the other algorithms; a sliding-window takes max-requests and window-size, or rate",
+                "another algorithm; a sliding-window uses max-requests and window-size, or rate",
             ),
             (
                 ("rate",),
                 lambda one, above: not (_is_window(one, above) and one.max_requests is not None),
-                "a sliding-window without max-requests, and for the other algorithms",
+                "a sliding-window without max-requests, or another algorithm",
             ),
         )
     ),
@@ -148,7 +148,7 @@ EFFECTS: Final[tuple[Effect, ...]] = (
         LoadBalance,
         ("hash_algorithm",),
         lambda one, _: one.type in _HASHING,
-        "the types ip-hash, consistent-hash and prefix-affinity",
+        "type: ip-hash, consistent-hash or prefix-affinity",
     ),
     Effect(
         LoadBalance, ("load_factor",), lambda one, _: one.type is Balancing.PREFIX_AFFINITY, "type: prefix-affinity"
@@ -157,7 +157,7 @@ EFFECTS: Final[tuple[Effect, ...]] = (
         LoadBalance,
         ("health_check",),
         lambda _, above: above.nearest(Service) is None,
-        "all services together, in model.load-balance",
+        "to be in model.load-balance, for all services",
     ),
     Effect(HealthCheck, ("path",), lambda one, _: one.type is ProbeType.HTTP, "type: http"),
     *(
@@ -174,22 +174,22 @@ EFFECTS: Final[tuple[Effect, ...]] = (
         CircuitBreaker,
         ("failure_threshold",),
         lambda one, _: one.failure_ratio is None,
-        "a breaker without failure-ratio",
+        "a circuit breaker without failure-ratio",
     ),
     Effect(
         CircuitBreaker,
         ("minimum_requests", "window_s"),
         lambda one, above: _breaker_says(one, above, "failure_ratio"),
-        "a breaker with failure-ratio",
+        "a circuit breaker with failure-ratio",
     ),
-    Effect(Instance, ("priority",), _has_tiers, "instances of one model that differ in it"),
+    Effect(Instance, ("priority",), _has_tiers, "instances of one model with different priorities"),
     Effect(Instance, ("max_retries",), _fails_over, "failover.enabled: true"),
     Effect(Service, ("max_retries",), _fails_over, "failover.enabled: true"),
     Effect(
         Queue,
         ("size", "timeout_s"),
         lambda _, above: _has_slots(above.nearest(Config)),
-        "max-concurrency at an instance or at model",
+        "max-concurrency in an instance or in model",
     ),
     Effect(Shutdown, ("timeout_s",), lambda one, _: one.mode is ShutdownMode.GRACEFUL, "mode: graceful"),
     Effect(
@@ -198,7 +198,7 @@ EFFECTS: Final[tuple[Effect, ...]] = (
         lambda one, _: not one.open_management or one.admin_token is None,
         "a gateway without admin-token",
     ),
-    Effect(State, ("timeout_s",), lambda one, _: one.url is not None, "a state with url"),
+    Effect(State, ("timeout_s",), lambda one, _: one.url is not None, "state.url"),
     Effect(Tls, ("trust_store",), lambda one, _: not one.trust_all, "trust-all: false"),
 )
 
@@ -222,11 +222,11 @@ def _of(section: Section, above: Above, said: Said) -> Iterator[tuple[Path, str]
     off = OFF_BY_DEFAULT.get(type(section))
     if off is not None and fields and "enabled" not in fields and not off(section, above):
         first = next(iter(fields.values()))
-        yield first[:-1], "it is off unless it says enabled: true"
+        yield first[:-1], "it is off by default; set enabled: true"
     else:
         for effect in EFFECTS:
             if isinstance(section, effect.section) and not effect.holds(section, above):
-                yield from ((fields[name], f"it is for {effect.words}") for name in effect.fields if name in fields)
+                yield from ((fields[name], f"it needs {effect.words}") for name in effect.fields if name in fields)
     within = Above((*above.sections, section))
     for member in msgspec.structs.astuple(section):
         members = member if isinstance(member, tuple) else member.values() if isinstance(member, Mapping) else (member,)

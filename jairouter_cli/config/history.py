@@ -20,9 +20,9 @@ import msgspec
 from jairouter_cli.config import files
 from jairouter_cli.errors import RevisionNotFound, RevisionsUnreadable
 
-FOUND: Final = "as it was found"
+FOUND: Final = "initial state"
 _FOLDER_MODE: Final = 0o700
-_NO_FOLDER: Final = "it has to be a folder that whoever edits the configuration may read and write"
+_NO_FOLDER: Final = "it must be a folder that everyone who edits the configuration can read and write"
 _NAME: Final = re.compile(r"([1-9][0-9]{0,14})\.json")
 
 

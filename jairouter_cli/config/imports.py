@@ -83,7 +83,9 @@ def _follow(document: Document, top: Path, environ: Mapping[str, str], whole: Wh
         keys, value = _spelled(document.root, profiles)
         if value:
             said = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            text = f"profiles are not followed ({said}): name the files application-PROFILE.yml in spring.config.import"
+            text = (
+                f"profiles are not supported ({said}): list the files application-PROFILE.yml in spring.config.import"
+            )
             whole.remarks.append((document.line(keys), text))
     for keys, location in _locations(document):
         path, line = _dotted(keys), document.line(keys)
@@ -94,7 +96,7 @@ def _follow(document: Document, top: Path, environ: Mapping[str, str], whole: Wh
         optional, scheme, name = _SCHEME.fullmatch(text.strip()).groups()  # type: ignore[union-attr]
         name = _EXTENSION.sub("", name.strip())
         if (scheme is None and _OTHER_SCHEME.match(name)) or name.endswith(".properties") or "*" in name:
-            whole.remarks.append((line if is_first else 0, f"an import that is not followed: {text.strip()}"))
+            whole.remarks.append((line if is_first else 0, f"unsupported import, ignored: {text.strip()}"))
             continue
         file = _found(name, bool(scheme and scheme.lower() == "file"), Path(document.file).parent, top)
         if file is None and not optional:
@@ -151,7 +153,7 @@ def _read(file: Path, document: Document, path: str, line: int) -> Document:
 
 
 def _missing(document: Document, path: str, line: int, text: str) -> ConfigInvalid:
-    expected = "a file that is there and can be read (optional: in front of it allows that it is not)"
+    expected = "an existing, readable file (put optional: in front if it may be missing)"
     return ConfigInvalid(document.file, [Problem(path, line, expected, f"'{text}'")])
 
 

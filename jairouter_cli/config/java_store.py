@@ -43,7 +43,7 @@ def read(path: Path) -> dict[str, Any]:
     except (msgspec.DecodeError, RecursionError) as error:
         raise ForeignUnreadable(file=str(path), reason=str(error)) from None
     if not isinstance(found, dict):
-        raise ForeignUnreadable(file=str(path), reason="it is no JSON object")
+        raise ForeignUnreadable(file=str(path), reason="it is not a JSON object")
     inner = found.get("model")
     return inner if isinstance(inner, dict) else found
 

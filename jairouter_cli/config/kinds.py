@@ -107,4 +107,4 @@ Text = Annotated[str, Meta(min_length=1)]
 Name = Annotated[
     str, Meta(min_length=1), Form(r"[^\x00-\x1f\x7f\ud800-\udfff]*", "text without line breaks or control characters")
 ]
-Key = Annotated[Secret, Form(r"[\x21-\x7e]*|.*\$\{.*", "a key of ASCII letters, digits and signs, without spaces")]
+Key = Annotated[Secret, Form(r"[\x21-\x7e]*|.*\$\{.*", "a key of printable ASCII characters without spaces")]

@@ -100,7 +100,7 @@ def taken_over(root: Mapping[str, Any], environ: Mapping[str, str]) -> TakenOver
     for index, entry in enumerate(_list(root.get("model_list"))):
         place = f"model_list[{index}]"
         if not isinstance(entry, Mapping):
-            found.left_out.append(f"{place}: it is no mapping")
+            found.left_out.append(f"{place}: not a mapping")
             continue
         reading = _Entry(entry, environ)
         instance = reading.instance()
@@ -144,7 +144,7 @@ def _aliases(aliases: Mapping[str, Any], services: dict[str, dict[str, Any]]) ->
                 service["instances"].append({**one, "name": str(alias), "upstream-model": backends_name})
                 copies += 1
         if not copies:
-            yield f"model_group_alias.{alias} (there is no {wanted})"
+            yield f"model_group_alias.{alias} (no model {wanted})"
 
 
 class _Entry:
@@ -171,13 +171,13 @@ class _Entry:
         """Return the instance that the entry describes; None if it cannot be one here."""
         why = self._obstacle()
         if why:
-            said = f" with all it says ({', '.join(self._settings)})" if self._settings else ""
-            self.left_out.append(f"{why}; left out{said}")
+            said = f" (with its settings {', '.join(self._settings)})" if self._settings else ""
+            self.left_out.append(f"{why}{said}")
             return None
         mode = str(self._about.pop("mode", None) or "chat")
         self.kind = _MODES.get(mode, ServiceType.CHAT)
         if mode not in _MODES:
-            self.left_out.append(f"model_info.mode {mode} (taken for chat)")
+            self.left_out.append(f"model_info.mode {mode} (imported as chat)")
         found = {"name": self.name, **self._address()}
         if self.provider in _ADAPTERS:
             found["adapter"] = _ADAPTERS[self.provider]
@@ -195,12 +195,12 @@ class _Entry:
 
     def _obstacle(self) -> str:
         if "*" in self.name:
-            return "a name with * stands for many models, and each has to be named here"
+            return "the name has a *; add each model by its own name"
         if self.provider in _FOREIGN:
-            return f"provider {self.provider} does not speak as OpenAI does"
+            return f"provider {self.provider} has no OpenAI-compatible API"
         if not self._has_address() and self.provider not in _PROVIDERS:
-            return f"provider {self.provider} is not known, and there is no api_base"
-        return "" if self.name else "it has neither model_name nor model"
+            return f"provider {self.provider} is unknown, and api_base is not set"
+        return "" if self.name else "it has no model_name and no model"
 
     def _has_address(self) -> bool:
         return bool(self._settings.get("api_base") or self._settings.get("base_url"))
@@ -215,7 +215,7 @@ class _Entry:
         if text.startswith(_ENVIRONMENT):
             name = text.removeprefix(_ENVIRONMENT)
             if name not in self._environ:
-                self.left_out.append(f"the variable {name} is not set; while it is not, {usual} stands for it")
+                self.left_out.append(f"the environment variable {name}, which is not set; {usual} is used instead")
             return {"base-url": self._filled(text, usual)}
         base, path = without_endpoint(text)
         return {"base-url": base, **({"path": path} if path else {})}
@@ -237,7 +237,7 @@ class _Entry:
             return {"enabled": False}
         if isinstance(weight, int):
             return {"weight": int(weight)}
-        self.left_out.append(f"weight {weight} (weights are whole numbers here)")
+        self.left_out.append(f"weight {weight} (weights must be whole numbers)")
         return {}
 
     def _limits(self) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def parse(document: Document, environ: Mapping[str, str] | None = None) -> Parse
     notices += walk.remarks if whole.files else walk.notices()
     if whole.files:
         listed = ", ".join(map(str, whole.files))
-        notices.append(Notice(0, f"imported files are read at start and when this one is changed: {listed}"))
+        notices.append(Notice(0, f"imported files are read at start and whenever this file changes: {listed}"))
     return Parsed(config, tuple(notices), whole.files)
 
 
@@ -162,20 +162,22 @@ class _Walk:
     def _checked(self, made: Any, path: Path) -> Any:
         """Note what is wrong with a section as a whole; return it."""
         if isinstance(made, Fallback) and made.strategy is FallbackStrategy.MODEL and made.model is None:
-            self._problem(path, "a model to fall back to, in the key model")
+            self._problem(path, "the key model, with the model to fall back to")
         if isinstance(made, Instance) and made.rate_limit and made.rate_limit.client_ip.max_concurrency:
-            self._problem(path, "rate-limit.client-ip.max-concurrency at the service or at model, not at an instance")
+            self._problem(path, "rate-limit.client-ip.max-concurrency in the service or in model, not in an instance")
         if isinstance(made, Instance | WebClient) and made.proxy is not None:
             return self._with_proxy(made, path)
         if isinstance(made, State) and made.url is not None and not made.url.value.startswith(STATE_SCHEMES):
-            self._problem(path, "a url that begins with redis://, rediss:// or unix://")
+            self._problem(path, "a URL that begins with redis://, rediss:// or unix://")
         if isinstance(made, CustomMetric):
             for name in (name for name in made.tags if not LABEL_NAME.fullmatch(name)):
-                self._problem((*path, "tags", name), "a label's name: letters, digits and _, not le or quantile")
+                self._problem((*path, "tags", name), "a label name: letters, digits and _, but not le or quantile")
         if isinstance(made, Metrics):
             names = [metric.shown_name for metric in made.custom]
             for twice in sorted({name for name in names if names.count(name) > 1}):
-                self._problem((*path, "custom"), f"each metric once; {names.count(twice)} would be shown as {twice}")
+                self._problem(
+                    (*path, "custom"), f"each metric once; {names.count(twice)} of them have the name {twice}"
+                )
         return made
 
     def _with_proxy(self, made: Any, path: Path) -> Any:
@@ -197,7 +199,7 @@ class _Walk:
         keys, value = found[0]
         at = (*path, *keys)
         for other, _ in found[1:]:
-            self._problem((*path, *other), f"one spelling of {spec.key}", f"it at line {self._line(at)} too")
+            self._problem((*path, *other), f"one spelling of {spec.key}", f"another at line {self._line(at)}")
         if value is None:
             if spec.required:
                 self._wrong(at, f"a value for {spec.key}", None)
@@ -258,8 +260,8 @@ class _Walk:
         """Return the categories that there are here; the Java version has more, and its files name them."""
         foreign = [one for one in node if isinstance(one, str) and "${" not in one and squash(one) not in _CATEGORIES]
         if foreign:
-            text = f"{self._dotted(path)} names what there is not here: {', '.join(map(str, foreign))}"
-            self.remarks.append(Notice(self._line(path), f"{text} (there is {', '.join(Category)})"))
+            text = f"{self._dotted(path)}: ignored, not supported: {', '.join(map(str, foreign))}"
+            self.remarks.append(Notice(self._line(path), f"{text} (supported: {', '.join(Category)})"))
         return [one for one in node if one not in foreign]
 
     def _services(self, node: Any, path: Path) -> Any:
@@ -274,7 +276,7 @@ class _Walk:
             if kind is None:
                 self._problem(at, "one of the services " + ", ".join(ServiceType), f"'{key}'")
             elif kind in services:
-                self._problem(at, f"each service once; {kind} stands above in another spelling")
+                self._problem(at, f"each service once; {kind} is already set above in another spelling")
             else:
                 service = self.struct(Service, value, at) if value is not None else Service()
                 services[kind] = service or Service()
@@ -291,7 +293,7 @@ class _Walk:
         if not isinstance(node, Mapping):
             return self._wrong(path, "a mapping of names to values", node)
         if len(path) > _DEEPEST:
-            return self._problem(path, "names that are not nested so deeply")
+            return self._problem(path, "names with fewer levels")
         spec = Field("word", "word", kind)
         found: dict[str, Any] = {}
         for key, value in node.items():
@@ -314,9 +316,9 @@ class _Walk:
             if not isinstance(key, str) or not scalars.HEADER_NAME.fullmatch(key):
                 self._wrong(at, "a header name", key)
             elif key.lower() in FRAMING_HEADERS:
-                self._wrong(at, "another header: the gateway itself says how a request is framed and sent", key)
+                self._wrong(at, "a header that the gateway does not set itself", key)
             elif key.lower() in {name.lower() for name in headers}:
-                self._wrong(at, "each header once; capital letters make no difference", key)
+                self._wrong(at, "each header once; header names are not case-sensitive", key)
             elif isinstance(secret := self._scalar(spec, value, at), Secret):
                 headers[str(key)] = secret
         return headers
@@ -358,7 +360,7 @@ class _Walk:
             if struct is Config and squash(str(key)) in FOREIGN_SECTIONS:
                 self.foreign.append(str(key))
             elif close:
-                text = f"{self._dotted(at)} is not a key of this program; did you mean {known[close[0]]}?"
+                text = f"{self._dotted(at)}: unknown key, ignored; did you mean {known[close[0]]}?"
                 self.remarks.append(Notice(self._line(at), text))
             else:
                 self.unused.append(self._dotted(at))
@@ -383,9 +385,9 @@ class _Walk:
     def own_notices(self) -> Iterator[Notice]:
         """Yield what was noticed about keys that this program does not know."""
         if self.foreign:
-            yield Notice(0, f"sections that this program does not use: {', '.join(self.foreign)}")
+            yield Notice(0, f"unknown sections, ignored: {', '.join(self.foreign)}")
         if self.unused:
-            yield Notice(0, f"keys that this program does not use: {', '.join(self.unused)}")
+            yield Notice(0, f"unknown keys, ignored: {', '.join(self.unused)}")
 
     def _wrong(self, path: Path, expected: str, found: Any) -> Any:
         """Note a wrong value; return None, which stands for it in what is read."""

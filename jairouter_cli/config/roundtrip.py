@@ -15,7 +15,7 @@ from ruamel.yaml.scalarint import ScalarInt
 
 # What ruamel raises beside YAMLError: for `%YAML 1.3`, for `!!int x`, for `!!bool x`, for brackets without end.
 FOREIGN_ERRORS: Final[dict[type[Exception], str]] = {
-    AssertionError: "the %YAML line names a version that there is not",
+    AssertionError: "the %YAML line has an unknown version",
     RecursionError: "it is nested too deeply",
     LookupError: "a value does not fit its !!tag",
     TypeError: "a value does not fit its !!tag",

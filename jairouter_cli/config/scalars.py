@@ -104,7 +104,7 @@ def read_text(value: Scalar) -> str:
     if text is None:
         raise Expected("text (put it in quotes)")
     if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise Expected("text in UTF-8, without half a character")
+        raise Expected("valid UTF-8 text")
     return text
 
 
@@ -225,7 +225,7 @@ def read_moment(value: Scalar) -> Moment:
     except ValueError:
         zone = None
     if zone is None:
-        raise Expected("a moment in quotes, like '2026-11-24T08:00:00Z'")
+        raise Expected("a time in quotes, like '2026-11-24T08:00:00Z'")
     return Moment(text)
 
 

@@ -41,9 +41,9 @@ LOCK_WAIT_S: Final = 10.0  # an edit takes milliseconds; whoever holds the lock 
 _QUEUE: Final = 6  # times as long for one's turn: who is next is chosen by chance, and bad luck is no stuck edit
 
 _FROM_ELSEWHERE: Final = (
-    "change it where it comes from (a ConfigMap, say), or let it be written; a running gateway follows it"
+    "change it at its source (a ConfigMap, for example), or make it writable; a running gateway loads the change"
 )
-_MOUNTED: Final = "mount the file's folder instead of the file, so that it can be replaced"
+_MOUNTED: Final = "mount the folder instead of the file, so that the file can be replaced"
 
 _EDITED: Final = "edited in the file"
 _SHORTEST_DIGEST: Final = 8  # characters by which a state of the file may be named
@@ -207,7 +207,7 @@ class Store:
         try:
             return self.file.resolve()
         except (OSError, RuntimeError):  # what Python 3.11 raises for links in a circle
-            raise ConfigUnreadable(file=str(self.file), reason="its symbolic links lead nowhere") from None
+            raise ConfigUnreadable(file=str(self.file), reason="it is a broken symbolic link") from None
 
     def _bytes(self, file: Path) -> bytes:
         with _translated(self.file, ConfigUnreadable):
@@ -242,7 +242,7 @@ class Store:
             waited_s = lock.timeout if error.lock_file == lock.lock_file else following.timeout
             raise ConfigLocked(file=str(self.file), waited_s=waited_s) from None
         except OSError as error:
-            reason = f"its lock {lock.lock_file} cannot be used: {error.strerror or error}"
+            reason = f"cannot use the lock {lock.lock_file}: {error.strerror or error}"
             raise ConfigUnwritable(file=str(self.file), reason=reason) from error
         try:
             yield
@@ -292,8 +292,8 @@ def _operated(operation: Operation, document: Document) -> Change:
         return operation(document)
     except EditError as error:
         if has_imports(document):
-            named = ", ".join(map(str, parse(document).imports)) or "none that is there"
-            error.hint = f"what stands in a file that this one imports is edited there ({named})"
+            named = ", ".join(map(str, parse(document).imports)) or "a revision that does not exist"
+            error.hint = f"the value is in an imported file; edit it there ({named})"
         raise
 
 
@@ -301,7 +301,7 @@ def _check_effect(before: Document, change: Change, after: Parsed) -> None:
     """Raise `EditRefused` for an edit that an imported file overrides: it would be written and change nothing."""
     if after.imports and change.document.root != before.root and parse(before).config == after.config:
         named = ", ".join(map(str, after.imports))
-        raise EditRefused([f"it would have no effect, for an imported file says otherwise: edit it there ({named})"])
+        raise EditRefused([f"it would have no effect because an imported file overrides it; edit it there ({named})"])
 
 
 @contextmanager

@@ -87,11 +87,13 @@ class Unpacked:
                 if plain := next(self._plain, b""):
                     return plain
             except zlib.error as error:
-                raise UpstreamFailure(FailureKind.BROKEN, f"not what its content-encoding says: {error}") from None
+                raise UpstreamFailure(
+                    FailureKind.BROKEN, f"the response does not match its content-encoding: {error}"
+                ) from None
             piece = await self._exchange.read()
             if not piece:
                 if not self._unpacker.is_complete:
-                    raise UpstreamFailure(FailureKind.BROKEN, "the packed answer breaks off")
+                    raise UpstreamFailure(FailureKind.BROKEN, "the compressed response is cut off")
                 return b""
             self._plain = self._unpacker.unpack(piece)
 

@@ -163,7 +163,7 @@ async def _get(gateway: Gateway, question: Question, path: str, timeout_s: float
             return None
         return _said(failure)
     good = exchange.status in (_OK if question.probe.strict else _ALIVE)
-    return "" if good else f"HTTP {exchange.status} to GET {path}"
+    return "" if good else f"HTTP {exchange.status} from GET {path}"
 
 
 def _said(failure: UpstreamFailure) -> str:

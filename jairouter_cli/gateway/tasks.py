@@ -56,7 +56,7 @@ class Tasks:
                 async for _ in task():
                     pause_s = FIRST_PAUSE_S
                     self.went_well(name)
-                self.failed(name, RuntimeError("it came to its end"))
+                self.failed(name, RuntimeError("it ended unexpectedly"))
             except asyncio.CancelledError as error:
                 if _is_told_to_end():
                     raise
@@ -82,7 +82,7 @@ class Tasks:
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         if known is None:
             self._troubles[name] = Trouble(text, now, now, 1)
-            logger.error("the background task %s fails; it is tried again: %s", name, text, exc_info=error)
+            logger.error("background task %s failed; retrying: %s", name, text, exc_info=error)
         else:
             self._troubles[name] = Trouble(text, known.since, now, known.failures + 1)
 
@@ -98,7 +98,7 @@ class Tasks:
         known = self._troubles.get(name)
         if known is not None and time.time() - known.last >= calm_s:
             del self._troubles[name]
-            logger.warning("the background task %s is well again, after %d failures", name, known.failures)
+            logger.warning("background task %s recovered after %d failures", name, known.failures)
 
 
 def _is_told_to_end() -> bool:

@@ -113,7 +113,7 @@ class Watcher:
         try:
             await self._aside.run(self._store.note, _NOTING_S)
         except (JAIRouterError, TimeoutError) as error:
-            logger.debug("not noted as a revision: %s", error)
+            logger.debug("cannot save a revision: %s", error)
 
 
 async def take_over(gateway: Gateway, store: Store, *, is_ours: bool = False, is_settled: bool = True) -> bool:
@@ -142,7 +142,7 @@ async def take_over(gateway: Gateway, store: Store, *, is_ours: bool = False, is
             refuse(gateway, _silent(store))
             return True
         gateway.good.keep(loaded)
-    logger.info("configuration taken over: %s", loaded.file)
+    logger.info("configuration loaded: %s", loaded.file)
     return True
 
 
@@ -161,7 +161,7 @@ def refuse(gateway: Gateway, error: JAIRouterError) -> None:
     """Note that the file cannot be used; say so once, however often it is looked at."""
     before = gateway.rejection
     if before is None or str(before.error) != str(error):
-        logger.error("configuration not taken over, the one before stays in force: %s", error)
+        logger.error("configuration rejected, keeping the previous one: %s", error)
         gateway.reject(error)
 
 
@@ -214,4 +214,4 @@ def _is_ours(store: Store, loaded: Loaded) -> bool:
 
 
 def _silent(store: Store) -> ConfigUnreadable:
-    return ConfigUnreadable(file=str(store.file), reason=f"its file system has not answered for {_HANGS_S:g} s")
+    return ConfigUnreadable(file=str(store.file), reason=f"its file system has not responded for {_HANGS_S:g} s")

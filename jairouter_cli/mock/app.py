@@ -78,7 +78,7 @@ def create(behaviour: Behaviour) -> Litestar:
             return None
         await asyncio.sleep(behaviour.delay_s)
         if rng.random() < behaviour.fail_rate:
-            return _error(503, "the pretend model is overloaded", "overloaded_error")
+            return _error(503, "the mock model is overloaded", "overloaded_error")
         return None
 
     async def sign(message: Message, _: Scope) -> None:
@@ -126,4 +126,4 @@ def _answer_request(_: AnyRequest, error: RequestError) -> Response[JSON]:
 def _answer_bug(request: AnyRequest, error: Exception) -> Response[JSON]:
     """Answer what nobody foresaw."""
     logger.error("bug while answering %s %s", request.method, request.url.path, exc_info=error)
-    return _error(500, "the pretend model has a bug; its log says where", "server_error")
+    return _error(500, "the mock model has a bug; see its log", "server_error")

@@ -22,10 +22,10 @@ class Behaviour:
 
     def __post_init__(self) -> None:
         checks = (
-            (0 <= self.delay_s < float("inf"), "the delay is a number of seconds, 0 or more"),
-            (0 <= self.chunk_interval_s < float("inf"), "the chunk interval is a number of seconds, 0 or more"),
-            (0 <= self.fail_rate <= 1, "the fail rate is a share, from 0 to 1"),
-            (self.name.isprintable(), "the name is sent in a header, so it has only printable characters"),
+            (0 <= self.delay_s < float("inf"), "the delay must be a number of seconds, 0 or more"),
+            (0 <= self.chunk_interval_s < float("inf"), "the chunk interval must be a number of seconds, 0 or more"),
+            (0 <= self.fail_rate <= 1, "the fail rate must be a share from 0 to 1"),
+            (self.name.isprintable(), "the name is sent in a header and must have only printable characters"),
         )
         for holds, message in checks:
             if not holds:

@@ -55,7 +55,7 @@ def insisted(tools: Sequence[Tool], choice: Choice) -> Function | None:
     offered = (tool.function for tool in tools if tool.function)
     found = next((function for function in offered if name in {None, function.name}), None)
     if found is None:
-        raise InvalidParameter("tool_choice", f"{name or 'a function'} is not among the tools")
+        raise InvalidParameter("tool_choice", f"{name or 'a function'} is not one of the tools")
     return found
 
 

@@ -89,7 +89,7 @@ def _histogram(metric: Metric, name: str, labels: tuple[str, ...], more: tuple[s
     assert record is not None  # noqa: S101 - histograms are never looked up
     bounds = [*map(floatToGoString, record.buckets), "+Inf"]
     shown = HistogramMetricFamily(name, metric.family.help, labels=labels)
-    largest = GaugeMetricFamily(f"{name}_max", f"{metric.family.help} The largest of late.", labels=labels)
+    largest = GaugeMetricFamily(f"{name}_max", f"{metric.family.help} The recent maximum.", labels=labels)
     for values, value in metric.series.items():
         assert isinstance(value, Distribution)  # noqa: S101 - see `collection`
         counts = value.cumulative()

@@ -81,10 +81,10 @@ class Levels:
         """
         known = canonical(name)
         if not _NAME.fullmatch(known) or len(known) > _NAME_LENGTH:
-            raise ValueError(f"no name of a logger: {name!r}")
+            raise ValueError(f"not a logger name: {name!r}")
         self._board.set_level(known, level)
         self.follow()
-        logger.info("the logger %s says %s now, until the server ends", known, self.effective(known))
+        logger.info("the level of logger %s is now %s, until the gateway stops", known, self.effective(known))
 
     def names(self) -> tuple[str, ...]:
         """Return the loggers that there are, the root first."""

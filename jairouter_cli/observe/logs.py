@@ -101,7 +101,7 @@ class Logs:
                 RotatedFile(Path(settings.access.file)).try_it()
             opened = self._open_access(settings)
         except OSError as error:
-            logger.error("the access log stays where it is: %s", error)
+            logger.error("the access log keeps its file: %s", error)
             return
         self._retire(self._access)
         self._access = opened
@@ -143,7 +143,7 @@ class Logs:
         return self._lines.of_request(event, at, _level(event))
 
     def _complain(self, number: int) -> bytes:
-        message = "%d lines of the log are lost: they could not be written in time"
+        message = "%d log lines are lost: they could not be written in time"
         record = logging.LogRecord(ACCESS, logging.WARNING, "", 0, message, (number,), None)
         return self._lines.of_record(record)
 

@@ -79,7 +79,7 @@ class Spans:
         ending.start()
         ending.join(within_s)
         if ending.is_alive():
-            logger.warning("traces of the last calls are lost: the collector did not take them in %g s", within_s)
+            logger.warning("traces of the last calls are lost: the collector did not accept them within %g s", within_s)
             self._exporter.shutdown()
 
     def _end(self) -> None:
@@ -106,9 +106,9 @@ class Announcing(SpanExporter):
         self._tell("traces", None)
         has_failed = result is not SpanExportResult.SUCCESS
         if has_failed and not self._is_failing:
-            logger.warning("traces are lost: no collector takes them at %s", self._endpoint)
+            logger.warning("traces are lost: no collector accepts them at %s", self._endpoint)
         elif self._is_failing and not has_failed:
-            logger.info("traces are taken again at %s", self._endpoint)
+            logger.info("traces are accepted again at %s", self._endpoint)
         self._is_failing = has_failed
         return result
 

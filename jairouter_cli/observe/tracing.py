@@ -52,5 +52,6 @@ def require() -> None:
         found = False
     if not found:
         raise TracingUnusable(
-            problem="the packages of OpenTelemetry are missing", hint="install them: pip install 'jairouter[tracing]'"
+            problem="the OpenTelemetry packages are not installed",
+            hint="install them with `pip install 'jairouter[tracing]'`",
         )

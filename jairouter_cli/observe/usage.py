@@ -158,9 +158,7 @@ class UsageLedger:
             self._open().add(sums, list(self._recent), self._oldest(), settings.recent)
         except (sqlite3.Error, OSError) as error:
             if not self._trouble:
-                logger.warning(
-                    "usage cannot be written to %s: %s; it is counted in memory until it can", self.path, error
-                )
+                logger.warning("cannot write usage to %s: %s; counting in memory until it succeeds", self.path, error)
             self._trouble = str(error)
             return
         self._sums.clear()

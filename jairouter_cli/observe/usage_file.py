@@ -213,7 +213,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
 def _check(connection: sqlite3.Connection) -> None:
     version = _version(connection)
     if version > _VERSION:
-        message = f"it is of version {version}, made by a newer jairouter; this one knows {_VERSION}"
+        message = f"it has version {version}, from a newer jairouter; this one supports {_VERSION}"
         raise sqlite3.DatabaseError(message)
 
 

@@ -187,7 +187,7 @@ class LineWriter:
         try:
             return self._render(item)
         except Exception as error:  # noqa: BLE001 - one line that cannot be made must not end all others
-            return f"bug: a line of the log could not be made: {error!r:.200}\n".encode("utf-8", "backslashreplace")
+            return f"bug: cannot format a log line: {error!r:.200}\n".encode("utf-8", "backslashreplace")
 
     def _write(self) -> None:
         """Write the lines that are next. Raises `OSError`; what was not written by then is kept."""

@@ -49,7 +49,7 @@ class Peeked:
 def peek_json(body: bytes | bytearray) -> Peeked:
     """Find `model` and `stream` in a JSON object. Raises `InvalidRequest` and its kin."""
     if not body:
-        raise InvalidRequest(problem="the body is empty, a JSON object is expected")
+        raise InvalidRequest(problem="the body is empty, expected a JSON object")
     try:
         fields = _decode(body)
     except msgspec.ValidationError as error:

@@ -119,7 +119,7 @@ def _unpack(body: bytes | bytearray, name: str, limit_bytes: int) -> bytes | byt
             if not rest:
                 return plain
     except (zlib.error, zstd.ZstdError):
-        raise InvalidRequest(problem=f"its {name} data is broken") from None
+        raise InvalidRequest(problem=f"its {name} data is invalid") from None
     except EOFError:
         raise InvalidRequest(problem=f"its {name} data is cut off") from None
     raise InvalidRequest(problem=f"its {name} data has more than {_MOST_MEMBERS} parts")

@@ -149,13 +149,15 @@ def _rendezvous(key: str, target: Target, algorithm: HashAlgorithm) -> float:
 
 
 STRATEGIES: Final[Mapping[Balancing, Strategy]] = {
-    Balancing.RANDOM: Strategy(by_weight_at_random, _weight, "weight: its share of the draws"),
-    Balancing.ROUND_ROBIN: Strategy(in_turn, _standing, "standing: the highest is next"),
-    Balancing.LEAST_CONNECTIONS: Strategy(least_busy, _load, "in flight per weight: the lowest is next"),
-    Balancing.IP_HASH: Strategy(by_client, _rank_of_client, "rank for this client: the highest is chosen"),
-    Balancing.CONSISTENT_HASH: Strategy(by_key, _rank_of_key, "rank for this key: the highest is chosen"),
-    Balancing.LATENCY: Strategy(fastest_of_two, _cost, "expected seconds: the lower of two is chosen"),
-    Balancing.PREFIX_AFFINITY: Strategy(by_prefix, _rank_of_key, "rank for this key: the highest that is not busy"),
+    Balancing.RANDOM: Strategy(by_weight_at_random, _weight, "weight, the share of requests"),
+    Balancing.ROUND_ROBIN: Strategy(in_turn, _standing, "current weight, the highest is next"),
+    Balancing.LEAST_CONNECTIONS: Strategy(least_busy, _load, "requests in flight per weight, the lowest is next"),
+    Balancing.IP_HASH: Strategy(by_client, _rank_of_client, "hash rank for this client, the highest is chosen"),
+    Balancing.CONSISTENT_HASH: Strategy(by_key, _rank_of_key, "hash rank for this key, the highest is chosen"),
+    Balancing.LATENCY: Strategy(fastest_of_two, _cost, "expected seconds, the lower of two random instances is chosen"),
+    Balancing.PREFIX_AFFINITY: Strategy(
+        by_prefix, _rank_of_key, "hash rank for this key, the highest that is not overloaded"
+    ),
 }
 # Those that look at `Call.affinity`.
 USE_AFFINITY: Final = frozenset({Balancing.CONSISTENT_HASH, Balancing.PREFIX_AFFINITY})

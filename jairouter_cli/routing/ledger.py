@@ -147,12 +147,12 @@ class Lease:
         live.took(self._answer_s, now)
         live.record.numbers[_ANSWERED] = now
         if target.check.enabled and not live.health.is_sound and live.health.saw(target.check, ok=True, now=now):
-            self._ledger.tell(target, Turn.UP, f"is {State.UP}: it answers")
+            self._ledger.tell(target, Turn.UP, f"is {State.UP}: it responds")
         rules, permit = target.breaker, self._permit
         if rules is not None and permit is not None and breaker.is_trial(live.record, permit):
             self._permit = None
             if breaker.succeed(live.record, rules, permit, now):
-                self._ledger.tell(target, Turn.BREAKER_CLOSED, "has its circuit breaker closed")
+                self._ledger.tell(target, Turn.BREAKER_CLOSED, "closed its circuit breaker")
 
     def settle(self, outcome: Outcome, now: float, reason: str = "") -> None:
         """End the lease; `reason` says why it failed. Raises `RuntimeError` if it has ended already."""
@@ -183,7 +183,7 @@ class Lease:
             self._ledger.tell(target, Turn.DOWN, f"is {State.DOWN}: {reason}")
         rules, permit = target.breaker, self._permit
         if rules is not None and permit is not None and breaker.fail(live.record, rules, permit, now):
-            said = f"has its circuit breaker open for {rules.timeout_s:g} s: {reason}"
+            said = f"opened its circuit breaker for {rules.timeout_s:g} s: {reason}"
             self._ledger.tell(target, Turn.BREAKER_OPENED, said)
 
 

@@ -40,7 +40,7 @@ def warn_if_small(room: Room) -> None:
     """Say so in the log if a worker cannot take as many clients as one would expect."""
     if room.clients < _FEW_CLIENTS:
         logger.warning(
-            "this process may open only %d files: each worker takes at most %d clients at once; "
+            "this process may open only %d files, so each worker accepts at most %d clients; "
             "raise the limit (ulimit -n, LimitNOFILE= of systemd)",
             *room,
         )

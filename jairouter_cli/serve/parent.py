@@ -80,7 +80,7 @@ class Parent(MPServer):
         try:
             worker.start()
         except OSError as error:  # no memory, no descriptors: there may be some later
-            _say(logging.ERROR, "worker %d cannot be started: %s", place.number, error)
+            _say(logging.ERROR, "cannot start worker %d: %s", place.number, error)
             self._mourn(place, None)
 
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
@@ -95,7 +95,7 @@ class Parent(MPServer):
             self._hear()
             self._bury()
             if not self._has_served and all(place.has_failed for place in self._places):
-                _say(logging.ERROR, "no worker can be started, for the reasons above")
+                _say(logging.ERROR, "no worker could be started; see the errors above")
                 self.interrupt_children.append(0)
                 return
             self._watch_over(passed_s)
@@ -123,7 +123,7 @@ class Parent(MPServer):
             if worker.inner.pid in pids and place.due_at is None:
                 self._has_served = True
                 if silent_s := place.hear():
-                    _say(logging.INFO, "worker %d answers again, after %.0f s", place.number, silent_s)
+                    _say(logging.INFO, "worker %d responds again after %.0f s", place.number, silent_s)
 
     def _bury(self) -> None:
         """Notice who has ended."""
@@ -144,16 +144,16 @@ class Parent(MPServer):
         for worker, place in self._pairs():
             match place.listen(passed_s, self._timeout_s) if place.due_at is None else None:
                 case Silence.NEW:
-                    then = f"it is killed after {self._timeout_s:g} s" if self._timeout_s else "it is left alone"
+                    then = f"killing it after {self._timeout_s:g} s" if self._timeout_s else "it is not killed"
                     _say(
                         logging.WARNING,
-                        "worker %d does not answer: silent for %.0f s; %s",
+                        "worker %d does not respond: silent for %.0f s; %s",
                         place.number,
                         place.silent_s,
                         then,
                     )
                 case Silence.TOO_LONG:
-                    _say(logging.ERROR, "worker %d does not answer: killed after %.0f s", place.number, place.silent_s)
+                    _say(logging.ERROR, "worker %d does not respond: killed after %.0f s", place.number, place.silent_s)
                     worker.kill()
                     worker.join(_PATIENCE_S)
                     place.silent_s = 0.0  # should even that take its time
@@ -177,7 +177,7 @@ class Parent(MPServer):
     def _keep_folder(self) -> None:
         with suppress(OSError):  # somebody has put another there
             if self._folder is not None and self._folder.mend():
-                _say(logging.WARNING, "%s was removed: it is made anew", self._folder.path)
+                _say(logging.WARNING, "%s was removed: creating it again", self._folder.path)
 
     def _tell_workers(self) -> None:
         if self._roll is not None:
@@ -223,9 +223,9 @@ class Parent(MPServer):
         if self.interrupt_signal:
             _say(
                 logging.INFO,
-                "draining: requests under way have %g s%s; a second signal ends them at once",
+                "draining: requests in flight have %g s%s; a second signal ends them now",
                 self.orders.timeout_s,
-                f", new ones are taken for {self.orders.delay_s:g} s" if self.orders.delay_s else "",
+                f", new ones are accepted for {self.orders.delay_s:g} s" if self.orders.delay_s else "",
             )
         else:
             self._kill_at = self._patience()
@@ -234,7 +234,7 @@ class Parent(MPServer):
                 worker.terminate()
             wait([worker.inner.sentinel for worker in alive], _LOOK_S)
         for worker in alive:
-            _say(logging.ERROR, "worker %d does not end: killed", worker.idx + 1)
+            _say(logging.ERROR, "worker %d does not stop: killed", worker.idx + 1)
             worker.kill()
             worker.join()
         self.wrks.clear()
@@ -247,9 +247,9 @@ class Parent(MPServer):
         while self._reports.poll():
             ended += self._reports.recv()
         if self._is_hurried:
-            _say(logging.WARNING, "forced to end at once: %d requests ended", ended)
+            _say(logging.WARNING, "stopped by a second signal: %d requests ended", ended)
         elif ended:
-            _say(logging.WARNING, "the time is over: %d requests ended", ended)
+            _say(logging.WARNING, "drain timeout: %d requests ended", ended)
 
 
 def _say(level: int, message: str, *values: object) -> None:

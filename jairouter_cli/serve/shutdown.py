@@ -73,7 +73,7 @@ class Shutdown:
     def _look(self) -> None:
         """See whether the parent lives: without it a worker would serve on for ever, and hold the port."""
         if os.getppid() != self._orders.parent:
-            logger.error("the process that started this worker is gone: draining")
+            logger.error("the parent process is gone: draining")
             self.begin()
             return
         self._loop.call_later(_LOOK_S if self._serves.is_set() else _START_LOOK_S, self._look)

@@ -34,7 +34,8 @@ class RedisLevels:
             from redis.exceptions import RedisError  # noqa: PLC0415
         except ImportError:
             raise StateUnusable(
-                problem="the Python package redis is missing", hint="install it with `pip install 'jairouter[redis]'`"
+                problem="the Python package redis is not installed",
+                hint="install it with `pip install 'jairouter[redis]'`",
             ) from None
         self._settings: Final = settings
         self._tell: Final = tell
@@ -108,7 +109,7 @@ class RedisLevels:
         async with asyncio.timeout(self._settings.timeout_s):
             self._digest = await self._client.script_load(self._script)
         if self.losses:
-            self._tell("the server of `state.url` is back: limits hold for all hosts together again")
+            self._tell("the Redis server of state.url is back; limits are shared by all hosts again")
         self.is_there = True
         self.tried.set()
         while True:
@@ -137,7 +138,7 @@ class RedisLevels:
         if self.is_there or not self.losses:
             self.losses += 1
             why = str(error) or type(error).__name__
-            self._tell(f"the server of `state.url` is lost, each host goes by its own levels: {why}")
+            self._tell(f"the Redis server of state.url is unreachable; each host applies limits on its own: {why}")
         self.is_there = False
         self.tried.set()
         self._answer_nobody(self._questions)

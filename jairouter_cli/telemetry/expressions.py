@@ -18,7 +18,9 @@ def compiled(pattern: str, flags: int = 0) -> re.Pattern[str] | None:
     repeats = sum(letter in _REPEATS for letter in plain)
     groups = plain.count("(") if "|" in plain else 0
     if len(pattern) > _LONGEST or repeats + groups > _MOST or _REPEATED_GROUP.search(pattern):
-        raise ValueError(f"use at most {_LONGEST} letters, {_MOST} of * + ? {{ and groups, and do not repeat a group")
+        raise ValueError(
+            f"use at most {_LONGEST} characters, {_MOST} of * + ? {{ and groups, and do not repeat a group"
+        )
     try:
         return re.compile(pattern, flags)
     except (re.error, OverflowError, RecursionError):

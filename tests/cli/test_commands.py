@@ -20,21 +20,21 @@ model:
 
 
 EXISTS = """\
-error: service chat has an instance 'qwen@http://10.0.0.1:8000' already
+error: service chat already has an instance 'qwen@http://10.0.0.1:8000'
 
-hint: remove it first, or edit it in the file
+hint: remove it first, or use `jairouter instances update`
 """
 NO_SUCH_SERVICE = """\
-error: there is no service 'chatt'
+error: unknown service 'chatt'
 
 hint: the services are chat, embedding, rerank, tts, stt, imgGen, imgEdit
 """
-REFUSED = "error: the edit was not made, for the file would be wrong: model.services.chat.instances[1]"
+REFUSED = "error: the edit was not made because the file would become invalid: model.services.chat.instances[1]"
 URL = "http://10.0.0.7:8000"
 READ_ONLY = """\
-error: cannot write {file}: it is read-only; the file was left as it was
+error: cannot write {file}: it is read-only; the file was not changed
 
-hint: change it where it comes from (a ConfigMap, say), or let it be written; a running gateway follows it
+hint: change it at its source (a ConfigMap, for example), or make it writable; a running gateway loads the change
 """
 
 
@@ -98,7 +98,7 @@ def test_init_keeps_what_is_there(file: Path) -> None:
     done = run("init", "--config", str(file))
     assert (done.returncode, done.stderr) == (
         1,
-        f"error: {file} exists already\n\nhint: use --force to replace it, or --config FILE to write another\n",
+        f"error: {file} already exists\n\nhint: use --force to overwrite it, or --config FILE to create another\n",
     )
     assert file.read_text() == CHAT
     assert run("init", "--force", "--config", str(file)).returncode == 0
@@ -163,10 +163,10 @@ def test_json_everywhere(file: Path) -> None:
             ["add", "chat", "m", "http://h", "--weight", "0"],
             f"{REFUSED}.weight: expected a number greater than 0, found 0\n",
         ),
-        (["add", "chat", "m", "http://h", "--header", "x"], "error: --header takes NAME=VALUE, not 'x'\n"),
+        (["add", "chat", "m", "http://h", "--header", "x"], "error: --header: expected NAME=VALUE, found 'x'\n"),
         (
             ["remove", "chat", "qwem"],
-            "error: no instance 'qwem' in service chat; there is qwen@http://10.0.0.1:8000\n",
+            "error: no instance 'qwem' in service chat; closest matches: qwen@http://10.0.0.1:8000\n",
         ),
     ],
 )
@@ -204,8 +204,8 @@ def test_no_file_at_all(tmp_path: Path, command: list[str]) -> None:
     """All the places are named, and what to do."""
     done = run(*command, cwd=tmp_path, env=clean(tmp_path))
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: no configuration file found; looked at:\n  {tmp_path}/jairouter.yaml\n")
-    assert "hint: make one with `jairouter init`" in done.stderr
+    assert done.stderr.startswith(f"error: no configuration file found; searched:\n  {tmp_path}/jairouter.yaml\n")
+    assert "hint: run `jairouter init` to create one" in done.stderr
 
 
 def test_show_masks_secrets_and_fills_in_defaults(file: Path) -> None:
@@ -243,7 +243,7 @@ def test_health_of_nobody(tmp_path: Path) -> None:
     """3: nobody answered; 2: no address."""
     done = run("health", "--url", "http://127.0.0.1:1")
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith("error: no gateway answers at http://127.0.0.1:1: ")
+    assert done.stderr.startswith("error: cannot reach a gateway at http://127.0.0.1:1: ")
     assert run("health", "--url", "nonsense", cwd=tmp_path).returncode == 2
 
 
@@ -255,9 +255,9 @@ def test_a_read_only_file(file: Path) -> None:
 
 
 LIMITS = """\
-PLACE STATE ALGORITHM CAPACITY RATE SCOPE TOKENS/MIN PER CLIENT
+APPLIES TO STATE ALGORITHM CAPACITY RATE SCOPE TOKENS/MIN PER CLIENT
 the gateway enabled - - - service 60000 -
-service chat enabled token-bucket 100 10/s service - capacity 20, rate 2.5, at once 3
+service chat enabled token-bucket 100 10/s service - capacity 20, rate 2.5, max-concurrency 3
 qwen@http://10.0.0.1:8000 enabled sliding-window 30 in 10 s service - -
 """
 
@@ -286,25 +286,25 @@ def test_limits_from_the_command_line(file: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("set",), 2, "name either a service or --global"),
-        (("set", "chat", "--global", "--capacity", "1"), 2, "name either a service or --global"),
-        (("set", "--global", "--instance", "x", "--capacity", "1"), 2, "--instance goes with a service"),
+        (("set",), 2, "give either a service or --global"),
+        (("set", "chat", "--global", "--capacity", "1"), 2, "give either a service or --global"),
+        (("set", "--global", "--instance", "x", "--capacity", "1"), 2, "--instance needs a service"),
         (("set", "chat"), 2, "nothing to set"),
-        (("set", "chatt", "--capacity", "1"), 2, "there is no service 'chatt'"),
+        (("set", "chatt", "--capacity", "1"), 2, "unknown service 'chatt'"),
         (("set", "chat", "--capacity", "0"), 2, "Invalid value for '--capacity'"),
         (("set", "chat", "--rate", "0"), 2, "expected a number greater than 0"),
         (("set", "chat", "--window-size", "soon"), 2, "expected a duration like 10s"),
-        (("set", "chat", "--per-client-ip", "--queue"), 2, "--queue does not go with --per-client-ip"),
-        (("set", "chat", "--max-concurrency", "2"), 2, "--max-concurrency goes with --per-client-ip only"),
+        (("set", "chat", "--per-client-ip", "--queue"), 2, "--queue cannot be used with --per-client-ip"),
+        (("set", "chat", "--max-concurrency", "2"), 2, "--max-concurrency can only be used with --per-client-ip"),
         (
             ("set", "chat", "--instance", "qwen", "--per-client-ip", "--max-concurrency", "2"),
             2,
-            "expected rate-limit.client-ip.max-concurrency at the service or at model, not at an instance",
+            "expected rate-limit.client-ip.max-concurrency in the service or in model, not in an instance",
         ),
         (("set", "chat", "--instance", "nope", "--capacity", "1"), 2, "no instance 'nope' in service chat"),
-        (("show", "chat"), 2, "there is no limit of service chat"),
-        (("clear", "chat"), 2, "there is no limit of service chat"),
-        (("show", "--live", "--url", "http://127.0.0.1:9"), 3, "no gateway answers"),
+        (("show", "chat"), 2, "no limit is set for service chat"),
+        (("clear", "chat"), 2, "no limit is set for service chat"),
+        (("show", "--live", "--url", "http://127.0.0.1:9"), 3, "cannot reach a gateway"),
     ],
 )
 def test_limits_mistyped(file: Path, arguments: tuple[str, ...], code: int, said: str) -> None:

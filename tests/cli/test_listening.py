@@ -11,7 +11,7 @@ from jairouter_cli.config.model import Server
 from jairouter_cli.errors import ServeError
 from tests.process import run
 
-WHERE = "127.0.0.1 is this machine only, 0.0.0.0 every IPv4 address of it, :: every address: see --host"
+WHERE = "use --host: 127.0.0.1 for this machine only, 0.0.0.0 for all IPv4 addresses, :: for all addresses"
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,13 @@ def test_what_is_listened_on(host: str, address: str) -> None:
         ("no.such.name.invalid", "cannot listen on 'no.such.name.invalid': ", WHERE),
         ("localhost:8080", "cannot listen on 'localhost:8080': ", WHERE),
         ("http://localhost", "cannot listen on 'http://localhost': ", WHERE),
-        ("a..b", "cannot listen on 'a..b': it is no name and no address", WHERE),
+        ("a..b", "cannot listen on 'a..b': it is neither a host name nor an address", WHERE),
         ("192.0.2.1", "cannot listen on 192.0.2.1: this machine does not have that address", WHERE),
-        ("fe80::1%lo", "cannot listen on 'fe80::1%lo': an address with a zone cannot be used", "listen on :: and"),
+        (
+            "fe80::1%lo",
+            "cannot listen on 'fe80::1%lo': addresses with a zone are not supported",
+            "listen on :: instead",
+        ),
     ],
 )
 def test_what_cannot_be_listened_on(host: str, message: str, hint: str) -> None:
@@ -61,7 +65,7 @@ def test_a_port_that_is_taken(host: str, other: str) -> None:
     """By whoever listens on the same address, or on all."""
     with socket.create_server((other, 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ServeError, match=f"^port {port} on {host} is taken$"):
+        with pytest.raises(ServeError, match=f"^port {port} on {host} is in use$"):
             place(host, port)
 
 

@@ -87,21 +87,21 @@ def test_a_file_in_camel_case_stays_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("get", "server.prot"), "there is no key 'server.prot'; did you mean port"),
-        (("set", "server.prot", "1"), "there is no key 'server.prot'; did you mean port"),
+        (("get", "server.prot"), "unknown key 'server.prot'; did you mean port"),
+        (("set", "server.prot", "1"), "unknown key 'server.prot'; did you mean port"),
         (
             ("set", "model.services.chatt.adapter", "x"),
-            "no key 'model.services.chatt.adapter'; did you mean chat",
+            "unknown key 'model.services.chatt.adapter'; did you mean chat",
         ),
-        (("set", "model.services.chat.instances[7].weight", "1"), "there are 1 there"),
+        (("set", "model.services.chat.instances[7].weight", "1"), "the list has 1 items"),
         (("set", "server..port", "1"), "keys are joined by dots"),
         (("set", "server.port", "many"), "server.port: expected a whole number, found 'many'"),
-        (("set", "server.port", "[1"), "not a value in YAML"),
-        (("unset", "server.locale"), "it is not in the file, its default holds already"),
-        (("rollback", "7"), "there is no revision 7; there are none yet"),
-        (("diff", "7"), "there is no revision 7; there are none yet"),
-        (("diff",), "there is no revision before this one; nothing was changed yet"),
-        (("set", "server.port", "1", "--expect", "3"), "the configuration was changed: expected 3, found"),
+        (("set", "server.port", "[1"), "the value is not valid YAML"),
+        (("unset", "server.locale"), "it is not in the file, so its default already applies"),
+        (("rollback", "7"), "no revision 7; there are none yet"),
+        (("diff", "7"), "no revision 7; there are none yet"),
+        (("diff",), "no revision before this one; nothing has changed yet"),
+        (("set", "server.port", "1", "--expect", "3"), "the configuration has changed: expected 3, found"),
     ],
 )
 def test_mistakes(file: Path, arguments: tuple[str, ...], message: str) -> None:
@@ -120,7 +120,7 @@ def test_a_history(file: Path) -> None:
     assert [(number, author, summary.strip()) for number, _, author, summary in listed] == [
         ("3", "cli", "set model.services.chat.instances[0].api-key to ******"),
         ("2", "cli", "set server.port to 9000"),
-        ("1", "file", "as it was found"),
+        ("1", "file", "initial state"),
     ]
     changed = said(file, "diff", "1", "3")
     assert "-server: {port: 8123}\n+server: {port: 9000}" in changed
@@ -143,7 +143,7 @@ def test_only_so_many_are_kept(file: Path) -> None:
         said(file, "set", "server.port", str(9000 + port))
     assert [one["revision"] for one in json.loads(said(file, "history", "--json"))] == [7, 6, 5, 1]
     assert run("config", "rollback", "2", "--config", str(file)).stderr.startswith(
-        "error: there is no revision 2; there are 1, 5 to 7"
+        "error: no revision 2; there are 1, 5 to 7"
     )
 
 
@@ -164,16 +164,16 @@ def test_in_an_editor(tmp_path: Path, file: Path) -> None:
 
     assert edit("sed -i s/8123/9000/ $1") == (0, "edited by hand\n")
     assert file.read_text() == CONFIG.replace("8123", "9000")
-    assert edit("true") == (0, "nothing was changed\n")
+    assert edit("true") == (0, "no changes\n")
     code, message = edit("sed -i s/9000/many/ $1")
     assert code == 2
     assert "server.port: expected a whole number" in message
     draft = Path(message.strip().rpartition(" ")[2])
     assert "many" in draft.read_text()
     draft.unlink()
-    assert edit("exit 3") == (2, "error: the editor ended with code 3; nothing was changed\n")
+    assert edit("exit 3") == (2, "error: the editor exited with code 3; nothing was changed\n")
     code, message = edit(f"sed -i s/9000/9001/ $1; sed -i s/9000/9002/ {file}")
-    assert (code, "the configuration was changed" in message) == (1, True)
+    assert (code, "the configuration has changed" in message) == (1, True)
     assert "9002" in file.read_text()
     missing = run("config", "edit", "--config", str(file), env={"VISUAL": "/no/such/editor"})
     assert "cannot start the editor /no/such/editor" in missing.stderr

@@ -5,7 +5,7 @@ import pytest
 from jairouter_cli.config.addresses import fault_of_url, without_endpoint
 
 VALID = "an http:// or https:// URL with a valid host and port (1 to 65535)"
-NO_QUERY = "a URL without query and fragment (the endpoint's path goes into path)"
+NO_QUERY = "a URL without query and fragment (put the path of the endpoint in path)"
 NO_USER = "a URL without user and password (use api-key or headers)"
 NO_SPACES = "an http:// or https:// URL with a host and without spaces, like http://10.0.0.7:8000"
 SCHEME = "an http:// or https:// URL"
@@ -53,8 +53,8 @@ def endpoint(base: str, path: str) -> str:
         ("http://h?key=1", NO_QUERY),
         ("http://h#a", NO_QUERY),
         ("http://h?", NO_QUERY),
-        ("http://0.0.0.0:8000", "the address of a backend, and 0.0.0.0 is where a server listens; did you mean http://127.0.0.1:8000?"),
-        ("https://[::]", "the address of a backend, and :: is where a server listens; did you mean https://[::1]?"),
+        ("http://0.0.0.0:8000", "the address of a backend, not an address to listen on; did you mean http://127.0.0.1:8000?"),
+        ("https://[::]", "the address of a backend, not an address to listen on; did you mean https://[::1]?"),
     ],
 )  # fmt: skip
 def test_what_is_wrong(text: str, fault: str) -> None:

@@ -445,7 +445,7 @@ def test_an_edit_keeps_line_ends_and_mark() -> None:
             "a: 1\n---\nb: 2\n",
             "f:2: not valid YAML: expected a single document in the stream but found another document",
         ),
-        ("%YAML 1.3\n---\na: 1\n", "f:0: not valid YAML: the %YAML line names a version that there is not"),
+        ("%YAML 1.3\n---\na: 1\n", "f:0: not valid YAML: the %YAML line has an unknown version"),
         ("a: !!int x\n", "f:0: not valid YAML: a value does not fit its !!tag"),
         ("a: !!bool x\n", "f:0: not valid YAML: a value does not fit its !!tag"),
         ("a: " + "[" * 999, "f:0: not valid YAML: it is nested too deeply"),

@@ -45,7 +45,7 @@ def head(read: Config, *headers: tuple[str, str], query: str = "") -> bytes:
 @pytest.mark.parametrize("name", [*sorted(FRAMING_HEADERS), "Transfer-Encoding", "CONTENT-LENGTH"])
 def test_headers_that_frame_a_request_are_refused(name: str) -> None:
     """In any letters."""
-    expected = "another header: the gateway itself says how a request is framed and sent"
+    expected = "a header that the gateway does not set itself"
     assert problem(headers={name: "x"}) == f"headers.{name}: expected {expected}, found '{name}'"
 
 
@@ -58,7 +58,7 @@ def test_a_header_has_a_name_of_its_kind(name: str) -> None:
 def test_a_header_stands_once() -> None:
     """Capital letters make no difference."""
     assert problem(headers={"X-A": "1", "x-a": "2"}).endswith(
-        "expected each header once; capital letters make no difference, found 'x-a'"
+        "expected each header once; header names are not case-sensitive, found 'x-a'"
     )
 
 
@@ -76,7 +76,7 @@ def test_no_value_breaks_a_line(field: str, value: str) -> None:
 @pytest.mark.parametrize("key", ["schlüssel", "密钥", "two words", " sk-1"])
 def test_a_key_is_ascii_without_spaces(key: str) -> None:
     """It is one word of the header `Authorization`."""
-    wanted = "a key of ASCII letters, digits and signs, without spaces"
+    wanted = "a key of printable ASCII characters without spaces"
     assert problem(**{"api-key": key}) == f"api-key: expected {wanted}, found a value"
 
 
@@ -138,8 +138,8 @@ def test_a_proxy(proxy: str, read: str) -> None:
 @pytest.mark.parametrize(
     ("proxy", "more"),
     [
-        ("socks5://u:secret@p:1", "; SOCKS proxies cannot be used"),
-        ("https://u:secret@p:1", "; proxies that speak TLS themselves cannot be used"),
+        ("socks5://u:secret@p:1", "; SOCKS proxies are not supported"),
+        ("https://u:secret@p:1", "; https:// proxies are not supported"),
         ("p:3128", ""),
         ("http://", ""),
         ("http://p:99999", ""),

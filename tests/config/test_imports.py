@@ -74,7 +74,7 @@ def test_what_wins(tmp_path: Path) -> None:
         [ServiceType.IMG_GEN, ServiceType.CHAT],
     )
     assert [notice.message for notice in loaded.notices][-1] == (
-        "imported files are read at start and when this one is changed: "
+        "imported files are read at start and whenever this file changes: "
         f"{tmp_path}/a.yml, {tmp_path}/sub/b.yml, {tmp_path}/sub/c.yml"
     )
 
@@ -97,11 +97,11 @@ def test_what_is_not_followed_is_named(tmp_path: Path) -> None:
     )
     loaded = Store(written(tmp_path, application=text)).read()
     assert [(notice.line, notice.message) for notice in loaded.notices] == [
-        (2, "profiles are not followed (dev): name the files application-PROFILE.yml in spring.config.import"),
-        (5, "an import that is not followed: configtree:/etc/config/"),
-        (6, "an import that is not followed: optional:configserver:http://h"),
-        (7, "an import that is not followed: a.properties"),
-        (0, "sections that this program does not use: spring"),
+        (2, "profiles are not supported (dev): list the files application-PROFILE.yml in spring.config.import"),
+        (5, "unsupported import, ignored: configtree:/etc/config/"),
+        (6, "unsupported import, ignored: optional:configserver:http://h"),
+        (7, "unsupported import, ignored: a.properties"),
+        (0, "unknown sections, ignored: spring"),
     ]
 
 
@@ -111,8 +111,8 @@ def test_a_missing_file_is_an_error_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid) as caught:
         Store(file).read()
     assert str(caught.value) == (
-        f"{file}:5: spring.config.import[1]: expected a file that is there and can be read "
-        "(optional: in front of it allows that it is not), found 'gone.yml'"
+        f"{file}:5: spring.config.import[1]: expected an existing, readable file "
+        "(put optional: in front if it may be missing), found 'gone.yml'"
     )
     written(tmp_path, a="\nserver: {port: x}\n", gone="{")
     with pytest.raises(ConfigSyntaxError, match=r"gone\.yml:1: not valid YAML"):
@@ -131,13 +131,13 @@ def test_edits_of_what_is_imported_are_refused(tmp_path: Path) -> None:
     where = f"({tmp_path}/a.yml)"
     with pytest.raises(InstanceNotFound) as lost:
         store.apply(lambda document: instances.remove(document, ServiceType.CHAT, "NAME"))
-    assert lost.value.hint == f"what stands in a file that this one imports is edited there {where}"
+    assert lost.value.hint == f"the value is in an imported file; edit it there {where}"
     new = Instance(name="n", base_url=read_url("http://n"))
     for operation in (
         lambda document: instances.add(document, ServiceType.CHAT, new),
         lambda document: set_value(document, "server.port", 3),
     ):
-        with pytest.raises(EditRefused, match="it would have no effect, for an imported file says otherwise"):
+        with pytest.raises(EditRefused, match="it would have no effect because an imported file overrides it"):
             store.apply(operation)
     assert file.read_text() == main
     store.apply(lambda document: set_value(document, "server.workers", 3))
@@ -166,5 +166,5 @@ def test_categories_of_the_java_version() -> None:
     parsed = parse(document, {})
     assert parsed.config.monitoring.metrics.enabled_categories == ("system",)
     assert [notice.message for notice in parsed.notices] == [
-        "monitoring.metrics.enabled-categories names what there is not here: errors (there is system, business, infrastructure)"
+        "monitoring.metrics.enabled-categories: ignored, not supported: errors (supported: system, business, infrastructure)"
     ]

@@ -78,6 +78,6 @@ def test_yaml_is_not_json() -> None:
 def test_other_formats(name: str, text: str) -> None:
     """They are refused by name."""
     with pytest.raises(
-        ConfigSyntaxError, match=rf"\(a configuration is YAML or JSON; \.{name[2:]} files are not read\)"
+        ConfigSyntaxError, match=rf"\(the configuration must be YAML or JSON; \.{name[2:]} is not supported\)"
     ):
         Document.load(text, name)

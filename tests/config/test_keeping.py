@@ -130,10 +130,10 @@ def test_a_read_only_file_has_a_history(tmp_path: Path, home: Path, close: Calla
     close(file)
     try:
         store = Store(file)
-        with pytest.raises(ConfigUnwritable, match="is read-only; the file was left as it was") as caught:
+        with pytest.raises(ConfigUnwritable, match="is read-only; the file was not changed") as caught:
             add(store)
         assert caught.value.hint is not None
-        assert caught.value.hint.startswith("change it where it comes from")
+        assert caught.value.hint.startswith("change it at its source")
         assert store.note().author is Author.FILE
         assert store.history.numbers == [1]
         is_beside = close is read_only_file
@@ -155,7 +155,7 @@ def test_a_folder_that_is_mounted_read_only(tmp_path: Path, home: Path) -> None:
         pytest.skip("mounting is not allowed here")
     try:
         store = Store(mount / "jairouter.yaml")
-        with pytest.raises(ConfigUnwritable, match="its file system is read-only; the file was left as it was"):
+        with pytest.raises(ConfigUnwritable, match="its file system is read-only; the file was not changed"):
             add(store)
         for number in (1, 2, 3):
             swap(source, number + 1, f"# {number}\n{TEXT}")

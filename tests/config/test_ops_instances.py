@@ -167,9 +167,9 @@ def test_removing_the_last_leaves_an_empty_list() -> None:
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ("a", "'a' fits several instances of chat; it may be a@http://a, a@http://b"),
-        ("e", "'e' fits several instances of chat; it may be e@http://e#1, e@http://e#2"),
-        ("e@http://e", "'e@http://e' fits several instances of chat; it may be e@http://e#1, e@http://e#2"),
+        ("a", "'a' matches several instances of service chat; it can be a@http://a, a@http://b"),
+        ("e", "'e' matches several instances of service chat; it can be e@http://e#1, e@http://e#2"),
+        ("e@http://e", "'e@http://e' matches several instances of service chat; it can be e@http://e#1, e@http://e#2"),
     ],
 )
 def test_an_ambiguous_name_lists_the_candidates(wanted: str, message: str) -> None:
@@ -183,6 +183,8 @@ def test_an_unknown_name_lists_the_closest() -> None:
     """What was probably meant comes first."""
     with pytest.raises(InstanceNotFound) as caught:
         ops.remove(document(), CHAT, "a@http://bb")
-    assert str(caught.value).startswith("no instance 'a@http://bb' in service chat; there is a@http://b, a@http://a")
+    assert str(caught.value).startswith(
+        "no instance 'a@http://bb' in service chat; closest matches: a@http://b, a@http://a"
+    )
     with pytest.raises(InstanceNotFound, match="the service has no instances"):
         ops.remove(document(), ServiceType.TTS, "x")

@@ -95,9 +95,9 @@ def test_clearing_what_each_client_has_clears_its_switch_too() -> None:
 def test_what_is_not_there() -> None:
     """Is said, with what there is."""
     document = Document.load(FILE, "f")
-    with pytest.raises(LimitNotFound, match="no limit of service chat"):
+    with pytest.raises(LimitNotFound, match="no limit is set for service chat"):
         clear_limit(document, Place(CHAT))
-    with pytest.raises(LimitNotFound, match="no limit of a@http://a"):
+    with pytest.raises(LimitNotFound, match="no limit is set for a@http://a"):
         clear_limit(document, Place(CHAT, "a"))
     with pytest.raises(InstanceNotFound, match="no instance 'c'"):
         set_limit(document, Place(CHAT, "c"), {"rate": 1})

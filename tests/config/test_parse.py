@@ -69,9 +69,9 @@ def test_upstreams_own_file_loads() -> None:
     assert (parsed.config.webclient.read_timeout_s, model.circuit_breaker.timeout_s) == (30, 60)
     assert [notice.message for notice in parsed.notices] == [
         "service tts has 2 instances with the id cosyvoice-300m@http://192.0.2.6:9090",
-        "model.load-balance.hash-algorithm has no effect: it is for the types ip-hash, consistent-hash and prefix-affinity",
-        "sections that this program does not use: spring",
-        "keys that this program does not use: webclient.max-in-memory-size, store.type",
+        "model.load-balance.hash-algorithm has no effect: it needs type: ip-hash, consistent-hash or prefix-affinity",
+        "unknown sections, ignored: spring",
+        "unknown keys, ignored: webclient.max-in-memory-size, store.type",
     ]
 
 
@@ -216,11 +216,11 @@ f:13: model.services.chat.instances[0].enabled: expected true or false, found 'p
 f:14: model.services.chat.instances[0].path: expected a path that begins with /, like /v1/chat/completions, found 'v1/chat'
 f:15: model.services.chat.instances[0].headers.bad name: expected a header name, found 'bad name'
 f:16: model.services.chat.instances[1].base-url: expected a URL without user and password (use api-key or headers), found a value
-f:17: model.services.chat.instances[1].name: expected text that is not empty, found ''
+f:17: model.services.chat.instances[1].name: expected non-empty text, found ''
 f:18: model.services.chat.instances[2]: expected a mapping, found a list
-f:21: model.services.chat.instances[3].baseUrl: expected one spelling of base-url, found it at line 20 too
+f:21: model.services.chat.instances[3].baseUrl: expected one spelling of base-url, found another at line 20
 f:22: model.services.chat.rate-limit: expected a mapping, found 5
-f:24: model.services.imgGen: expected each service once; imgGen stands above in another spelling"""
+f:24: model.services.imgGen: expected each service once; imgGen is already set above in another spelling"""
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:
@@ -260,12 +260,15 @@ def test_wrong_values(field: str, found: str) -> None:
         ("{type: COUNTER}", "[0]: expected a value for name"),
         ("{name: a-b}", "[0].name: expected letters, digits, _ and ., not beginning with a digit, found 'a-b'"),
         ("{name: a, type: GAUGE}", "[0].type: expected one of COUNTER, TIMER, found 'GAUGE'"),
-        ("{name: a, tags: {le: b}}", "[0].tags.le: expected a label's name: letters, digits and _, not le or quantile"),
+        (
+            "{name: a, tags: {le: b}}",
+            "[0].tags.le: expected a label name: letters, digits and _, but not le or quantile",
+        ),
         (
             "{name: a, created-at: soon}",
-            "[0].created-at: expected a moment in quotes, like '2026-11-24T08:00:00Z', found 'soon'",
+            "[0].created-at: expected a time in quotes, like '2026-11-24T08:00:00Z', found 'soon'",
         ),
-        ("{name: a.b}, {name: a_b_total}", ": expected each metric once; 2 would be shown as a_b"),
+        ("{name: a.b}, {name: a_b_total}", ": expected each metric once; 2 of them have the name a_b"),
     ],
 )
 def test_metrics_of_ones_own(metric: str, problem: str) -> None:
@@ -278,8 +281,8 @@ def test_a_slip_of_the_pen_is_noticed() -> None:
     """An unknown key that is close to a known one is named with it; others are listed."""
     parsed = read("model:\n  services:\n    chat: {loadbalanse: random, colour: red}\n")
     assert [(notice.line, notice.message) for notice in parsed.notices] == [
-        (3, "model.services.chat.loadbalanse is not a key of this program; did you mean load-balance?"),
-        (0, "keys that this program does not use: model.services.chat.colour"),
+        (3, "model.services.chat.loadbalanse: unknown key, ignored; did you mean load-balance?"),
+        (0, "unknown keys, ignored: model.services.chat.colour"),
     ]
 
 

@@ -50,7 +50,7 @@ def test_nothing_found(tmp_path: Path) -> None:
     with pytest.raises(ConfigNotFound) as caught:
         paths.find(None, {}, tmp_path)
     assert str(caught.value).splitlines() == [
-        "no configuration file found; looked at:",
+        "no configuration file found; searched:",
         f"  {tmp_path}/jairouter.yaml",
         f"  {tmp_path}/jairouter.yml",
         f"  {tmp_path}/user/jairouter/jairouter.yaml",
@@ -64,7 +64,7 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
     for explicit, environ in ((Path("none.yaml"), {}), (None, {paths.VARIABLE: "none.yaml"})):
         with pytest.raises(ConfigNotFound) as caught:
             paths.find(explicit, environ, tmp_path)
-        assert str(caught.value) == f"no configuration file found; looked at:\n  {tmp_path}/none.yaml"
+        assert str(caught.value) == f"no configuration file found; searched:\n  {tmp_path}/none.yaml"
     assert paths.find(Path("jairouter.yaml"), {}, tmp_path) == tmp_path / "jairouter.yaml"
 
 

@@ -86,16 +86,16 @@ def read(*pieces: bytes, then_closed: bool = False) -> tuple[int, list[tuple[str
     return asyncio.run(scenario())
 
 
-NOT_HTTP = "the backend's answer is not HTTP/1.1: "
-TOO_MANY = f"the backend answered with more than {MOST_LINES} header lines"
-TOO_LONG = f"the backend answered with a head of more than {MOST_BYTES // 1024} KiB"
-AROUND = f"the backend sent more than {MOST_BYTES // 1024} KiB around its chunks"
+NOT_HTTP = "the backend's response is not HTTP/1.1: "
+TOO_MANY = f"the backend's response has more than {MOST_LINES} header lines"
+TOO_LONG = f"the backend's response has more than {MOST_BYTES // 1024} KiB of headers"
+AROUND = f"the backend sent more than {MOST_BYTES // 1024} KiB of chunk headers and trailers"
 
 FAILURES: Final[dict[str, tuple[bytes, str]]] = {
     **{
         f"status {number}": (
             b"HTTP/1.1 %03d Odd\r\n" % number + END,
-            f"the backend answered with the status {number}, which is none of HTTP",
+            f"the backend's response has status {number}, which is not an HTTP status",
         )
         for number in (0, 99, 600, 999)
     },
@@ -103,9 +103,9 @@ FAILURES: Final[dict[str, tuple[bytes, str]]] = {
     "status of two digits": (b"HTTP/1.1 20 OK\r\n" + END, NOT_HTTP + "Invalid status code"),
     "another protocol": (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-        "the backend switched to another protocol, which nobody asked for",
+        "the backend switched to another protocol without being asked",
     ),
-    "HTTP/2.0": (b"HTTP/2.0 200 OK\r\n" + END, "the backend answered in HTTP/2.0, not in HTTP/1.1"),
+    "HTTP/2.0": (b"HTTP/2.0 200 OK\r\n" + END, "the backend responded in HTTP/2.0, not HTTP/1.1"),
     "HTTP/0.9": (b"<html>hello</html>", NOT_HTTP + "Expected HTTP/, RTSP/ or ICE/"),
     "a folded line": (OK + b"X-A: a\r\n  b\r\n" + END, NOT_HTTP + "Unexpected whitespace after header value"),
     "NUL in a value": (OK + b"X-A: a\0b\r\n" + END, NOT_HTTP + "Invalid header value char"),
@@ -132,11 +132,11 @@ FAILURES: Final[dict[str, tuple[bytes, str]]] = {
     ),
     "packed for the way": (
         OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-        "the backend used the transfer coding 'gzip, chunked', which nobody asked for",
+        "the backend used the unsupported transfer coding 'gzip, chunked'",
     ),
     "an unknown coding": (
         OK + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-        "the backend used the transfer coding 'xchunked', which nobody asked for",
+        "the backend used the unsupported transfer coding 'xchunked'",
     ),
     "a chunk of twenty digits": (CHUNKED + b"1" * 20 + b"\r\nok", NOT_HTTP + "Chunk size overflow"),
     "a chunk below nothing": (CHUNKED + b"-2\r\nok", NOT_HTTP + "Invalid character in chunk size"),

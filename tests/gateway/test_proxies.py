@@ -94,7 +94,7 @@ def test_credentials_are_decoded_and_never_shown() -> None:
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h", "https"])
 def test_a_proxy_that_cannot_be_used_is_not_gone_around(scheme: str) -> None:
     """The instance cannot be reached, and the reason says why."""
-    with pytest.raises(UpstreamFailure, match=f"only proxies at http://.* is {scheme}$"):
+    with pytest.raises(UpstreamFailure, match=f"only http:// proxies .* is {scheme}$"):
         way("https://llm.example", Proxies(None, {"ALL_PROXY": f"{scheme}://u:secret@a:1"}))
 
 
@@ -221,12 +221,12 @@ REFUSALS: dict[str, tuple[str, dict[str, Any], str]] = {
     "no credentials": (
         "http",
         {"answer": b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"},
-        "the proxy asks for a user and a password, or for others",
+        "the proxy requires a user and a password, or rejected those it got",
     ),
     "no credentials for a tunnel": (
         "https",
         {"to_connect": b"HTTP/1.1 407 No\r\n\r\n"},
-        "the proxy asks for a user and a password, or for others",
+        "the proxy requires a user and a password, or rejected those it got",
     ),
     "no tunnel": (
         "https",

@@ -115,8 +115,8 @@ def test_a_task_survives(failure: BaseException, caplog: pytest.LogCaptureFixtur
         asyncio.run(play())
     said = [(record.levelno, record.exc_info is not None, record.message) for record in caplog.records]
     assert [one[:2] for one in said] == [(logging.ERROR, True), (logging.WARNING, False)]
-    assert said[0][2].startswith("the background task one fails; it is tried again: ")
-    assert said[1][2] == "the background task one is well again, after 2 failures"
+    assert said[0][2].startswith("background task one failed; retrying: ")
+    assert said[1][2] == "background task one recovered after 2 failures"
 
 
 def test_one_that_comes_to_its_end_is_begun_anew() -> None:

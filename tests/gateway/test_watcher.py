@@ -114,7 +114,7 @@ def test_an_emptied_file_is_not_used(file: Path, caplog: pytest.LogCaptureFixtur
             put(file, text)
             await one.looks()
             assert one.used == ALL, text
-            assert one.error.startswith(f"{file}: no instance is left in it, and 3 are in use"), text
+            assert one.error.startswith(f"{file}: it has no instances, but 3 are in use"), text
             assert isinstance(one.gateway.rejection and one.gateway.rejection.error, ConfigDoubtful)
             assert len([line for line in caplog.records if line.levelno >= logging.ERROR]) == 1, text
             put(file, TEXT)
@@ -198,7 +198,7 @@ def test_a_config_map_is_followed(tmp_path: Path) -> None:
             assert one.store.history.numbers == list(range(1, number + 2))
         swap(tmp_path, 4, "")
         await one.looks(2)
-        assert "no instance is left in it" in one.error
+        assert "it has no instances" in one.error
 
     following(file, story)
 

@@ -27,7 +27,7 @@ def test_it_fails() -> None:
     """Every POST, in OpenAI's form, before anything else is looked at; and no GET."""
     with running("--fail-rate", "1", "--name", "主机") as mock:
         answer = mock.post("/v1/chat/completions", {})
-        about = {"message": "the pretend model is overloaded", "type": "overloaded_error", "param": None, "code": None}
+        about = {"message": "the mock model is overloaded", "type": "overloaded_error", "param": None, "code": None}
         assert (answer.status_code, answer.json()) == (503, {"error": about})
         assert dict(answer.headers.raw)[b"x-mock-backend"] == "主机".encode()
         assert mock.http.get("/v1/models").is_success
@@ -82,10 +82,10 @@ def test_speech_is_streamed(mock: Mock) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--delay", "-1", "the delay is a number of seconds, 0 or more"),
-        ("--chunk-interval", "nan", "the chunk interval is a number of seconds, 0 or more"),
-        ("--fail-rate", "1.5", "the fail rate is a share, from 0 to 1"),
-        ("--name", "a\nb", "the name is sent in a header, so it has only printable characters"),
+        ("--delay", "-1", "the delay must be a number of seconds, 0 or more"),
+        ("--chunk-interval", "nan", "the chunk interval must be a number of seconds, 0 or more"),
+        ("--fail-rate", "1.5", "the fail rate must be a share from 0 to 1"),
+        ("--name", "a\nb", "the name is sent in a header and must have only printable characters"),
     ],
 )
 def test_what_nobody_can_behave_by(option: str, value: str, message: str) -> None:

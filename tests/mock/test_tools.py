@@ -31,7 +31,7 @@ def test_insisted(choice: Choice, called: Function | None) -> None:
 @pytest.mark.parametrize(("choice", "tools"), [("required", [Tool()]), (Tool(CLOCK), [Tool(MAP)])])
 def test_insisting_on_what_is_not_offered(choice: Choice, tools: list[Tool]) -> None:
     """Refused, as OpenAI does."""
-    with pytest.raises(InvalidParameter, match="not among the tools"):
+    with pytest.raises(InvalidParameter, match="not one of the tools"):
         insisted(tools, choice)
 
 

@@ -53,7 +53,7 @@ def test_what_was_said_stands_over_the_file() -> None:
 def test_what_cannot_be_a_logger(name: str) -> None:
     """Nothing is set."""
     levels = Levels(Alone(), {})
-    with pytest.raises(ValueError, match="no name of a logger"):
+    with pytest.raises(ValueError, match="not a logger name"):
         levels.set(name, Level.DEBUG)
 
 

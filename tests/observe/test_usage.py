@@ -242,7 +242,7 @@ def test_trouble_passes(tmp_path: Path, caplog: pytest.LogCaptureFixture, troubl
         ledger(event())
         ledger.flush()
     (said,) = warnings(caplog)
-    assert said.startswith(f"usage cannot be written to {ledger.path}: ")
+    assert said.startswith(f"cannot write usage to {ledger.path}: ")
     if trouble != "no folder":
         with pytest.raises(UsageUnreadable):
             sums(ledger)

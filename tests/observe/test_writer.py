@@ -110,7 +110,7 @@ def test_a_line_that_cannot_be_made_ends_no_other(tmp_path: Path) -> None:
     for item in ("one", None, "two"):
         lines.put(item)
     assert lines.close(10)
-    bug = "bug: a line of the log could not be made: ValueError(None)"
+    bug = "bug: cannot format a log line: ValueError(None)"
     assert file.read_text().splitlines() == ["one", bug, "two"]
 
 

@@ -132,9 +132,9 @@ def test_what_people_are_told() -> None:
     leased(book, one, 1010.0).answered(1011.0)
     assert told == [
         "a is DOWN: HTTP 500",
-        "a has its circuit breaker open for 10 s: HTTP 500",
-        "a is UP: it answers",
-        "a has its circuit breaker closed",
+        "a opened its circuit breaker for 10 s: HTTP 500",
+        "a is UP: it responds",
+        "a closed its circuit breaker",
     ]
 
 

@@ -65,7 +65,7 @@ def test_where_no_folder_can_be_made() -> None:
     commands = "mount -t tmpfs -o nr_inodes=1 tmpfs /dev/shm; mount -t tmpfs -o nr_inodes=1 tmpfs /tmp"
     script = "import tempfile; tempfile.tempdir = '/tmp'\nfrom jairouter_cli.state.folder import Folder\nFolder()"
     done = shell(commands, script)
-    said = "cannot keep the shared memory of the workers in /tmp/jairouter-"
+    said = "cannot create the shared memory of the workers in /tmp/jairouter-"
     assert said in done.stderr.splitlines()[-1]
     assert done.stderr.endswith(": No space left on device\n")
     assert StateFolderUnusable.default_hint

@@ -175,8 +175,8 @@ def test_a_server_that_is_lost_and_found() -> None:
     with running() as server:
         asyncio.run(play(server))
     assert [line.partition(":")[0] for line in said] == [
-        "the server of `state.url` is lost, each host goes by its own levels",
-        "the server of `state.url` is back",
+        "the Redis server of state.url is unreachable; each host applies limits on its own",
+        "the Redis server of state.url is back; limits are shared by all hosts again",
     ]
 
 

@@ -89,11 +89,11 @@ def test_there_is_an_end_to_places_and_records(place: Path, monkeypatch: pytest.
     """Said in words."""
     monkeypatch.setattr(shared, "RECORDS", 3)
     memories = [SharedMemory(place, 1) for _ in range(5)]
-    with pytest.raises(StateFull, match="5 workers at once"):
+    with pytest.raises(StateFull, match="too many workers: at most 5"):
         SharedMemory(place, 1)
     for name in "abc":
         memories[0].record(name)
-    with pytest.raises(StateFull, match="3 instances at once"):
+    with pytest.raises(StateFull, match="too many instances: at most 3"):
         memories[0].record("d")
     memories[0].release("b")
     memories[0].record("d")

@@ -26,4 +26,4 @@ def test_heads_that_cannot(status: int, lines: int, problem: str) -> None:
     """They would end the server's process, or are none of an answer."""
     with pytest.raises(UpstreamUnsendable) as refused:
         check_head(status, [("a", "")] * lines)
-    assert str(refused.value) == f"The head of the backend's answer cannot be sent on: {problem}"
+    assert str(refused.value) == f"The head of the backend's response cannot be forwarded: {problem}"

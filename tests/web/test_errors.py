@@ -53,7 +53,7 @@ NO_SUCH_MODEL = "No instances found for model 'other' in service type 'chat'"
         (
             b"",
             400,
-            error("malformed_body", "The request body is malformed: the body is empty, a JSON object is expected"),
+            error("malformed_body", "The request body is malformed: the body is empty, expected a JSON object"),
         ),
         (b"{", 400, error("malformed_body", "The request body is malformed: Input data was truncated")),
         (b"[]", 400, error("malformed_body", "The request body is malformed: Expected `object`, got `array`")),
@@ -81,7 +81,7 @@ def test_a_field_of_the_wrong_type(front: Front, field: str) -> None:
 def test_chinese_is_the_default(front: Front) -> None:
     """Without a wish of the client, `server.locale` holds."""
     response = front.gateway.post("/v1/chat/completions", json={})
-    assert response.json() == error("missing_parameter", "缺少必需参数: model", param="model")
+    assert response.json() == error("missing_parameter", "缺少必需参数：model", param="model")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.web.conftest import Front
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 EVENTS = b': hi\n\nevent: x\nid: 7\ndata: {"a": 1}\n\ndata: [DONE]\n\n'
 CUT_OFF = (
-    b'data: {"error":{"message":"The answer of model \'m\' was cut off by the backend","type":"upstream_error",'
+    b'data: {"error":{"message":"The response of model \'m\' was cut off by the backend","type":"upstream_error",'
     b'"code":"upstream_error","details":{"source":"gateway","reason":"upstream_truncated"}}}\n\n'
 )
 REQUEST = {"model": "m", "stream": True}
@@ -100,7 +100,7 @@ def test_when_the_client_leaves_the_backend_is_let_go(front: Front, *, begun: bo
 MESSAGE_START = b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":5}}}\n\n'
 CREATED = b'event: response.created\ndata: {"type":"response.created","sequence_number":0,"response":{}}\n\n'
 DELTA = b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":1}\n\n'
-SAID = "\"The answer of model 'm' was cut off by the backend\""
+SAID = "\"The response of model 'm' was cut off by the backend\""
 TEXT = {"content-type": "text/plain"}
 DETAILS = '"details":{"source":"gateway","reason":"upstream_truncated"}'
 

@@ -30,26 +30,29 @@ _GLANCE_S: Final = 0.1  # between two looks at what the feed found, and at the s
 def top(
     ctx: typer.Context,
     *,
-    once: Annotated[bool, typer.Option("--once", help="Print one table of one interval, for scripts.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Measure one interval, print one table and exit.")] = False,
     interval: Annotated[
-        float, typer.Option(help="Seconds between two looks.", min=0.1, max=3600, callback=finite)
+        float,
+        typer.Option(help="Seconds between refreshes.", min=0.1, max=3600, callback=finite, metavar="SECONDS"),
     ] = 2.0,
-    sort: Annotated[Sort, typer.Option(help="What instances are sorted by.")] = Sort.REQUESTS,
+    sort: Annotated[Sort, typer.Option(help="Column to sort instances by.")] = Sort.REQUESTS,
     url: UrlOption = None,
     timeout: TimeoutOption = 5.0,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Watch a running gateway: rates, requests under way, first tokens, breakers and health of every instance.
+    """Watch a running gateway: rates, requests in flight, times to first token, breakers and health of each instance.
 
-    Requests and errors are per second of the last interval; tokens, counted when an answer ends, and quantiles are of
-    the last 15 seconds. FT50 and FT95 are the time to the first token of streams. --json goes with --once.
+    Requests and errors are averages per second over the last interval. Tokens (counted when a response ends) and
+    quantiles cover the last 15 seconds. FT50 and FT95 are quantiles of the time to the first token of streams.
+
+    For scripts: jairouter top --once --json
     """
     if as_json and not once:
-        raise UsageError(message="--json prints one document", hint="add --once")
+        raise UsageError(message="--json needs --once", hint="run `jairouter top --once --json`")
     console = output.stdout()
     if not once and (not console.is_terminal or console.is_dumb_terminal):
-        raise UsageError(message="standard output is not a terminal that can show this", hint="use --once for scripts")
+        raise UsageError(message="standard output is not a terminal with cursor control", hint="use --once in scripts")
     base = client.base(ctx, config, url)
     ask = partial(look, base, timeout, client.token(ctx, config, url))
     history = History()
@@ -141,7 +144,7 @@ class _Watch:
         for found in self._feed.take():
             is_new = True
             if isinstance(found, JAIRouterError):
-                self._trouble = f"nothing new since {self._seen_at}; trying again: {found.params.get('reason', found)}"
+                self._trouble = f"no new data since {self._seen_at}; retrying: {found.params.get('reason', found)}"
                 continue
             self._history.add(found)
             self._seen_at, self._trouble = _clock(), ""

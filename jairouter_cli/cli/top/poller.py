@@ -22,7 +22,7 @@ def look(base: str, timeout_s: float, token: str | None) -> Snapshot:
     try:
         return snapshot(client.get(base, _PATH, timeout_s, token=token))
     except msgspec.ValidationError as error:
-        reason = f"it answers what this version of jairouter does not understand ({error})"
+        reason = f"this version of jairouter does not understand the response ({error})"
         raise Unreachable(url=base, reason=reason) from None
 
 

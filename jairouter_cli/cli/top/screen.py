@@ -307,7 +307,7 @@ def _troubles(view: View, saying: Saying) -> Iterator[str]:
     if view.config_error:
         yield f"the configuration file was rejected: {' '.join(view.config_error.split())}"
     if view.workers_behind:
-        yield f"workers that go by another configuration: {view.workers_behind}"
+        yield f"workers with another configuration: {view.workers_behind}"
     if not view.is_counting:
         yield "monitoring.metrics.enabled is false: no totals, no tokens, no first tokens"
 
@@ -332,7 +332,7 @@ def frame(view: View, look: Look, saying: Saying, width: int, height: int) -> Fr
     """Return a screen: no more lines than its height, none wider than its width."""
     head = header(view, saying, width)
     if look.is_paused:
-        head.append(Text("PAUSED; p goes on", style="bold"))
+        head.append(Text("PAUSED; press p to resume", style="bold"))
     page = max(1, height - len(head) - 3)  # an empty line, the titles, the footer
     look = look.bounded(len(view.instances), page)
     rows = ordered(view.instances, look)

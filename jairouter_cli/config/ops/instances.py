@@ -182,7 +182,7 @@ def _chosen(service: ServiceType, entries: Sequence[_Entry], wanted: str) -> _En
     if not fitting:
         raise InstanceNotFound(service=service.value, instance=wanted, candidates=_closest(entries, wanted))
     if len(fitting) > 1:
-        listed = "it may be " + ", ".join(entry.id for entry in fitting[:_SHOWN])
+        listed = "it can be " + ", ".join(entry.id for entry in fitting[:_SHOWN])
         raise InstanceAmbiguous(service=service.value, instance=wanted, candidates=listed)
     return fitting[0]
 
@@ -191,7 +191,7 @@ def _closest(entries: Sequence[_Entry], wanted: str) -> str:
     if not entries:
         return "the service has no instances"
     close = difflib.get_close_matches(wanted, [entry.id for entry in entries], _SHOWN, cutoff=0)
-    return "there is " + ", ".join(close)
+    return "closest matches: " + ", ".join(close)
 
 
 # --- writing ---

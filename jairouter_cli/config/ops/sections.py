@@ -37,7 +37,7 @@ def written(kind: Any, value: Any, *, in_camel_case: bool = False) -> Any:
     Raises `EditRefused` for what is masked: there is nothing that could stand in its place.
     """
     if isinstance(value, str) and MASK in value:
-        raise EditRefused([f"a value is masked ({MASK}), and there is none to keep: send the value itself"])
+        raise EditRefused([f"a value is masked ({MASK}), but there is no earlier value to keep; send the value itself"])
     if isinstance(value, Mapping):
         found = {}
         for key, item in value.items():

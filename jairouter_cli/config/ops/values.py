@@ -45,7 +45,7 @@ def unset_value(document: Document, key: str) -> Change:
     """Remove a key from the file, so that its default holds. Raises `KeyNotFound`, `EditImpossible`."""
     path = path_of(document, key)
     if document.get(path) is None:
-        raise KeyNotFound(key=key, candidates="it is not in the file, its default holds already")
+        raise KeyNotFound(key=key, candidates="it is not in the file, so its default already applies")
     edited = document.remove(path) if isinstance(path[-1], int) else document.drop(path)
     return Change(edited, f"unset {key}")
 
@@ -77,7 +77,9 @@ def _resolved(document: Document, key: str) -> tuple[Path, Any]:
         node = document.get(path)
         if isinstance(step, int):
             if not isinstance(node, list) or step >= len(node):
-                raise KeyNotFound(key=key, candidates=f"there are {len(node) if isinstance(node, list) else 0} there")
+                raise KeyNotFound(
+                    key=key, candidates=f"the list has {len(node) if isinstance(node, list) else 0} items"
+                )
             path, whole = (*path, step), kind
             continue
         whole = kind_within(kind if get_origin(whole) is tuple else whole, step)
@@ -109,4 +111,6 @@ def _spelled(node: Mapping[Any, Any], step: str) -> str | None:
 
 def _candidates(names: Any, step: str) -> str:
     close = difflib.get_close_matches(step, [str(name) for name in names], 3, cutoff=0.4)
-    return "did you mean " + " or ".join(close) + "?" if close else "there is " + (", ".join(map(str, names)) or "none")
+    if close:
+        return "did you mean " + " or ".join(close) + "?"
+    return "the keys are " + (", ".join(map(str, names)) or "none")

@@ -259,7 +259,7 @@ class Connection(asyncio.Protocol):
         """Begin the body, unless this was an interim answer (RFC 9110, 15.2)."""
         status = self._parser.get_status_code()
         if (version := self._parser.get_http_version()) not in _VERSIONS:
-            self._refuse(f"the backend answered in HTTP/{version}, not in HTTP/1.1")
+            self._refuse(f"the backend responded in HTTP/{version}, not HTTP/1.1")
         if fault := status_fault(status) or coding_fault(self._headers):
             self._refuse(fault)
         if status < 200:  # noqa: PLR2004 - 1xx
@@ -289,7 +289,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """Refuse a second answer on the heels of the first: nobody asked for it."""
         if self._complete:
-            raise httptools.HttpParserError("an answer that nobody asked for")
+            raise httptools.HttpParserError("an unexpected response")
 
     # --- small things ---
 
@@ -311,7 +311,7 @@ class Connection(asyncio.Protocol):
         """Bound what is neither head nor body: extensions of chunks, and trailers."""
         self._overhead_bytes += count
         if self._overhead_bytes > MOST_BYTES:
-            detail = f"the backend sent more than {MOST_BYTES // 1024} KiB around its chunks"
+            detail = f"the backend sent more than {MOST_BYTES // 1024} KiB of chunk headers and trailers"
             self._fail(UpstreamFailure(FailureKind.BROKEN, detail))
 
     def _refuse(self, fault: str) -> None:
@@ -362,7 +362,7 @@ class Connection(asyncio.Protocol):
                     async with asyncio.timeout(write_s):
                         await self._can_write
                 except TimeoutError:
-                    detail = f"the backend took nothing for {write_s:g} s"
+                    detail = f"the backend read nothing for {write_s:g} s"
                     raise UpstreamFailure(FailureKind.BROKEN, detail, write_s) from None
                 self._can_write = None
 
@@ -371,4 +371,4 @@ def _said(error: Exception, data: bytes) -> str:
     """Return why an answer is none."""
     if data.startswith(_TLS_ALERT):
         return "the backend speaks TLS, not plain HTTP: its base-url should begin with https://"
-    return f"the backend's answer is not HTTP/1.1: {error}"
+    return f"the backend's response is not HTTP/1.1: {error}"

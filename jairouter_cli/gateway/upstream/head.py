@@ -12,8 +12,8 @@ from jairouter_cli.payloads.headers import HOP_BY_HOP, Headers
 MOST_LINES: Final = 256  # header lines of an answer, interim ones included; Node and Apache stop at 100 to 2000
 MOST_BYTES: Final = 128 * 1024  # of an answer's head; nginx and Node stop at 8 to 16 KiB
 
-TOO_MANY: Final = f"the backend answered with more than {MOST_LINES} header lines"
-TOO_LONG: Final = f"the backend answered with a head of more than {MOST_BYTES // 1024} KiB"
+TOO_MANY: Final = f"the backend's response has more than {MOST_LINES} header lines"
+TOO_LONG: Final = f"the backend's response has more than {MOST_BYTES // 1024} KiB of headers"
 
 _OTHER_LINES: Final = 3  # the request line, the length, and the empty line at the end
 _SWITCHING: Final = 101
@@ -24,15 +24,15 @@ _OURS: Final = "x-jairouter-"
 def status_fault(status: int) -> str:
     """Return what is wrong with the status of an answer, or nothing."""
     if status not in _STATUSES:
-        return f"the backend answered with the status {status}, which is none of HTTP"
-    return "the backend switched to another protocol, which nobody asked for" if status == _SWITCHING else ""
+        return f"the backend's response has status {status}, which is not an HTTP status"
+    return "the backend switched to another protocol without being asked" if status == _SWITCHING else ""
 
 
 def coding_fault(headers: Headers) -> str:
     """Return what is wrong with how the body is framed, or nothing: of the transfer codings only `chunked` is read."""
     codings = [value for name, value in headers if name == "transfer-encoding"]
     if codings and (len(codings) > 1 or codings[0].strip().lower() != "chunked"):
-        return f"the backend used the transfer coding '{', '.join(codings)[:40]}', which nobody asked for"
+        return f"the backend used the unsupported transfer coding '{', '.join(codings)[:40]}'"
     return ""
 
 

@@ -154,7 +154,7 @@ class _Pool:
                 await waiter
         except TimeoutError:
             seconds = self._settings.pending_acquire_timeout_s
-            detail = f"all {self._settings.max_connections} connections stayed busy for {seconds:g} s"
+            detail = f"all {self._settings.max_connections} connections were in use for {seconds:g} s"
             raise UpstreamFailure(FailureKind.POOL_TIMEOUT, detail, seconds) from None
         finally:
             if waiter in self._waiters:

@@ -36,7 +36,7 @@ def read(text: str) -> Proxy:
         host, port = None, 0
     if not host or url.scheme != "http":
         said = url.scheme if host else "no URL"
-        detail = f"only proxies at http:// can be used, and the one that is set is {said}"
+        detail = f"only http:// proxies are supported, but the proxy is {said}"
         raise UpstreamFailure(FailureKind.UNREACHABLE, detail)
     authorization = ""
     if url.username is not None:

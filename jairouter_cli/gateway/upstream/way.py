@@ -149,7 +149,7 @@ class Way:
             raise OSError(f"the proxy refused to connect to the backend: HTTP {status}")
 
 
-_CREDENTIALS: Final = "the proxy asks for a user and a password, or for others"
+_CREDENTIALS: Final = "the proxy requires a user and a password, or rejected those it got"
 
 
 def _authority(host: str, port: int | None) -> str:

@@ -239,7 +239,7 @@ MANAGEMENT: Final[dict[tuple[str, str], tuple[str, Any, Any]]] = {
     ("GET", f"{_VERSION}/current"): ("获取当前配置版本成功", 3, None),
     ("GET", f"{_VERSION}/info"): (
         "获取配置版本列表成功",
-        [{"version": 1, "at": "2026-11-24T08:00:00.000Z", "author": "file", "summary": "as it was found"}],
+        [{"version": 1, "at": "2026-11-24T08:00:00.000Z", "author": "file", "summary": "initial state"}],
         None,
     ),
     ("GET", f"{_VERSION}/{{version}}"): ("获取配置版本详情成功", _WHOLE, None),

@@ -82,7 +82,7 @@ def disk_node(folder: Path) -> Node:
 
 def silent_node(folder: Path) -> Node:
     """UNKNOWN, which counts for nothing: the gateway serves whether the file system answers or not."""
-    reason = f"its file system has not answered for {HANGS_S:g} s"
+    reason = f"its file system has not responded for {HANGS_S:g} s"
     return {"status": "UNKNOWN", "details": {"path": str(folder), "error": reason}}
 
 

@@ -162,11 +162,11 @@ jairouter top  http://127.0.0.1:8080  2 workers, revision 7  12:03
 166 requests/s  11 in flight, 12 waiting  p50 300ms  p95 2.35s
 errors 1.2%  429 0.50/s  tokens/s 1234 in, 123k out
 instances: 30 up
-nothing new since 12:03:04; trying again: refused
+no new data since 12:03:04; retrying: refused
 the configuration file was rejected: line 3: no such key
-workers that go by another configuration: 1
+workers with another configuration: 1
 monitoring.metrics.enabled is false: no totals, no tokens, no firs
-PAUSED; p goes on
+PAUSED; press p to resume
 
 INSTANCE         HEALTH BREAKER  REQ/S ERR/S  FLIGHT  FT50  FT95
 m@10.0.0.28:8000 up     -            -     -       0     -     -
@@ -202,7 +202,7 @@ def test_troubles_and_more_instances_than_lines() -> None:
         is_counting=False,
         instances=tuple(row(f"m@http://10.0.0.{n:02}:8000") for n in range(30)),
     )
-    saying = SAYING._replace(trouble="nothing new since 12:03:04; trying again: refused", has_keys=False)
+    saying = SAYING._replace(trouble="no new data since 12:03:04; retrying: refused", has_keys=False)
     assert shown(view, Look(is_paused=True, first=99), saying, 66, 14) == TROUBLED
     footer = shown(view, Look(Sort.FIRST_TOKEN, is_reversed=True, first=12), SAYING, 80, 24).splitlines()[-1]
     assert footer == "13-26 of 30  q quit  p pause  i REVERSE  sort: req err flight TOKEN out name"
