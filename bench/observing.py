@@ -18,7 +18,7 @@ from jairouter_cli.config.model import Dialect, ServiceType
 from jairouter_cli.observe.board import own_board
 from jairouter_cli.observe.events import Attempt, Completed
 from jairouter_cli.observe.log import log_trouble
-from jairouter_cli.observe.metrics import Metrics
+from jairouter_cli.observe.metrics import MetricsSink
 from jairouter_cli.payloads.spent import Source, Spent
 from jairouter_cli.payloads.tokens import Meter
 from jairouter_cli.routing.call import Call, Target, Timeouts
@@ -110,7 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=5)
     asked = parser.parse_args()
-    event, metrics = completed(), Metrics(own_board())
+    event, metrics = completed(), MetricsSink(own_board())
     print(f"making the report: {cost_us(completed):.2f} us")
     print(f"finding out what it cost: {cost_us(meter):.2f} us")
     print(f"metrics: {cost_us(lambda: metrics(event)):.2f} us")

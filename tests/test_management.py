@@ -381,9 +381,15 @@ def test_edits_from_both_doors_lose_none(file: Path) -> None:
 
         outcomes = list(crew.map(edit, range(100)))
         assert {tuple(one) for one in outcomes} == {(0, 0), (201, 200)}
-        found = ask(served, "GET", "/config/instance/type/chat").json()["data"]
-        weights = {one["name"]: one["weight"] for one in found}
-        assert weights == {"m": 1, "n": 1, **{f"x{number}": 7 for number in range(0, 100, 4)}}
+        expected = {"m": 1, "n": 1, **{f"x{number}": 7 for number in range(0, 100, 4)}}
+
+        def weights() -> dict[str, int]:
+            """Return what is in force; a command does not wait until it is."""
+            found = ask(served, "GET", "/config/instance/type/chat").json()["data"]
+            return {one["name"]: one["weight"] for one in found}
+
+        eventually(lambda: weights() == expected)
+        assert weights() == expected
         history = ask(served, "GET", "/config/version/info").json()["data"]
         kept = [1, *range(102, 202)]
         assert [one["version"] for one in history] == kept, "the hundred newest are kept, and the first"

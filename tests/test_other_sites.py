@@ -83,7 +83,7 @@ def test_pages_of_other_sites_are_refused(local: Served, path: str) -> None:
 def test_a_refused_page_is_told_why(local: Served) -> None:
     """In the form of the surface."""
     found = local.get("/api/limits", headers={"origin": "http://evil.example"}).json()["error"]
-    assert found["message"].startswith("/api/limits is not answered to pages of other sites; ")
+    assert found["message"].startswith("/api/limits is not available to pages of other sites; ")
     assert (found["type"], found["details"]["reason"]) == ("permission_denied", "cross_site")
 
 

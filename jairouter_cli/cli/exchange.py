@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from jairouter_cli.cli import options, output
+from jairouter_cli.cli import editing, options, output
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config import files, java_store, litellm
 from jairouter_cli.config.document import Document
@@ -46,7 +46,7 @@ def import_config(
     for one in earlier:  # each becomes a revision
         store.apply(one.operation, expect=expect)
         expect = None
-    options.edit(ctx, config, last.operation, expect=expect, wait=wait, as_json=as_json, left_out=last.left_out)
+    editing.edit(ctx, config, last.operation, expect=expect, wait=wait, as_json=as_json, left_out=last.left_out)
 
 
 class _Source(NamedTuple):

@@ -1,6 +1,6 @@
 """`jairouter explain`: asks a running gateway how a call would find its instance now."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Group, RenderableType
@@ -10,7 +10,7 @@ from jairouter_cli.cli import client, options, output
 from jairouter_cli.cli.client import TimeoutOption, UrlOption
 from jairouter_cli.cli.options import ConfigOption, JsonOption, ServiceArgument
 
-_COLUMNS = (
+_COLUMNS: Final = (
     "",
     "INSTANCE",
     "TIER",

@@ -1,6 +1,6 @@
 """`jairouter health`: asks a running gateway how it is; made for scripts."""
 
-from typing import Any
+from typing import Any, Final
 
 import typer
 from rich.console import Group, RenderableType
@@ -11,9 +11,9 @@ from jairouter_cli.cli.client import TimeoutOption, UrlOption
 from jairouter_cli.cli.options import ConfigOption, JsonOption
 from jairouter_cli.errors import NotAGateway
 
-NOT_UP = 1  # the exit code; 3 says that nobody answered, 2 that the command was misused
+NOT_UP: Final = 1  # the exit code; 3 says that nobody answered, 2 that the command was misused
 
-_COLOURS = {"UP": "green", "DOWN": "red", "OUT_OF_SERVICE": "red", "OPEN": "red"}
+_COLOURS: Final = {"UP": "green", "DOWN": "red", "OUT_OF_SERVICE": "red", "OPEN": "red"}
 
 
 def health(

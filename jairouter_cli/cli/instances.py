@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from jairouter_cli.cli import options, output
+from jairouter_cli.cli import editing, options, output
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, ServiceArgument, WaitOption
 from jairouter_cli.config.kinds import Secret, Url, UrlPath
 from jairouter_cli.config.masking import shown_path
@@ -109,7 +109,7 @@ def add_instance(  # noqa: PLR0913 - one option a field
         priority=priority,
         max_concurrency=max_concurrency,
     )
-    options.edit(
+    editing.edit(
         ctx, config, lambda document: ops.add(document, kind, instance), expect=expect, wait=wait, as_json=as_json
     )
 
@@ -172,7 +172,7 @@ def update_instance(  # noqa: PLR0913 - one option a field
     given = {key: value for key, value in values.items() if value is not None}
     if not given:
         raise UsageError(message="nothing to change", hint="give at least one option, like --weight 2")
-    options.edit(
+    editing.edit(
         ctx,
         config,
         lambda document: ops.update(document, kind, instance, given),
@@ -198,7 +198,7 @@ def remove_instance(
 ) -> None:
     """Remove an instance; requests in flight are completed."""
     kind = options.parse_service(service)
-    options.edit(
+    editing.edit(
         ctx,
         config,
         lambda document: ops.remove(document, kind, instance, base_url),

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Group, RenderableType
 
-from jairouter_cli.cli import client, options, output
+from jairouter_cli.cli import client, editing, options, output
 from jairouter_cli.cli.client import TimeoutOption, UrlOption
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption, complete_service
 from jairouter_cli.config.model import LIMIT_DEFAULTS, Config, Limiting, LimitScope, RateLimit, window_of
 from jairouter_cli.config.ops import limits as ops
-from jairouter_cli.config.ops.limits import Place
+from jairouter_cli.config.ops.limits import LimitPlace
 from jairouter_cli.config.view import plain
 from jairouter_cli.errors import LimitNotFound, UsageError
 
@@ -33,14 +33,14 @@ InstanceOption = Annotated[
 ]
 PerClientOption = Annotated[bool, typer.Option("--per-client-ip", help="Limit of each client address.")]
 
-_LIVE = ("APPLIES TO", "SCOPE", "UNIT", "ALGORITHM", "LIMIT", "REFILL", "REMAINING", "RESET")
+_LIVE: Final = ("APPLIES TO", "SCOPE", "UNIT", "ALGORITHM", "LIMIT", "REFILL", "REMAINING", "RESET")
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
     """A section about limits and where it stands."""
 
-    place: Place
+    place: LimitPlace
     rules: RateLimit
 
 
@@ -146,7 +146,7 @@ def set_limit(  # noqa: PLR0913 - one option a field
     }
     given = {name: value for name, value in values.items() if value is not None}
     _check(place, set(given))
-    options.edit(
+    editing.edit(
         ctx, config, lambda document: ops.set_limit(document, place, given), expect=expect, wait=wait, as_json=as_json
     )
 
@@ -169,15 +169,15 @@ def clear_limit(  # noqa: PLR0913 - one option a field
     For example: jairouter limits clear chat --per-client-ip
     """
     place = _place(service, instance, everywhere=everywhere, per_client=per_client)
-    options.edit(
+    editing.edit(
         ctx, config, lambda document: ops.clear_limit(document, place), expect=expect, wait=wait, as_json=as_json
     )
 
 
-_NOT_PER_CLIENT = frozenset({"algorithm", "scope", "warm_up_period_s", "cold_factor", "queue"})
+_NOT_PER_CLIENT: Final = frozenset({"algorithm", "scope", "warm_up_period_s", "cold_factor", "queue"})
 
 
-def _check(place: Place, given: set[str]) -> None:
+def _check(place: LimitPlace, given: set[str]) -> None:
     """Refuse what the section does not have. Raises `UsageError`."""
     wrong = given & _NOT_PER_CLIENT if place.per_client else given & {"max_concurrency"}
     if wrong:
@@ -189,7 +189,7 @@ def _check(place: Place, given: set[str]) -> None:
         raise UsageError(message="nothing to set", hint="give at least one option, like --capacity 100 --rate 10")
 
 
-def _place(service: str | None, instance: str | None, *, everywhere: bool, per_client: bool = False) -> Place:
+def _place(service: str | None, instance: str | None, *, everywhere: bool, per_client: bool = False) -> LimitPlace:
     """Return the place that is meant. Raises `UsageError`."""
     if everywhere == (service is not None):
         raise UsageError(
@@ -198,18 +198,18 @@ def _place(service: str | None, instance: str | None, *, everywhere: bool, per_c
     if everywhere and instance is not None:
         raise UsageError(message="--instance needs a service and cannot be used with --global")
     kind = options.parse_service(service) if service else None
-    return Place(kind, instance, per_client)
+    return LimitPlace(kind, instance, per_client)
 
 
 def _sections(config: Config) -> Iterator[_Found]:
     if config.model.rate_limit is not None:
-        yield _Found(Place(), config.model.rate_limit)
+        yield _Found(LimitPlace(), config.model.rate_limit)
     for kind, service in config.model.services.items():
         if service.rate_limit is not None:
-            yield _Found(Place(kind), service.rate_limit)
+            yield _Found(LimitPlace(kind), service.rate_limit)
         for one in service.instances:
             if one.rate_limit is not None:
-                yield _Found(Place(kind, one.id), one.rate_limit)
+                yield _Found(LimitPlace(kind, one.id), one.rate_limit)
 
 
 def _view(found: _Found) -> dict[str, Any]:
@@ -259,7 +259,7 @@ def _per_client(rules: RateLimit) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in said.items() if value is not None) or "the same"
 
 
-def _live_name(place: Place) -> str:
+def _live_name(place: LimitPlace) -> str:
     return "gateway" if place.service is None else place.instance or f"service {place.service}"
 
 

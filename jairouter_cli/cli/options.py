@@ -1,7 +1,6 @@
 """The options that several commands share, and how the configuration file is found from them."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +12,7 @@ from jairouter_cli.config import paths
 from jairouter_cli.config.model import SERVICE_SPELLINGS, ServiceType
 from jairouter_cli.config.parse import Notice
 from jairouter_cli.config.spelling import service_type
-from jairouter_cli.config.store import Applied, Loaded, Operation, Store
+from jairouter_cli.config.store import Loaded, Store
 from jairouter_cli.errors import UsageError
 
 ConfigOption = Annotated[
@@ -85,39 +84,3 @@ ExpectOption = Annotated[
 WaitOption = Annotated[
     bool, typer.Option("--wait", help="Wait until every worker of the running gateway uses the edit.")
 ]
-
-
-def edit(
-    ctx: typer.Context,
-    config: Path | None,
-    operation: Operation,
-    *,
-    as_json: bool,
-    expect: str | None = None,
-    wait: bool = False,
-    left_out: Sequence[str] = (),
-) -> None:
-    """Edit the file, say what was done and what was `left_out`, and wait for a running gateway if that is wanted."""
-    applied = store(ctx, config).apply(operation, expect=expect)
-    report(applied, as_json=as_json, left_out=left_out)
-    if wait:
-        from jairouter_cli.cli.client import await_config  # noqa: PLC0415 - it imports this module
-
-        await_config(applied)
-
-
-def report(applied: Applied, *, as_json: bool, left_out: Sequence[str] = ()) -> None:
-    """Say what an edit did: its summary, or as JSON with the file."""
-    for one in left_out:
-        output.warn(f"not imported: {one}")
-    tell(applied.file, applied.notices)
-    change = applied.change
-    data = {
-        "file": str(applied.file),
-        "summary": change.summary,
-        "service": change.service,
-        "instance": change.instance,
-        "revision": applied.revision,
-        "notices": [*(f"not imported: {one}" for one in left_out), *(one.message for one in applied.notices)],
-    }
-    output.show(data, as_json=as_json, text=lambda: change.summary)

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from jairouter_cli.errors import JAIRouterError
 
-_WIDE = 10_000  # columns of a table that goes to a file or a pipe: lines are never folded there
+_WIDE: Final = 10_000  # columns of a table that goes to a file or a pipe: lines are never folded there
 
 
 def show(data: Any, *, as_json: bool, text: Callable[[], RenderableType]) -> None:

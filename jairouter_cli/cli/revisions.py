@@ -6,7 +6,7 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from jairouter_cli.cli import options, output
+from jairouter_cli.cli import editing, options, output
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config.history import Damaged, History, Revision, diff
 from jairouter_cli.config.masking import masked_diff
@@ -125,4 +125,4 @@ def rollback(
     store = options.store(ctx, config)
     revision = store.history.read(number)
 
-    options.edit(ctx, config, lambda document: roll_back(document, revision), expect=expect, wait=wait, as_json=as_json)
+    editing.edit(ctx, config, lambda document: roll_back(document, revision), expect=expect, wait=wait, as_json=as_json)

@@ -21,7 +21,7 @@ from jairouter_cli.config.store import Loaded, Store
 from jairouter_cli.config.token import admin_token
 from jairouter_cli.errors import ConfigNotFound, UsageError
 
-_SHOWN_INSTANCES = 12  # of a service; the screen stays one screen
+_SHOWN_INSTANCES: Final = 12  # of a service; the screen stays one screen
 
 
 _KEYS: Final = {"host": "server.host", "port": "server.port", "workers": "server.workers", "as_json": "json"}

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import RenderableType
 
-from jairouter_cli.cli import options, output
+from jairouter_cli.cli import editing, options, output
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, ServiceArgument, WaitOption
 from jairouter_cli.config.model import Balancing, Config, Dialect, HashAlgorithm
 from jairouter_cli.config.ops import services as ops
@@ -55,7 +55,7 @@ def add_service(
     """Add a service without instances."""
     kind = options.parse_service(service)
     members = {"adapter": adapter.value} if adapter else {}
-    options.edit(
+    editing.edit(
         ctx, config, lambda document: ops.add(document, kind, members), expect=expect, wait=wait, as_json=as_json
     )
 
@@ -91,7 +91,7 @@ def update_service(  # noqa: PLR0913 - one option a field
         raise UsageError(
             message="nothing to change", hint="give at least one option, like --load-balance least-connections"
         )
-    options.edit(
+    editing.edit(
         ctx, config, lambda document: ops.update(document, kind, given), expect=expect, wait=wait, as_json=as_json
     )
 
@@ -108,4 +108,4 @@ def remove_service(
 ) -> None:
     """Remove a service and its instances; requests in flight are completed."""
     kind = options.parse_service(service)
-    options.edit(ctx, config, lambda document: ops.remove(document, kind), expect=expect, wait=wait, as_json=as_json)
+    editing.edit(ctx, config, lambda document: ops.remove(document, kind), expect=expect, wait=wait, as_json=as_json)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jairouter_cli.cli import options, output
+from jairouter_cli.cli import editing, options, output
 from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document
@@ -66,7 +66,7 @@ def set_value(
         except ConfigSyntaxError as error:
             raise UsageError(message=f"the value is not valid YAML: {error}") from None
 
-    options.edit(
+    editing.edit(
         ctx,
         config,
         operation,
@@ -86,7 +86,7 @@ def unset(
     as_json: JsonOption = False,
 ) -> None:
     """Remove a key from the file, so that its default applies."""
-    options.edit(
+    editing.edit(
         ctx, config, lambda document: ops.unset_value(document, key), expect=expect, wait=wait, as_json=as_json
     )
 
@@ -117,7 +117,7 @@ def edit(
     except JAIRouterError as error:
         error.hint = f"the file was not changed; your draft is in {draft}"
         raise
-    options.edit(
+    editing.edit(
         ctx, config, lambda _: Change(edited, "edited by hand"), expect=loaded.digest, wait=wait, as_json=as_json
     )
     draft.unlink()

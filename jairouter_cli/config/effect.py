@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from jairouter_cli.config.document import Path
 from jairouter_cli.config.kinds import Secret
 from jairouter_cli.config.model import (
     Balancing,
@@ -35,7 +36,6 @@ from jairouter_cli.config.model import (
 )
 from jairouter_cli.config.monitoring import Tracing
 
-Path = tuple[str | int, ...]
 Section = msgspec.Struct
 Said = Mapping[int, Mapping[str, Path]]
 """By the `id` of each section that the file has: where each of its fields stands."""

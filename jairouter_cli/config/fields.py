@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from jairouter_cli.config.kinds import Alias, Form, Secret, Unit
+from jairouter_cli.config.kinds import Alias, Secret, TextForm, ValueUnit
 from jairouter_cli.config.model import Service, ServiceType
 from jairouter_cli.config.spelling import kebab, service_type, squash
 
@@ -23,10 +23,10 @@ class Field:
     key: str
     kind: Any
     aliases: tuple[str, ...] = ()
-    unit: Unit | None = None
+    unit: ValueUnit | None = None
     bounds: msgspec.Meta | None = None
     required: bool = False
-    form: Form | None = None
+    form: TextForm | None = None
 
 
 @cache
@@ -42,9 +42,9 @@ def described(name: str, hint: Any, *, required: bool) -> Field:
     """Return a field by its type and what is annotated to it."""
     kind, extras = _unwrap(hint)
     aliases = next((extra.keys for extra in extras if isinstance(extra, Alias)), ())
-    unit = next((extra for extra in extras if isinstance(extra, Unit)), None)
+    unit = next((extra for extra in extras if isinstance(extra, ValueUnit)), None)
     bounds = next((extra for extra in extras if isinstance(extra, msgspec.Meta)), None)
-    form = next((extra for extra in extras if isinstance(extra, Form)), None)
+    form = next((extra for extra in extras if isinstance(extra, TextForm)), None)
     return Field(name, kebab(name), kind, aliases, unit, bounds, required, form)
 
 

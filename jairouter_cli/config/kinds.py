@@ -31,14 +31,14 @@ class Alias:
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class ValueUnit:
     """The unit of a duration that is written as a plain number, in seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class TextForm:
     """What the letters of a value have to look like, and the phrase for that; a value that is shown to nobody, too."""
 
     pattern: str
@@ -91,20 +91,22 @@ class Moment(str):
     __slots__ = ()
 
 
-MILLISECONDS = Unit(0.001)
-SECONDS = Unit(1.0)
+MILLISECONDS: Final = ValueUnit(0.001)
+SECONDS: Final = ValueUnit(1.0)
 
 Positive = Annotated[int, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=0)]
 Millis = Annotated[float, Meta(gt=0), MILLISECONDS]
 Seconds = Annotated[float, Meta(gt=0), SECONDS]
-Wait = Annotated[float, Meta(ge=0), MILLISECONDS]
+WaitTime = Annotated[float, Meta(ge=0), MILLISECONDS]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Rate = Annotated[float, Meta(gt=0)]
 Share = Annotated[float, Meta(gt=0, le=1)]
 Status = Annotated[int, Meta(ge=200, le=599)]
 Text = Annotated[str, Meta(min_length=1)]
 Name = Annotated[
-    str, Meta(min_length=1), Form(r"[^\x00-\x1f\x7f\ud800-\udfff]*", "text without line breaks or control characters")
+    str,
+    Meta(min_length=1),
+    TextForm(r"[^\x00-\x1f\x7f\ud800-\udfff]*", "text without line breaks or control characters"),
 ]
-Key = Annotated[Secret, Form(r"[\x21-\x7e]*|.*\$\{.*", "a key of printable ASCII characters without spaces")]
+ApiKey = Annotated[Secret, TextForm(r"[\x21-\x7e]*|.*\$\{.*", "a key of printable ASCII characters without spaces")]

@@ -1,12 +1,13 @@
 """The section `management`: what of `/actuator` is shown, to whom, and how much of it (contract 3.2; Spring's keys)."""
 
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct, field
 
 from jairouter_cli.config.kinds import Text
 
-ENDPOINTS = ("health", "info", "metrics", "prometheus", "loggers", "env", "configprops", "jairouter-metrics")
+ENDPOINTS: Final = ("health", "info", "metrics", "prometheus", "loggers", "env", "configprops", "jairouter-metrics")
 
 
 class Show(StrEnum):
@@ -51,7 +52,7 @@ class Endpoints(Struct, frozen=True, kw_only=True):
     web: Web = Web()
 
 
-class Endpoint(Struct, frozen=True, kw_only=True):
+class EndpointAccess(Struct, frozen=True, kw_only=True):
     """`management.endpoint.<name>`: `enabled` is Spring's older word, which holds where `access` says nothing."""
 
     enabled: bool = True
@@ -63,14 +64,14 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         return self.access or (Access.UNRESTRICTED if self.enabled else Access.NONE)
 
 
-class HealthEndpoint(Endpoint, frozen=True, kw_only=True):
+class HealthEndpoint(EndpointAccess, frozen=True, kw_only=True):
     """`management.endpoint.health`: who sees more than a status; `show_components` is as `show_details` by default."""
 
     show_details: Show = Show.ALWAYS
     show_components: Show | None = None
 
 
-class ValuesEndpoint(Endpoint, frozen=True, kw_only=True):
+class ValuesEndpoint(EndpointAccess, frozen=True, kw_only=True):
     """`management.endpoint.env` and `configprops`: who sees values; those of secrets are never shown."""
 
     show_values: Show = Show.NEVER
@@ -80,13 +81,13 @@ class EndpointSettings(Struct, frozen=True, kw_only=True):
     """`management.endpoint`."""
 
     health: HealthEndpoint = HealthEndpoint()
-    info: Endpoint = Endpoint()
-    metrics: Endpoint = Endpoint()
-    prometheus: Endpoint = Endpoint()
-    loggers: Endpoint = Endpoint()
+    info: EndpointAccess = EndpointAccess()
+    metrics: EndpointAccess = EndpointAccess()
+    prometheus: EndpointAccess = EndpointAccess()
+    loggers: EndpointAccess = EndpointAccess()
     env: ValuesEndpoint = ValuesEndpoint()
     configprops: ValuesEndpoint = ValuesEndpoint()
-    jairouter_metrics: Endpoint = Endpoint()
+    jairouter_metrics: EndpointAccess = EndpointAccess()
 
 
 class MetricTags(Struct, frozen=True, kw_only=True):

@@ -12,9 +12,9 @@ from msgspec import Meta, Struct, field
 
 from jairouter_cli.config.kinds import (
     Alias,
+    ApiKey,
     Bytes,
     Count,
-    Key,
     Millis,
     Name,
     Network,
@@ -29,7 +29,7 @@ from jairouter_cli.config.kinds import (
     Text,
     Url,
     UrlPath,
-    Wait,
+    WaitTime,
 )
 from jairouter_cli.config.management import Management
 from jairouter_cli.config.monitoring import Logging, Monitoring, Tracing, Usage
@@ -381,7 +381,7 @@ class Instance(Struct, frozen=True, kw_only=True):
     weight: Positive = 1
     enabled: bool = True
     adapter: Dialect | None = None
-    api_key: Key | None = None
+    api_key: ApiKey | None = None
     headers: dict[str, Secret] = field(default_factory=dict)
     upstream_model: Name | None = None
     timeout: TimeoutSettings | None = None
@@ -447,8 +447,8 @@ class Shutdown(Struct, frozen=True, kw_only=True):
     SHORTHAND: ClassVar[str] = "mode"
 
     mode: ShutdownMode = ShutdownMode.GRACEFUL
-    timeout_s: Wait = 30.0
-    delay_s: Wait = 0.0
+    timeout_s: WaitTime = 30.0
+    delay_s: WaitTime = 0.0
 
 
 class Cors(Struct, frozen=True, kw_only=True):
@@ -475,8 +475,8 @@ class BodyTimeout(Struct, frozen=True, kw_only=True):
 
     SHORTHAND: ClassVar[str] = "idle"
 
-    idle_s: Wait = 30.0
-    total_s: Wait = 600.0
+    idle_s: WaitTime = 30.0
+    total_s: WaitTime = 600.0
 
 
 class Server(Struct, frozen=True, kw_only=True):
@@ -500,7 +500,7 @@ class Server(Struct, frozen=True, kw_only=True):
     admin_token: Secret | None = None
     open_management: bool = False
     management_rate_limit: ManagementLimit = ManagementLimit()
-    worker_timeout_s: Wait = 60.0
+    worker_timeout_s: WaitTime = 60.0
     shutdown: Shutdown = Shutdown()
 
 
@@ -540,7 +540,7 @@ class WebClient(Struct, frozen=True, kw_only=True):
     idle_timeout_s: Millis | None = None
     total_timeout_s: Millis | None = None
     heartbeat_interval_s: Millis | None = None
-    dns_cache_s: Wait = 30.0
+    dns_cache_s: WaitTime = 30.0
     proxy: Secret | None = None
     ssl: Tls = Tls()
     connection_pool: ConnectionPool = ConnectionPool()

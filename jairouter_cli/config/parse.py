@@ -15,52 +15,32 @@ from typing import Any, Final, get_args, get_origin
 import msgspec
 
 from jairouter_cli.config import scalars
-from jairouter_cli.config.addresses import proxy_fault
 from jairouter_cli.config.bounds import out_of_bounds, out_of_form, unlikely
-from jairouter_cli.config.document import Document
+from jairouter_cli.config.document import Document, Path
 from jairouter_cli.config.effect import in_vain
 from jairouter_cli.config.fields import Field, described, fields_of
 from jairouter_cli.config.imports import whole_of
+from jairouter_cli.config.judgement import FRAMING_HEADERS, faults
 from jairouter_cli.config.kinds import Secret, Url, UrlPath
 from jairouter_cli.config.masking import shown_path
 from jairouter_cli.config.model import (
     Config,
-    Fallback,
-    FallbackStrategy,
     Instance,
     Service,
     ServiceType,
-    State,
     WebClient,
 )
-from jairouter_cli.config.monitoring import LABEL_NAME, Category, CustomMetric, Metrics
+from jairouter_cli.config.monitoring import Category
 from jairouter_cli.config.spelling import find_key, service_type, squash
 from jairouter_cli.errors import ConfigInvalid, Problem
 
-Path = tuple[str | int, ...]
-
 # Sections of upstream's file that belong to its framework, or to parts that this version does not have.
 FOREIGN_SECTIONS: Final = frozenset({"spring", "springdoc", "info", "debug", "jairouter"})
-# Headers that say how a message is framed, or belong to one connection: nobody but the client that sends it knows them.
-FRAMING_HEADERS: Final = frozenset(
-    {
-        "connection",
-        "content-length",
-        "expect",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-STATE_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 _CATEGORIES: Final = frozenset(squash(category) for category in Category)
 _DEEPEST: Final = 64  # keys on the way to a value; an alias inside its own anchor has no end
 _HIDDEN: Final = "a value"  # what is said of one that may be a key
-_FOUND_LENGTH = 60  # characters of a wrong value that are shown
+_FOUND_LENGTH: Final = 60  # characters of a wrong value that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,32 +141,10 @@ class _Walk:
 
     def _checked(self, made: Any, path: Path) -> Any:
         """Note what is wrong with a section as a whole; return it."""
-        if isinstance(made, Fallback) and made.strategy is FallbackStrategy.MODEL and made.model is None:
-            self._problem(path, "the key model, with the model to fall back to")
-        if isinstance(made, Instance) and made.rate_limit and made.rate_limit.client_ip.max_concurrency:
-            self._problem(path, "rate-limit.client-ip.max-concurrency in the service or in model, not in an instance")
-        if isinstance(made, Instance | WebClient) and made.proxy is not None:
-            return self._with_proxy(made, path)
-        if isinstance(made, State) and made.url is not None and not made.url.value.startswith(STATE_SCHEMES):
-            self._problem(path, "a URL that begins with redis://, rediss:// or unix://")
-        if isinstance(made, CustomMetric):
-            for name in (name for name in made.tags if not LABEL_NAME.fullmatch(name)):
-                self._problem((*path, "tags", name), "a label name: letters, digits and _, but not le or quantile")
-        if isinstance(made, Metrics):
-            names = [metric.shown_name for metric in made.custom]
-            for twice in sorted({name for name in names if names.count(name) > 1}):
-                self._problem(
-                    (*path, "custom"), f"each metric once; {names.count(twice)} of them have the name {twice}"
-                )
-        return made
-
-    def _with_proxy(self, made: Any, path: Path) -> Any:
-        """Judge the proxy of a section; `none` is empty from here on, as it is no secret."""
-        text = made.proxy.value
-        if text == "none":
-            return msgspec.structs.replace(made, proxy=Secret(""))
-        if text and "${" not in text and (wrong := proxy_fault(text)):
-            self._problem((*path, "proxy"), wrong)
+        for where, expected in faults(made):
+            self._problem((*path, *where), expected)
+        if isinstance(made, Instance | WebClient) and made.proxy is not None and made.proxy.value == "none":
+            return msgspec.structs.replace(made, proxy=Secret(""))  # it is no secret, and empty from here on
         return made
 
     def _field(self, spec: Field, node: Mapping[Any, Any], path: Path) -> tuple[Path, Any]:

@@ -8,15 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, get_args, get_origin
 
 from jairouter_cli.config import scalars
-from jairouter_cli.config.document import Document
+from jairouter_cli.config.document import Document, Path
 from jairouter_cli.config.fields import kind_alone, kind_of, kind_within
 from jairouter_cli.config.kinds import Secret
 from jairouter_cli.config.masking import is_secret, shown, sounds_secret
 from jairouter_cli.config.model import Config
 from jairouter_cli.config.parse import FOREIGN_SECTIONS
 from jairouter_cli.config.spelling import squash
-
-Path = tuple[str | int, ...]
 
 
 class Property(NamedTuple):
@@ -36,7 +34,7 @@ def tree(document: Document, environ: Mapping[str, str]) -> dict[str, Tree]:
 
     The sections of other programs are left out.
     """
-    walk = _Walk(document, environ)
+    walk = _Listing(document, environ)
     own = {str(key): value for key, value in document.root.items() if squash(str(key)) not in FOREIGN_SECTIONS}
     return {key: walk.node(value, kind_of(Config, key), (key,)) for key, value in own.items()}
 
@@ -67,7 +65,7 @@ def dotted(path: Path) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-class _Walk:
+class _Listing:
     """A walk through a document beside the kinds of its values; None stands for a kind that is not known."""
 
     def __init__(self, document: Document, environ: Mapping[str, str]) -> None:

@@ -22,9 +22,9 @@ from jairouter_cli.config.kinds import (
     Network,
     Origin,
     Secret,
-    Unit,
     Url,
     UrlPath,
+    ValueUnit,
 )
 from jairouter_cli.config.spelling import squash
 
@@ -138,7 +138,7 @@ def read_float(value: Scalar) -> float:
     raise Expected("a number")
 
 
-def read_duration(value: Scalar, unit: Unit) -> float:
+def read_duration(value: Scalar, unit: ValueUnit) -> float:
     """Read a duration in seconds from `10s`, `500ms`, `PT1M30S` or a plain number of `unit`s."""
     text = str(value).strip()
     found = None if isinstance(value, bool) else _seconds(text, unit)
@@ -147,7 +147,7 @@ def read_duration(value: Scalar, unit: Unit) -> float:
     return found
 
 
-def _seconds(text: str, unit: Unit) -> float | None:
+def _seconds(text: str, unit: ValueUnit) -> float | None:
     if match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)", text):
         number, name = float(match[1]), match[2].lower()
         if not name:

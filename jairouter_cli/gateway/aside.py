@@ -7,7 +7,7 @@ from threading import Thread
 from typing import Any, Final, TypeVar, cast
 
 T = TypeVar("T")
-Outcome = tuple[Any, BaseException | None]
+AsideResult = tuple[Any, BaseException | None]
 
 
 class Aside:
@@ -28,7 +28,7 @@ class Aside:
         async with asyncio.timeout(within_s):
             await self._turn.acquire()
             loop = asyncio.get_running_loop()
-            running: asyncio.Future[Outcome] = loop.create_future()
+            running: asyncio.Future[AsideResult] = loop.create_future()
             running.add_done_callback(lambda _: self._turn.release())
             try:
                 Thread(target=_do, args=(work, running, loop), name="aside", daemon=True).start()
@@ -40,8 +40,8 @@ class Aside:
         return cast("T", result)
 
 
-def _do(work: Callable[[], Any], running: asyncio.Future[Outcome], loop: asyncio.AbstractEventLoop) -> None:
-    outcome: Outcome
+def _do(work: Callable[[], Any], running: asyncio.Future[AsideResult], loop: asyncio.AbstractEventLoop) -> None:
+    outcome: AsideResult
     try:
         outcome = work(), None
     except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
@@ -52,7 +52,7 @@ def _do(work: Callable[[], Any], running: asyncio.Future[Outcome], loop: asyncio
 
 def bounded(work: Callable[[], T], within_s: float) -> T:
     """Return what the work returns, where there is no event loop yet. Raises `TimeoutError`, and what it raises."""
-    outcome: list[Outcome] = []
+    outcome: list[AsideResult] = []
 
     def do() -> None:
         try:

@@ -22,7 +22,7 @@ from jairouter_cli.payloads.retry_after import retry_after_s
 from jairouter_cli.routing.admission import Refusal
 from jairouter_cli.routing.balance import USE_AFFINITY, USE_PREFIX
 from jairouter_cli.routing.call import Call, Outcome, Target
-from jairouter_cli.routing.failover import Ask, Exhausted, Plan, Result, Sent, Step, Wait, plan
+from jairouter_cli.routing.failover import Ask, AttemptResult, Exhausted, Plan, Sent, Step, Wait, plan
 from jairouter_cli.routing.ledger import Lease, Seat
 from jairouter_cli.routing.slots import Slots
 from jairouter_cli.routing.table import Pool
@@ -113,7 +113,7 @@ class Attempts:
 
     async def _try(
         self, lease: Lease, inbound: Inbound, pool: Pool, *, anew: bool
-    ) -> tuple[Opened | None, Result | None]:
+    ) -> tuple[Opened | None, AttemptResult | None]:
         """Try an instance; return its answer and, unless it will do, what to tell the plan. Raises a `RequestError`."""
         clock, record, target = self._gateway.clock, self._record, lease.target
         self._call.used()
@@ -151,7 +151,7 @@ class Attempts:
         within_s = patience_s if heartbeat_s is None else min(patience_s, heartbeat_s)
         return await opened(self._gateway.upstream, request, within_s, unpacks=asks_usage(inbound, target))
 
-    def _failed(self, lease: Lease, inbound: Inbound, failure: UpstreamFailure, now: float) -> Result:
+    def _failed(self, lease: Lease, inbound: Inbound, failure: UpstreamFailure, now: float) -> AttemptResult:
         """Return what a failure says of an instance. Raises a `RequestError` if the call may not last any longer."""
         self._failures.append(failure)
         if failure.kind is FailureKind.TOTAL_TIMEOUT:
@@ -159,9 +159,9 @@ class Attempts:
             raise self._error(Exhausted(), inbound) from None
         outcome = Outcome.REFUSED if failure.kind is FailureKind.POOL_TIMEOUT else Outcome.FAILED  # the pool is ours
         was_work, reason = failure.kind not in _NOT_REACHED, failure.detail or failure.kind.value
-        return Result(outcome, reason, was_work, was_stale=failure.was_stale)
+        return AttemptResult(outcome, reason, was_work, was_stale=failure.was_stale)
 
-    def _unwelcome(self, exchange: Exchange, target: Target, inbound: Inbound) -> Result:
+    def _unwelcome(self, exchange: Exchange, target: Target, inbound: Inbound) -> AttemptResult:
         """Return what an answer that another instance may better says of this one."""
         status, cooldown_s = exchange.status, 0.0
         # what a backend refuses to a client's own key says nothing about the other clients
@@ -169,8 +169,8 @@ class Attempts:
         if status in _MAY_SAY_WHEN and (status != _TOO_MANY_REQUESTS or is_about_all):
             cooldown_s = retry_after_s(dict(exchange.headers).get("retry-after", ""), self._gateway.wall_clock())
         if status >= SERVER_ERROR:
-            return Result(Outcome.FAILED, f"HTTP {status}", cooldown_s=cooldown_s)
-        return Result(Outcome.REFUSED, f"HTTP {status}", was_work=False, cooldown_s=cooldown_s)
+            return AttemptResult(Outcome.FAILED, f"HTTP {status}", cooldown_s=cooldown_s)
+        return AttemptResult(Outcome.REFUSED, f"HTTP {status}", was_work=False, cooldown_s=cooldown_s)
 
     def _error(self, end: Exhausted, inbound: Inbound) -> RequestError:
         return unanswered(inbound.call.model, end, self._failures, len(self._record.attempts))

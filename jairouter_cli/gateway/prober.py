@@ -14,7 +14,7 @@ from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.upstream.exchange import Exchange, FailureKind, UpstreamFailure, UpstreamRequest
 from jairouter_cli.payloads.headers import Headers
 from jairouter_cli.routing.call import Probe, Target, Timeouts, Turn
-from jairouter_cli.routing.health import State
+from jairouter_cli.routing.health import HealthState
 
 _LOOK_S: Final = 0.25  # how soon a new instance is asked
 _AT_ONCE: Final = 64  # questions under way together, of those that were answered in time when they were asked last
@@ -25,7 +25,7 @@ _ALIVE: Final = range(200, 500)
 _IN_WORDS: Final = frozenset({FailureKind.UNREACHABLE, FailureKind.BROKEN})  # else the kind says it all
 
 
-class Question(NamedTuple):
+class ProbeQuestion(NamedTuple):
     """What is asked once for all targets of which the answer tells."""
 
     origin: str
@@ -44,11 +44,11 @@ class Places:
         self._few: Final = asyncio.Semaphore(_SLOW_AT_ONCE)
         self._slow: set[str] = set()
 
-    def of(self, question: Question) -> asyncio.Semaphore:
+    def of(self, question: ProbeQuestion) -> asyncio.Semaphore:
         """Return the places in which a question is asked."""
         return self._few if question.origin in self._slow else self._many
 
-    def note(self, question: Question, *, slow: bool) -> None:
+    def note(self, question: ProbeQuestion, *, slow: bool) -> None:
         """Note whether it took all the time that it had."""
         (self._slow.add if slow else self._slow.discard)(question.origin)
 
@@ -62,8 +62,8 @@ async def probe_all(gateway: Gateway, rng: Random, leads: Callable[[], bool]) ->
 
     Instances that nobody has heard of yet are due at once.
     """
-    due: dict[Question, float] = {}
-    open_questions: set[Question] = set()
+    due: dict[ProbeQuestion, float] = {}
+    open_questions: set[ProbeQuestion] = set()
     places = Places()
     async with asyncio.TaskGroup() as tasks:
         while True:
@@ -91,16 +91,16 @@ async def probe_now(gateway: Gateway, target: Target) -> None:
     await _ask(gateway, question, targets, Places())
 
 
-def _close(open_questions: set[Question], question: Question, _: asyncio.Task[None]) -> None:
+def _close(open_questions: set[ProbeQuestion], question: ProbeQuestion, _: asyncio.Task[None]) -> None:
     open_questions.discard(question)
 
 
-def _questions(gateway: Gateway) -> dict[Question, list[Target]]:
-    questions: dict[Question, list[Target]] = {}
+def _questions(gateway: Gateway) -> dict[ProbeQuestion, list[Target]]:
+    questions: dict[ProbeQuestion, list[Target]] = {}
     for target in gateway.table.targets:
         if target.enabled:
             headers = () if target.probe.path is None else target.headers
-            question = Question(target.origin, target.proxy, target.probe, headers)
+            question = ProbeQuestion(target.origin, target.proxy, target.probe, headers)
             questions.setdefault(question, []).append(target)
     return questions
 
@@ -108,10 +108,10 @@ def _questions(gateway: Gateway) -> dict[Question, list[Target]]:
 def _proved(gateway: Gateway, targets: list[Target], check: HealthCheck, now: float) -> bool:
     """Whether traffic has shown of late that all of them work."""
     lives = [gateway.ledger.live(target) for target in targets]
-    return all(live.health.state is State.UP and live.answered_at > now - check.interval_s for live in lives)
+    return all(live.health.state is HealthState.UP and live.answered_at > now - check.interval_s for live in lives)
 
 
-async def _ask(gateway: Gateway, question: Question, targets: list[Target], places: Places) -> None:
+async def _ask(gateway: Gateway, question: ProbeQuestion, targets: list[Target], places: Places) -> None:
     """Ask; what goes wrong with it goes no further than this question."""
     with gateway.tasks.trying(f"health-check of {question.origin}"):
         check = gateway.table.config.model.load_balance.health_check
@@ -131,11 +131,13 @@ def _judge(gateway: Gateway, targets: list[Target], check: HealthCheck, reason: 
     for target in targets:
         gateway.probed(target, now - began)
         if gateway.ledger.live(target).health.saw(check, ok=not reason, now=now, reason=reason):
-            turn, said = (Turn.DOWN, f"is {State.DOWN}: {reason}") if reason else (Turn.UP, f"is {State.UP}")
+            turn, said = (
+                (Turn.DOWN, f"is {HealthState.DOWN}: {reason}") if reason else (Turn.UP, f"is {HealthState.UP}")
+            )
             gateway.ledger.tell(target, turn, said)
 
 
-async def _knock(gateway: Gateway, question: Question, timeout_s: float) -> str:
+async def _knock(gateway: Gateway, question: ProbeQuestion, timeout_s: float) -> str:
     """Open a connection and close it; return why that failed, or nothing."""
     try:
         await gateway.upstream.knock(question.origin, question.proxy, timeout_s)
@@ -144,7 +146,7 @@ async def _knock(gateway: Gateway, question: Question, timeout_s: float) -> str:
     return ""
 
 
-async def _get(gateway: Gateway, question: Question, path: str, timeout_s: float) -> str | None:
+async def _get(gateway: Gateway, question: ProbeQuestion, path: str, timeout_s: float) -> str | None:
     """Ask over HTTP; return why the answer is not good, or nothing; None if it could not even be asked."""
     timeouts = Timeouts(timeout_s, timeout_s, timeout_s, timeout_s, total_s=timeout_s)
     by = gateway.clock() + timeout_s

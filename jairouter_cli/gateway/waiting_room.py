@@ -15,7 +15,7 @@ from jairouter_cli.routing.slots import Slots
 # How often those who wait look by themselves: only what a worker that died had, or a bell that was missed, is late.
 _LOOK_S: Final = 0.1
 
-Place = asyncio.Future[Slots]
+QueuePlace = asyncio.Future[Slots]
 
 
 class WaitingRoom:
@@ -26,7 +26,7 @@ class WaitingRoom:
     def __init__(self, ledger: Ledger, worker: int = 0) -> None:
         self._ledger: Final = ledger
         self._worker: Final = worker
-        self._queues: dict[str, tuple[Slots, FairQueue[Place]]] = {}
+        self._queues: dict[str, tuple[Slots, FairQueue[QueuePlace]]] = {}
         self._timer: asyncio.TimerHandle | None = None
         ledger.on_free = self.freed
 
@@ -38,7 +38,7 @@ class WaitingRoom:
         joined = [slots for slots in machines if slots.join_queue(rules.size)]
         if not joined:
             return None
-        place: Place = asyncio.get_running_loop().create_future()
+        place: QueuePlace = asyncio.get_running_loop().create_future()
         for slots in joined:
             self._queues.setdefault(slots.name, (slots, FairQueue()))[1].join(client, place)
         self._look_later()
@@ -58,11 +58,11 @@ class WaitingRoom:
                 self._leave(slots, client, place)
 
     @staticmethod
-    def _taken(place: Place) -> Slots | None:
+    def _taken(place: QueuePlace) -> Slots | None:
         """Return the slot that was taken at the very moment when the wait ended."""
         return place.result() if place.done() and not place.cancelled() else None
 
-    def _leave(self, slots: Slots, client: str, place: Place) -> None:
+    def _leave(self, slots: Slots, client: str, place: QueuePlace) -> None:
         slots.leave_queue()
         known = self._queues.get(slots.name)
         if known is not None:  # else it was the last one in it, and has its slot

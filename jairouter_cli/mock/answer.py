@@ -12,7 +12,7 @@ from litestar.response import Stream
 
 from jairouter_cli.mock import text
 from jairouter_cli.mock.behaviour import Behaviour
-from jairouter_cli.mock.body import JSON, AnyRequest
+from jairouter_cli.mock.body import JSON, MockRequest
 
 _DONE: Final = b"data: [DONE]\n\n"
 
@@ -50,7 +50,7 @@ def chunks(head: JSON, choices: Iterable[JSON], used: JSON, options: StreamOptio
         yield head | {"choices": [], "usage": used}
 
 
-def events(request: AnyRequest, messages: Iterable[JSON]) -> Stream:
+def events(request: MockRequest, messages: Iterable[JSON]) -> Stream:
     """Send each message as an event, and `[DONE]` after the last."""
     encoded = (b"data: " + msgspec.json.encode(message) + b"\n\n" for message in messages)
     return Stream(
@@ -58,7 +58,7 @@ def events(request: AnyRequest, messages: Iterable[JSON]) -> Stream:
     )
 
 
-async def paced(request: AnyRequest, pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+async def paced(request: MockRequest, pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
     """Yield the pieces, as far apart as the server was told."""
     behaviour: Behaviour = request.app.state.behaviour
     for number, piece in enumerate(pieces):

@@ -14,7 +14,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from jairouter_cli.errors import RequestError
 from jairouter_cli.mock.audio import speech, transcripts
 from jairouter_cli.mock.behaviour import Behaviour
-from jairouter_cli.mock.body import JSON, AnyRequest
+from jairouter_cli.mock.body import JSON, MockRequest
 from jairouter_cli.mock.chat import chat
 from jairouter_cli.mock.completions import completions
 from jairouter_cli.mock.images import edits, generations, picture
@@ -72,7 +72,7 @@ def create(behaviour: Behaviour) -> Litestar:
 
     header = (b"x-mock-backend", behaviour.name.encode())
 
-    async def misbehave(request: AnyRequest) -> Response[JSON] | None:
+    async def misbehave(request: MockRequest) -> Response[JSON] | None:
         """Delay, and fail as often as is wanted."""
         if request.method != "POST":
             return None
@@ -112,18 +112,18 @@ def _error(
     return Response({"error": about}, status_code=status, headers=headers, media_type="application/json")
 
 
-def _answer_http(request: AnyRequest, error: HTTPException) -> Response[JSON]:
+def _answer_http(request: MockRequest, error: HTTPException) -> Response[JSON]:
     """Answer what Litestar refuses: an unknown path, another method, a body that is too large or no form."""
     message = f"{error.detail}: {request.method} {request.url.path}"
     return _error(error.status_code, message, _INVALID, headers=error.headers)
 
 
-def _answer_request(_: AnyRequest, error: RequestError) -> Response[JSON]:
+def _answer_request(_: MockRequest, error: RequestError) -> Response[JSON]:
     """Answer what this server refuses."""
     return _error(error.status, error.message(), _INVALID, error.param)
 
 
-def _answer_bug(request: AnyRequest, error: Exception) -> Response[JSON]:
+def _answer_bug(request: MockRequest, error: Exception) -> Response[JSON]:
     """Answer what nobody foresaw."""
     logger.error("bug while answering %s %s", request.method, request.url.path, exc_info=error)
     return _error(500, "the mock model has a bug; see its log", "server_error")

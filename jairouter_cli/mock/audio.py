@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from jairouter_cli.mock import media
 from jairouter_cli.mock.answer import paced
-from jairouter_cli.mock.body import JSON, AnyRequest, Model, files, read_form, read_json
+from jairouter_cli.mock.body import JSON, MockRequest, Model, files, read_form, read_json
 
 _PIECES: Final = 8  # of a sound that is streamed
 _TASKS: Final = {"/v1/audio/transcriptions": "transcribe", "/v1/audio/translations": "translate"}
@@ -41,7 +41,7 @@ class Transcript:
 
 
 @post("/v1/audio/speech", status_code=200)
-async def speech(request: AnyRequest) -> Stream:
+async def speech(request: MockRequest) -> Stream:
     """Play a tone, as bare samples if `pcm` is asked for, else as WAV: this server has no other encoder."""
     asked = await read_json(request, SpeechRequest)
     samples = media.pcm(asked.input)
@@ -53,7 +53,7 @@ async def speech(request: AnyRequest) -> Stream:
 
 
 @post(list(_TASKS), status_code=200)
-async def transcripts(request: AnyRequest) -> Response[JSON] | Response[str]:
+async def transcripts(request: MockRequest) -> Response[JSON] | Response[str]:
     """Tell the name and the size of what was sent."""
     asked, form = await read_form(request, TranscriptForm)
     file, *_ = files(form, "file")

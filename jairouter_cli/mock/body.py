@@ -14,7 +14,7 @@ from jairouter_cli.errors import InvalidParameter, InvalidRequest, MissingParame
 Shape = TypeVar("Shape")
 
 JSON = dict[str, object]
-AnyRequest = Request[Any, Any, Any]
+MockRequest = Request[Any, Any, Any]
 Model = Annotated[str, msgspec.Meta(min_length=1)]
 
 # msgspec's way to say what is wrong, and where.
@@ -25,14 +25,14 @@ _MISSING: Final = re.compile(r"Object missing required field `(.+)`")
 _FOREIGN: Final = (msgspec.DecodeError, UnicodeDecodeError, LookupError, RecursionError)
 
 
-async def read_json(request: AnyRequest, shape: type[Shape]) -> Shape:
+async def read_json(request: MockRequest, shape: type[Shape]) -> Shape:
     """Return the body as a struct; fields that it has not are ignored. Raises `InvalidRequest`."""
     body = await request.body()
     with _translated():
         return msgspec.json.decode(body, type=shape)
 
 
-async def read_form(request: AnyRequest, shape: type[Shape]) -> tuple[Shape, FormMultiDict]:
+async def read_form(request: MockRequest, shape: type[Shape]) -> tuple[Shape, FormMultiDict]:
     """Return the fields of a form as a struct, and the form, which has the files. Raises `InvalidRequest`."""
     with _translated():
         form = await request.form()

@@ -12,10 +12,10 @@ from msgspec import Meta, Struct
 
 from jairouter_cli.mock import text
 from jairouter_cli.mock.answer import StreamOptions, chunks, events, head, usage
-from jairouter_cli.mock.body import JSON, AnyRequest, Model, read_json
+from jairouter_cli.mock.body import JSON, MockRequest, Model, read_json
 from jairouter_cli.mock.tools import Choice, Tool, arguments, insisted
 
-Count = Annotated[int, Meta(ge=1)]
+ChatCount = Annotated[int, Meta(ge=1)]
 Times = Annotated[int, Meta(ge=1, le=128)]
 
 
@@ -26,15 +26,15 @@ class ChatRequest(Struct, frozen=True):
     messages: Annotated[list[text.Message], Meta(min_length=1)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    max_tokens: Count | None = None
-    max_completion_tokens: Count | None = None
+    max_tokens: ChatCount | None = None
+    max_completion_tokens: ChatCount | None = None
     n: Times | None = None
     tools: list[Tool] | None = None
     tool_choice: Choice = None
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ChatSaid:
     """An answer in words."""
 
     pieces: Sequence[str]
@@ -77,7 +77,7 @@ class Called:
 
 
 @post("/v1/chat/completions", status_code=200)
-async def chat(request: AnyRequest) -> Response[JSON] | Stream:
+async def chat(request: MockRequest) -> Response[JSON] | Stream:
     """Repeat what the user said last, or call the tool that the request insists on."""
     asked = await read_json(request, ChatRequest)
     answer, count = _answer(asked), asked.n or 1
@@ -90,16 +90,16 @@ async def chat(request: AnyRequest) -> Response[JSON] | Stream:
     return Response(head("chatcmpl", "chat.completion", asked.model) | {"choices": choices, "usage": used})
 
 
-def _answer(asked: ChatRequest) -> Said | Called:
+def _answer(asked: ChatRequest) -> ChatSaid | Called:
     question = text.last_user_text(asked.messages)
     function = insisted(asked.tools or (), asked.tool_choice)
     if function is None:
-        return Said(*text.reply(question, asked.max_completion_tokens or asked.max_tokens))
+        return ChatSaid(*text.reply(question, asked.max_completion_tokens or asked.max_tokens))
     passed = msgspec.json.encode(arguments(function, question)).decode()
     return Called(f"call_{secrets.token_hex(12)}", function.name, text.words(passed))
 
 
-def _parts(answer: Said | Called, count: int) -> Iterator[JSON]:
+def _parts(answer: ChatSaid | Called, count: int) -> Iterator[JSON]:
     """Yield the choices of a stream, one at a time: each delta for all of them before the next."""
     deltas: list[tuple[JSON, str | None]] = [(delta, None) for delta in answer.deltas()]
     for delta, finish in [*deltas, ({}, answer.finish)]:

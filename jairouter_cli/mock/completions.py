@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from jairouter_cli.mock import text
 from jairouter_cli.mock.answer import StreamOptions, chunks, events, head, usage
-from jairouter_cli.mock.body import JSON, AnyRequest, Model, read_json
-from jairouter_cli.mock.chat import Count, Times
+from jairouter_cli.mock.body import JSON, MockRequest, Model, read_json
+from jairouter_cli.mock.chat import ChatCount, Times
 
 Replies = Sequence[tuple[list[str], str]]
 
@@ -21,12 +21,12 @@ class CompletionRequest(Struct, frozen=True):
     prompt: text.Input = ""
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    max_tokens: Count | None = None
+    max_tokens: ChatCount | None = None
     n: Times | None = None
 
 
 @post("/v1/completions", status_code=200)
-async def completions(request: AnyRequest) -> Response[JSON] | Stream:
+async def completions(request: MockRequest) -> Response[JSON] | Stream:
     """Repeat each prompt, `n` times."""
     asked = await read_json(request, CompletionRequest)
     prompts = text.texts(asked.prompt)

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from jairouter_cli.errors import MissingParameter
 from jairouter_cli.mock import media
-from jairouter_cli.mock.body import JSON, AnyRequest, Model, files, read_form, read_json
+from jairouter_cli.mock.body import JSON, MockRequest, Model, files, read_form, read_json
 
 _EDITS: Final = "/v1/images/edits"
 _VARIATIONS: Final = "/v1/images/variations"
@@ -60,14 +60,14 @@ class Picture:
 
 
 @post("/v1/images/generations", status_code=200)
-async def generations(request: AnyRequest) -> Response[JSON]:
+async def generations(request: MockRequest) -> Response[JSON]:
     """Pictures whose colours follow from the prompt."""
     asked = await read_json(request, ImageRequest)
     return await _answer(request, asked, [_prompt(asked)])
 
 
 @post([_EDITS, _VARIATIONS], status_code=200)
-async def edits(request: AnyRequest) -> Response[JSON]:
+async def edits(request: MockRequest) -> Response[JSON]:
     """Pictures whose colours follow from the pictures that were sent and, for edits, the prompt."""
     asked, form = await read_form(request, ImageRequest)
     prompt = _prompt(asked) if request.url.path == _EDITS else ""
@@ -81,7 +81,7 @@ def _prompt(asked: ImageRequest) -> str:
     return asked.prompt
 
 
-async def _answer(request: AnyRequest, asked: ImageRequest, sources: Sequence[str]) -> Response[JSON]:
+async def _answer(request: MockRequest, asked: ImageRequest, sources: Sequence[str]) -> Response[JSON]:
     width, height = _sides(asked.size)
     pictures = [Picture(_seed([*sources, str(number)]), width, height) for number in range(asked.n or 1)]
     if asked.response_format == "url":
@@ -108,7 +108,7 @@ def _seed(sources: Sequence[str]) -> str:
 
 
 @get("/images/{file:str}", sync_to_thread=True)
-def picture(request: AnyRequest) -> Response[bytes]:
+def picture(request: MockRequest) -> Response[bytes]:
     """Show a picture that an answer linked to."""
     file = str(request.path_params["file"])
     found = Picture.named(file.removesuffix(".png")) if file.endswith(".png") else None

@@ -5,7 +5,7 @@ from typing import Final
 from litestar import get
 from litestar.exceptions import NotFoundException
 
-from jairouter_cli.mock.body import JSON, AnyRequest
+from jairouter_cli.mock.body import JSON, MockRequest
 
 MODELS: Final = (
     "demo-chat",
@@ -25,7 +25,7 @@ async def list_models() -> JSON:
 
 
 @get("/v1/models/{name:path}")
-async def show_model(request: AnyRequest) -> JSON:
+async def show_model(request: MockRequest) -> JSON:
     """One of them."""
     name = str(request.path_params["name"]).removeprefix("/")
     if name not in MODELS:

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from jairouter_cli.mock import text
 from jairouter_cli.mock.answer import paced
-from jairouter_cli.mock.body import JSON, AnyRequest, Model, read_json
-from jairouter_cli.mock.chat import Count
+from jairouter_cli.mock.body import JSON, MockRequest, Model, read_json
+from jairouter_cli.mock.chat import ChatCount
 
 
 class ResponsesRequest(Struct, frozen=True):
@@ -27,7 +27,7 @@ class MessagesRequest(Struct, frozen=True):
 
     model: Model
     messages: list[text.Message]
-    max_tokens: Count | None = None
+    max_tokens: ChatCount | None = None
     stream: bool | None = None
 
 
@@ -47,7 +47,7 @@ class ScoreRequest(Struct, frozen=True):
 
 
 @post("/v1/responses", status_code=200)
-async def responses(request: AnyRequest) -> Response[JSON] | Stream:
+async def responses(request: MockRequest) -> Response[JSON] | Stream:
     """Repeat the input."""
     asked = await read_json(request, ResponsesRequest)
     question = asked.input if isinstance(asked.input, str) else text.last_user_text(asked.input)
@@ -83,7 +83,7 @@ def _response_events(whole: JSON, item: JSON, said: str) -> Iterator[JSON]:
 
 
 @post("/v1/messages", status_code=200)
-async def messages(request: AnyRequest) -> Response[JSON] | Stream:
+async def messages(request: MockRequest) -> Response[JSON] | Stream:
     """Repeat what the user said last."""
     asked = await read_json(request, MessagesRequest)
     question = text.last_user_text(asked.messages)
@@ -104,7 +104,7 @@ async def messages(request: AnyRequest) -> Response[JSON] | Stream:
 
 
 @post("/v1/messages/count_tokens", status_code=200)
-async def count_tokens(request: AnyRequest) -> Response[JSON]:
+async def count_tokens(request: MockRequest) -> Response[JSON]:
     """Count what the user said last."""
     asked = await read_json(request, MessagesRequest)
     return Response({"input_tokens": text.count_tokens(text.last_user_text(asked.messages))})
@@ -121,14 +121,14 @@ def _message_events(start: JSON, pieces: Sequence[str], stop: str) -> Iterator[J
     yield {"type": "message_stop"}
 
 
-def _named(request: AnyRequest, events: Iterable[JSON]) -> Stream:
+def _named(request: MockRequest, events: Iterable[JSON]) -> Stream:
     """Send each message as an event of its type's name, as both APIs do."""
     encoded = (f"event: {event['type']}\ndata: ".encode() + msgspec.json.encode(event) + b"\n\n" for event in events)
     return Stream(paced(request, encoded), media_type="text/event-stream")
 
 
 @post("/v1/moderations", status_code=200)
-async def moderations(request: AnyRequest) -> Response[JSON]:
+async def moderations(request: MockRequest) -> Response[JSON]:
     """Flag what has the word `forbidden` in it."""
     asked = await read_json(request, ModerationRequest)
     inputs = asked.input if isinstance(asked.input, list) else [asked.input]
@@ -141,7 +141,7 @@ def _verdict(*, is_bad: bool) -> JSON:
 
 
 @post("/v1/score", status_code=200)
-async def score(request: AnyRequest) -> Response[JSON]:
+async def score(request: MockRequest) -> Response[JSON]:
     """Tell how much of the first text's words each second text has."""
     asked = await read_json(request, ScoreRequest)
     seconds = [asked.text_2] if isinstance(asked.text_2, str) else asked.text_2

@@ -8,18 +8,18 @@ from msgspec import UNSET, Struct, UnsetType, field
 from jairouter_cli.errors import InvalidParameter
 
 
-class Schema(Struct, frozen=True, rename="camel"):
+class ToolSchema(Struct, frozen=True, rename="camel"):
     """What is looked at of a JSON schema: neither references nor bounds nor patterns."""
 
     type: str | list[str] = ""
     const: Any | UnsetType = UNSET
     enum: list[Any] = field(default_factory=list)
-    any_of: list["Schema | bool"] = field(default_factory=list)
-    one_of: list["Schema | bool"] = field(default_factory=list)
-    all_of: list["Schema | bool"] = field(default_factory=list)
-    properties: dict[str, "Schema | bool"] = field(default_factory=dict)
+    any_of: list["ToolSchema | bool"] = field(default_factory=list)
+    one_of: list["ToolSchema | bool"] = field(default_factory=list)
+    all_of: list["ToolSchema | bool"] = field(default_factory=list)
+    properties: dict[str, "ToolSchema | bool"] = field(default_factory=dict)
     required: list[str] = field(default_factory=list)
-    items: "Schema | bool" = True
+    items: "ToolSchema | bool" = True
 
     @property
     def kind(self) -> str:
@@ -32,7 +32,7 @@ class Function(Struct, frozen=True):
     """A function that is offered, or named in a choice."""
 
     name: str
-    parameters: Schema | None = None
+    parameters: ToolSchema | None = None
 
 
 class Tool(Struct, frozen=True):
@@ -64,7 +64,7 @@ def arguments(function: Function, said: str) -> object:
     return {} if function.parameters is None else _example(function.parameters, said)
 
 
-def _example(schema: Schema | bool, said: str) -> object:  # noqa: FBT001 - true is the schema of anything
+def _example(schema: ToolSchema | bool, said: str) -> object:  # noqa: FBT001 - true is the schema of anything
     if isinstance(schema, bool):
         return said
     if schema.const is not UNSET:
@@ -76,7 +76,7 @@ def _example(schema: Schema | bool, said: str) -> object:  # noqa: FBT001 - true
     return _of_kind(schema, said)
 
 
-def _of_kind(schema: Schema, said: str) -> object:
+def _of_kind(schema: ToolSchema, said: str) -> object:
     if schema.kind == "object":
         return {name: _example(schema.properties.get(name, True), said) for name in schema.required}
     if schema.kind == "array":

@@ -6,7 +6,7 @@ from litestar import Response, post
 from msgspec import Meta, Struct
 
 from jairouter_cli.mock import text
-from jairouter_cli.mock.body import JSON, AnyRequest, Model, read_json
+from jairouter_cli.mock.body import JSON, MockRequest, Model, read_json
 
 
 class EmbeddingRequest(Struct, frozen=True):
@@ -18,7 +18,7 @@ class EmbeddingRequest(Struct, frozen=True):
     encoding_format: Literal["float", "base64"] | None = None
 
 
-class Document(Struct, frozen=True):
+class RankedDocument(Struct, frozen=True):
     """A document that is more than its text."""
 
     text: str
@@ -29,13 +29,13 @@ class RerankRequest(Struct, frozen=True):
 
     model: Model
     query: str
-    documents: Annotated[list[str | Document], Meta(min_length=1)]
+    documents: Annotated[list[str | RankedDocument], Meta(min_length=1)]
     top_n: Annotated[int, Meta(ge=1)] | None = None
     return_documents: bool | None = None
 
 
 @post("/v1/embeddings", status_code=200)
-async def embeddings(request: AnyRequest) -> Response[JSON]:
+async def embeddings(request: MockRequest) -> Response[JSON]:
     """Vectors that depend on the words of each input."""
     asked = await read_json(request, EmbeddingRequest)
     inputs = text.texts(asked.input)
@@ -53,7 +53,7 @@ def _encoded(one: str, asked: EmbeddingRequest) -> list[float] | str:
 
 
 @post(["/v1/rerank", "/rerank", "/v2/rerank"], status_code=200)
-async def rerank(request: AnyRequest) -> Response[JSON]:
+async def rerank(request: MockRequest) -> Response[JSON]:
     """Rank the documents that have most of the query's words first; equal ones stay in their order."""
     asked = await read_json(request, RerankRequest)
     texts = [one if isinstance(one, str) else one.text for one in asked.documents]

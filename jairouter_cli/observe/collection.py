@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from jairouter_cli.observe.board import Board
-from jairouter_cli.observe.families import RECORDS, Family, Kind, Record
+from jairouter_cli.observe.families import RECORDS, CountedRows, Family, Kind
 
 _MAXIMA: Final = 2  # the last cells of a histogram: the largest value of late, and before
 
@@ -66,7 +66,7 @@ def add_up(boards: Iterable[tuple[Board, bool]]) -> Mapping[str, Rows]:
     return found
 
 
-def _added(record: Record, one: Sequence[float], other: Sequence[float]) -> list[float]:
+def _added(record: CountedRows, one: Sequence[float], other: Sequence[float]) -> list[float]:
     if record.is_latest:
         return list(map(max, one, other))
     both = [a + b for a, b in zip(one, other, strict=True)]
@@ -91,7 +91,7 @@ def collect(families: Iterable[Family], rows: Mapping[str, Rows], readings: Iter
     return list(found.values())
 
 
-def _viewed(family: Family, record: Record, rows: Rows) -> dict[tuple[str, ...], Value]:
+def _viewed(family: Family, record: CountedRows, rows: Rows) -> dict[tuple[str, ...], Value]:
     """Return what a family shows of a record's rows."""
     sums: dict[tuple[str, ...], list[float]] = {}
     for values, numbers in rows.items():
@@ -104,7 +104,7 @@ def _viewed(family: Family, record: Record, rows: Rows) -> dict[tuple[str, ...],
     return {labels: _value(family, record, numbers) for labels, numbers in sums.items()}
 
 
-def _value(family: Family, record: Record, numbers: Sequence[float]) -> Value:
+def _value(family: Family, record: CountedRows, numbers: Sequence[float]) -> Value:
     if not record.buckets:
         return numbers[0]
     end = len(record.buckets) + 1

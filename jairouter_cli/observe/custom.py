@@ -20,16 +20,16 @@ from jairouter_cli.observe.families import (
     CUSTOM_FED,
     CUSTOM_TIMES,
     FAMILIES,
+    CountedRows,
     Family,
     Kind,
     Labels,
-    Record,
 )
-from jairouter_cli.observe.metrics import OTHER, Metrics
+from jairouter_cli.observe.metrics import OTHER, MetricsSink
 
 _Value = Callable[[Labels], str]
 
-_RECORDS: Final[Mapping[CustomKind, Record]] = {CustomKind.COUNTER: CUSTOM_COUNTS, CustomKind.TIMER: CUSTOM_TIMES}
+_RECORDS: Final[Mapping[CustomKind, CountedRows]] = {CustomKind.COUNTER: CUSTOM_COUNTS, CustomKind.TIMER: CUSTOM_TIMES}
 _KINDS: Final = {CustomKind.COUNTER: Kind.COUNTER, CustomKind.TIMER: Kind.HISTOGRAM}
 _CATEGORIES: Final = frozenset(family.category for family in FAMILIES)
 _TAGS: Final = msgspec.json.Decoder(dict[str, str])
@@ -40,7 +40,7 @@ def encoded(tags: Mapping[str, str]) -> str:
     return msgspec.json.encode(tags, order="sorted").decode()
 
 
-def feed(metrics: Metrics, metric: CustomMetric, value: float, tags: Mapping[str, str], at: float) -> None:
+def feed(metrics: MetricsSink, metric: CustomMetric, value: float, tags: Mapping[str, str], at: float) -> None:
     """Add to a counter, or count a duration in seconds; `at` is the wall clock."""
     who = _identity(metric)
     labels = (who, encoded({**metric.tags, **tags}))

@@ -1,7 +1,7 @@
 """What is counted, and what is shown of it: names, labels, buckets and meanings of every metric (contract 8).
 
-A `Record` is what a worker keeps rows of. A `Family` is what is shown: a record as it is, or its rows added up over the
-labels that the family does not have. So one row written per request serves several documented metrics.
+`CountedRows` are what a worker keeps. A `Family` is what is shown: those rows as they are, or added up over the labels
+that the family does not have. So one row written per request serves several documented metrics.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ class Kind(Enum):
     HISTOGRAM = "histogram"
 
 
-class Record(NamedTuple):
+class CountedRows(NamedTuple):
     """Rows that workers keep: one for each combination of labels. With `buckets` a row is a histogram."""
 
     name: str
@@ -55,7 +55,7 @@ class Family(NamedTuple):
     name: str
     kind: Kind
     category: str
-    record: Record | None
+    record: CountedRows | None
     labels: Mapping[str, str | Callable[[Labels], str]]
     help: str
     keeps: Callable[[Labels], bool] | None = None
@@ -82,28 +82,30 @@ def _same(*names: str, **others: str | Callable[[Labels], str]) -> Mapping[str, 
 
 # --- what workers keep rows of ---
 
-EXCHANGES: Final = Record("exchanges", ("service", "method", "uri", "status"), REQUEST_S)
-REQUEST_SIZES: Final = Record("request_sizes", ("service",), SIZE_BYTES)
-RESPONSE_SIZES: Final = Record("response_sizes", ("service",), SIZE_BYTES)
-CALLS: Final = Record("calls", ("service", "model", "adapter", "instance", "strategy", "result", "breaker"), BACKEND_S)
-FIRST_TOKENS: Final = Record("first_tokens", ("service", "model", "instance"), TOKEN_S)
-TOKEN_GAPS: Final = Record("token_gaps", ("service", "model", "instance"), TOKEN_S)
-TOKENS: Final = Record("tokens", ("service", "model", "instance", "direction", "source"))
-OVERHEADS: Final = Record("overheads", ("service",), SHORT_S)
-QUEUE_WAITS: Final = Record("queue_waits", ("service",), REQUEST_S)
-ENDINGS: Final = Record("endings", ("service", "ended"))
-RETRIES: Final = Record("retries", ("service",))
-FALLBACKS: Final = Record("fallbacks", ("service", "strategy"))
-LIMIT_EVENTS: Final = Record("limit_events", ("service", "algorithm", "result"))
-BREAKER_TURNS: Final = Record("breaker_turns", ("service", "instance", "turn"))
-PROBES: Final = Record("probes", ("service", "adapter", "instance"), BACKEND_S)
-LOSSES: Final = Record("losses", ("component",))
-LOOP_LAGS: Final = Record("loop_lags", (), SHORT_S)
-GARBAGE: Final = Record("garbage", ("generation", "what"))
-POOLS: Final = Record("pools", ("backend", "state"), is_gauge=True)
-CUSTOM_COUNTS: Final = Record("custom_counts", ("name", "tags"), kept=1)
-CUSTOM_TIMES: Final = Record("custom_times", ("name", "tags"), REQUEST_S, kept=1)
-CUSTOM_FED: Final = Record("custom_fed", ("name",), is_latest=True, kept=1)
+EXCHANGES: Final = CountedRows("exchanges", ("service", "method", "uri", "status"), REQUEST_S)
+REQUEST_SIZES: Final = CountedRows("request_sizes", ("service",), SIZE_BYTES)
+RESPONSE_SIZES: Final = CountedRows("response_sizes", ("service",), SIZE_BYTES)
+CALLS: Final = CountedRows(
+    "calls", ("service", "model", "adapter", "instance", "strategy", "result", "breaker"), BACKEND_S
+)
+FIRST_TOKENS: Final = CountedRows("first_tokens", ("service", "model", "instance"), TOKEN_S)
+TOKEN_GAPS: Final = CountedRows("token_gaps", ("service", "model", "instance"), TOKEN_S)
+TOKENS: Final = CountedRows("tokens", ("service", "model", "instance", "direction", "source"))
+OVERHEADS: Final = CountedRows("overheads", ("service",), SHORT_S)
+QUEUE_WAITS: Final = CountedRows("queue_waits", ("service",), REQUEST_S)
+ENDINGS: Final = CountedRows("endings", ("service", "ended"))
+RETRIES: Final = CountedRows("retries", ("service",))
+FALLBACKS: Final = CountedRows("fallbacks", ("service", "strategy"))
+LIMIT_EVENTS: Final = CountedRows("limit_events", ("service", "algorithm", "result"))
+BREAKER_TURNS: Final = CountedRows("breaker_turns", ("service", "instance", "turn"))
+PROBES: Final = CountedRows("probes", ("service", "adapter", "instance"), BACKEND_S)
+LOSSES: Final = CountedRows("losses", ("component",))
+LOOP_LAGS: Final = CountedRows("loop_lags", (), SHORT_S)
+GARBAGE: Final = CountedRows("garbage", ("generation", "what"))
+POOLS: Final = CountedRows("pools", ("backend", "state"), is_gauge=True)
+CUSTOM_COUNTS: Final = CountedRows("custom_counts", ("name", "tags"), kept=1)
+CUSTOM_TIMES: Final = CountedRows("custom_times", ("name", "tags"), REQUEST_S, kept=1)
+CUSTOM_FED: Final = CountedRows("custom_fed", ("name",), is_latest=True, kept=1)
 
 RECORDS: Final = (
     *(EXCHANGES, REQUEST_SIZES, RESPONSE_SIZES, CALLS, FIRST_TOKENS, TOKEN_GAPS, TOKENS, OVERHEADS, QUEUE_WAITS),

@@ -12,7 +12,7 @@ from jairouter_cli.routing.call import Target, Turn
 
 logger: Final = logging.getLogger("jairouter")
 
-_SERVER_ERROR = 500
+_SERVER_ERROR: Final = 500
 
 
 def log_trouble(event: Completed) -> None:

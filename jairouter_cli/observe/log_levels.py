@@ -44,7 +44,7 @@ _NAME: Final = re.compile(r"[\w$-]+(\.[\w$-]+)*")
 _NAME_LENGTH: Final = 200
 
 
-class Board(Protocol):
+class LevelBoard(Protocol):
     """Where all workers of a server find what was said to one of them."""
 
     def levels(self) -> Mapping[str, str]:
@@ -54,10 +54,10 @@ class Board(Protocol):
         """Set one, or take it back, and tell the other workers."""
 
 
-class Levels:
+class LoggerLevels:
     """The levels of one worker."""
 
-    def __init__(self, board: Board, in_file: Mapping[str, Level]) -> None:
+    def __init__(self, board: LevelBoard, in_file: Mapping[str, Level]) -> None:
         self._board = board
         self._base = _base(in_file)
         self._set: Mapping[str, Level] = {}

@@ -13,7 +13,7 @@ from jairouter_cli.config.monitoring import Metrics as MetricSettings
 from jairouter_cli.observe import families
 from jairouter_cli.observe.board import Board
 from jairouter_cli.observe.events import LEFT, Attempt, Completed, Handled
-from jairouter_cli.observe.families import Record
+from jairouter_cli.observe.families import CountedRows
 from jairouter_cli.payloads.spent import Source
 from jairouter_cli.routing.admission import Unit
 from jairouter_cli.routing.call import Target, Turn
@@ -59,7 +59,7 @@ class _Exchange:
 
     __slots__ = ("duration", "overhead", "request_size", "response_size")
 
-    def __init__(self, rows: "Metrics", service: str, method: str, path: str, status: int) -> None:
+    def __init__(self, rows: "MetricsSink", service: str, method: str, path: str, status: int) -> None:
         self.duration: Final = rows.histogram(families.EXCHANGES, (service, method, path, str(status)))
         self.request_size: Final = rows.histogram(families.REQUEST_SIZES, (service,))
         self.response_size: Final = rows.histogram(families.RESPONSE_SIZES, (service,))
@@ -71,7 +71,7 @@ class _Stream:
 
     __slots__ = ("first_token", "gap", "input_at", "output_at")
 
-    def __init__(self, rows: "Metrics", service: str, target: Target) -> None:
+    def __init__(self, rows: "MetricsSink", service: str, target: Target) -> None:
         labels = (service, _model_of(target), target.id)
         self.first_token: Final = rows.histogram(families.FIRST_TOKENS, labels)
         self.gap: Final = rows.histogram(families.TOKEN_GAPS, labels)
@@ -79,7 +79,7 @@ class _Stream:
         self.output_at: Final = [rows.cell(families.TOKENS, (*labels, "output", one.value)) for one in _SOURCES]
 
 
-class Metrics:
+class MetricsSink:
     """The rows of one worker; at most `max_series` of a record, the further ones are one."""
 
     def __init__(self, board: Board, max_series: int = 1000) -> None:
@@ -91,7 +91,7 @@ class Metrics:
         self._calls: dict[tuple[str, str, str, str], Histogram] = {}
         self._streams: dict[tuple[str, str], _Stream] = {}
         self._totals: dict[tuple[str, tuple[str, ...]], float] = {}
-        self._nowhere: Final = self._room(Record("nowhere", ()), (), _NOWHERE_CELLS)
+        self._nowhere: Final = self._room(CountedRows("nowhere", ()), (), _NOWHERE_CELLS)
         self.max_series = max_series
         self.is_enabled = True
         self.errors = 0
@@ -106,25 +106,25 @@ class Metrics:
 
     # --- rows ---
 
-    def cell(self, record: Record, labels: tuple[str, ...]) -> int:
+    def cell(self, record: CountedRows, labels: tuple[str, ...]) -> int:
         """Return where the number of some labels stands."""
         return self._row(record, labels, 1)
 
-    def add(self, record: Record, labels: tuple[str, ...], amount: float = 1.0) -> None:
+    def add(self, record: CountedRows, labels: tuple[str, ...], amount: float = 1.0) -> None:
         """Add to a counter that is rarely met."""
         self._cells[self.cell(record, labels)] += amount
 
-    def put(self, record: Record, labels: tuple[str, ...], value: float) -> None:
+    def put(self, record: CountedRows, labels: tuple[str, ...], value: float) -> None:
         """Set a gauge."""
         self._cells[self.cell(record, labels)] = value
 
-    def grow(self, record: Record, labels: tuple[str, ...], total: float) -> None:
+    def grow(self, record: CountedRows, labels: tuple[str, ...], total: float) -> None:
         """Add to a counter what a total has grown by that this worker keeps elsewhere."""
         before = self._totals.get((record.name, labels), 0.0)
         self._totals[record.name, labels] = total
         self.add(record, labels, max(0.0, total - before))
 
-    def histogram(self, record: Record, labels: tuple[str, ...]) -> Histogram:
+    def histogram(self, record: CountedRows, labels: tuple[str, ...]) -> Histogram:
         """Return the histogram of some labels."""
         at = self._row(record, labels, len(record.buckets) + _EXTRA_CELLS)
         known = self._histograms.get(at)
@@ -132,14 +132,14 @@ class Metrics:
             known = self._histograms[at] = Histogram(self._board, at, record.buckets)
         return known
 
-    def _row(self, record: Record, labels: tuple[str, ...], width: int) -> int:
+    def _row(self, record: CountedRows, labels: tuple[str, ...], width: int) -> int:
         if not self._board.holds(record.name, labels):
             if self._series[record.name] >= self.max_series:
                 labels = (*labels[: record.kept], *(OTHER for _ in labels[record.kept :]))
             self._series[record.name] += not self._board.holds(record.name, labels)
         return self._room(record, labels, width)
 
-    def _room(self, record: Record, labels: tuple[str, ...], width: int) -> int:
+    def _room(self, record: CountedRows, labels: tuple[str, ...], width: int) -> int:
         row = self._board.row(record.name, labels, width)
         if row is None:
             self.errors += 1

@@ -59,14 +59,14 @@ class Spans:
         self._tracer = self._provider.get_tracer("jairouter")
         self._propagator = TraceContextTextMapPropagator()
 
-    def begin(self, headers: Headers, began_s_ago: float = 0.0) -> "Trail":
+    def begin(self, headers: Headers, began_s_ago: float = 0.0) -> "SpanTrail":
         """Begin to follow a request, as part of its client's trace if it names one."""
         context = self._propagator.extract(
             {name: value for name, value in headers if name in {_PARENT, _STATE} and len(value) <= _LONGEST}
         )
         start = time.time_ns() - int(began_s_ago * _NS)
         span = self._tracer.start_span("request", context, SpanKind.SERVER, start_time=start)
-        return Trail(self, span, start, has_parent=get_current_span(context).get_span_context().is_valid)
+        return SpanTrail(self, span, start, has_parent=get_current_span(context).get_span_context().is_valid)
 
     def attempt(self, whole: Span, start: int) -> Span:
         """Begin the span of an attempt."""
@@ -117,7 +117,7 @@ class Announcing(SpanExporter):
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
 
-class Trail:
+class SpanTrail:
     """The spans of one call."""
 
     __slots__ = ("_attempts", "_has_parent", "_span", "_spans", "_start")

@@ -18,7 +18,7 @@ from jairouter_cli.config.monitoring import Usage
 from jairouter_cli.observe.events import Completed
 from jairouter_cli.observe.fingerprint import fingerprint
 from jairouter_cli.observe.steadiness import Steadiness
-from jairouter_cli.observe.usage_file import HOUR_S, Amounts, Entry, OneCall, UsageFile, place
+from jairouter_cli.observe.usage_file import HOUR_S, Amounts, OneCall, UsageEntry, UsageFile, place
 
 logger: Final = logging.getLogger("jairouter")
 
@@ -49,7 +49,7 @@ class UsageLedger:
         self._steadiness: Final = Steadiness(clock, ticks)
         self._calls: Final[deque[tuple[float, Completed]]] = deque()
         self._lock: Final = threading.Lock()  # on all below
-        self._sums: dict[Entry, list[float]] = {}
+        self._sums: dict[UsageEntry, list[float]] = {}
         self._recent: Final[deque[OneCall]] = deque()
         self._keys: dict[int, set[str]] = {}
         self._file: UsageFile | None = None
@@ -135,7 +135,7 @@ class UsageLedger:
         call, spent = event.call, event.spent
         instance = event.attempts[-1].target.id if event.attempts else ""
         source = "" if spent is None else spent.source.value
-        entry = Entry(int(at // HOUR_S), call.service.value, call.model, instance, key, source)
+        entry = UsageEntry(int(at // HOUR_S), call.service.value, call.model, instance, key, source)
         sums = self._sums.get(entry)
         if sums is None:
             if len(self._sums) >= _MOST_SUMS:

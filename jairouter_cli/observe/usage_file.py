@@ -44,7 +44,7 @@ _NOTE: Final = "INSERT INTO calls VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
 _NEWEST: Final = "SELECT * FROM calls {where} ORDER BY id DESC LIMIT ?"
 
 
-class Entry(NamedTuple):
+class UsageEntry(NamedTuple):
     """What calls have in common that are summed up; `hour` is in hours since 1970.
 
     `source` is where their tokens come from, empty where nothing is known of any; `key` is a fingerprint.
@@ -105,7 +105,7 @@ SELECT {0}, source, sum(requests), sum(failures), sum(input_tokens), sum(output_
 FROM hours WHERE hour >= ? AND hour <= ? GROUP BY {0}, source
 """
 # By column: what is asked, so that no name from elsewhere gets into it.
-_SUMS_BY: Final = {column: _SUMS.format(column) for column in Entry._fields}
+_SUMS_BY: Final = {column: _SUMS.format(column) for column in UsageEntry._fields}
 
 
 @dataclass(slots=True)
@@ -139,7 +139,9 @@ class UsageFile:
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
 
-    def add(self, sums: Mapping[Entry, Amounts], calls: Sequence[OneCall], oldest: int | None, keep_calls: int) -> None:
+    def add(
+        self, sums: Mapping[UsageEntry, Amounts], calls: Sequence[OneCall], oldest: int | None, keep_calls: int
+    ) -> None:
         """Add in one transaction, and forget what is too old. Raises `sqlite3.Error`, `OSError`; then nothing is added.
 
         Of the sums those before the hour `oldest` are forgotten, of the calls all but the last `keep_calls`.
@@ -223,7 +225,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def accounts(path: Path, column: str, since: float, until: float | None = None) -> list[Account]:
-    """Return the accounts of every value of a column of `Entry` in a span of time, widened to whole hours.
+    """Return the accounts of every value of a column of `UsageEntry` in a span of time, widened to whole hours.
 
     Without an end it has none, not even the present: what was counted while the clock was ahead belongs to it, too.
 

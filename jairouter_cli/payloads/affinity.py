@@ -24,7 +24,7 @@ class _Message(msgspec.Struct):
     role: str = ""
 
 
-class _Fields(msgspec.Struct):
+class _Shared(msgspec.Struct):
     """The members that say whose request it is, and how its prompt begins; all others are skipped over."""
 
     user: msgspec.Raw = msgspec.Raw()
@@ -36,7 +36,7 @@ class _Fields(msgspec.Struct):
     input: msgspec.Raw = msgspec.Raw()
 
 
-_fields: Final = msgspec.json.Decoder(_Fields)
+_fields: Final = msgspec.json.Decoder(_Shared)
 _message: Final = msgspec.json.Decoder(_Message)
 
 
@@ -56,12 +56,12 @@ def affinity(session: str, body: bytes | bytearray, *, by_prefix: bool) -> str:
     return _digest(found) if by_prefix else ""
 
 
-def _digest(found: _Fields) -> str:
+def _digest(found: _Shared) -> str:
     beginning = b"\0".join(_beginning(found))
     return hashlib.blake2b(beginning, digest_size=16).hexdigest() if beginning.strip(b"\0") else ""
 
 
-def _beginning(found: _Fields) -> Iterator[bytes]:
+def _beginning(found: _Shared) -> Iterator[bytes]:
     yield from (bytes(found.system), bytes(found.instructions))
     for message in islice(elements(found.messages), _MOST_MESSAGES):
         yield bytes(message)

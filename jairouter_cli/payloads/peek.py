@@ -17,7 +17,7 @@ _FEED_BYTES: Final = 1 << 16
 _MAX_FIELD_BYTES: Final = 4096  # a model's name is short; more is an upload sent under the wrong name
 
 
-class _Fields(msgspec.Struct):
+class _Named(msgspec.Struct):
     """The only members that are looked at; all others are skipped over, unread."""
 
     model: str | None = None
@@ -31,7 +31,7 @@ class _RawFields(msgspec.Struct):
     stream: bool | None = None
 
 
-_decoder: Final = msgspec.json.Decoder(_Fields)
+_decoder: Final = msgspec.json.Decoder(_Named)
 _raw_decoder: Final = msgspec.json.Decoder(_RawFields)
 
 # Two kinds of characters that stand in the place of half ones, so that what has them can be read.
@@ -65,7 +65,7 @@ def peek_json(body: bytes | bytearray) -> Peeked:
     return Peeked(fields.model, bool(fields.stream))
 
 
-def _decode(body: bytes | bytearray) -> _Fields:
+def _decode(body: bytes | bytearray) -> _Named:
     try:
         return _decoder.decode(body)
     except msgspec.ValidationError:
@@ -76,7 +76,7 @@ def _decode(body: bytes | bytearray) -> _Fields:
     return _decode_with_halves(body)
 
 
-def _decode_with_halves(body: bytes | bytearray) -> _Fields:
+def _decode_with_halves(body: bytes | bytearray) -> _Named:
     """Decode a body that may have halves of surrogate pairs, escaped: JSON allows them, the decoder does not.
 
     It is read twice, with other characters in their places, and where the two texts of `model` differ, there was one.
@@ -91,7 +91,7 @@ def _decode_with_halves(body: bytes | bytearray) -> _Fields:
     name = json.loads(model) if model else None
     if isinstance(name, str):
         name.encode()
-    return msgspec.convert({"model": name, "stream": first.stream}, _Fields)
+    return msgspec.convert({"model": name, "stream": first.stream}, _Named)
 
 
 def _wrong_type(text: str) -> InvalidRequest:

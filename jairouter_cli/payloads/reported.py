@@ -24,7 +24,7 @@ _LOOKS: Final = 32  # at the last places where one may be: those that tell nothi
 _json: Final = json.JSONDecoder()
 
 
-class Usage(NamedTuple):
+class ReportedUsage(NamedTuple):
     """The tokens of a call, None where nothing is said of them.
 
     Those of the prompt that were read from a cache, or written to one, are a part of `prompt_tokens`, but stand beside
@@ -61,15 +61,15 @@ class Usage(NamedTuple):
         """Whether it may be one of several that a stream tells, as Anthropic's does."""
         return self.prompt_tokens is self.completion_tokens is self.total_tokens is None
 
-    def after(self, earlier: "Usage | None") -> "Usage":
+    def after(self, earlier: "ReportedUsage | None") -> "ReportedUsage":
         """Return what both say of one stream: Anthropic's tell the prompt at the beginning, the answer at the end."""
         if earlier is None or not self.is_in_parts:
             return self
-        return Usage(*(late or early for late, early in zip(self, earlier, strict=True)))
+        return ReportedUsage(*(late or early for late, early in zip(self, earlier, strict=True)))
 
 
 class _Usage(msgspec.Struct):
-    """The members that count tokens, whatever they are; in the order of `Usage`."""
+    """The members that count tokens, whatever they are; in the order of `ReportedUsage`."""
 
     prompt_tokens: Any = None
     completion_tokens: Any = None
@@ -89,7 +89,7 @@ class _Answer(msgspec.Struct):
 _answer: Final = msgspec.json.Decoder(_Answer)
 
 
-def usage_of(answer: bytes) -> Usage | None:
+def usage_of(answer: bytes) -> ReportedUsage | None:
     """Return what a whole answer reports, the common and the fast way; None for a shape or a piece of its own."""
     try:
         found = _answer.decode(answer).usage
@@ -98,7 +98,7 @@ def usage_of(answer: bytes) -> Usage | None:
     return None if found is None else _checked(found)
 
 
-def usage_in(text: bytes, before: int | None = None) -> Usage | None:
+def usage_in(text: bytes, before: int | None = None) -> ReportedUsage | None:
     """Return what a piece of an answer reports, in members that begin `before` some place in it."""
     end = len(text) if before is None else before
     last = next((usage for at in _backwards(text, end) if (usage := _read(text, at)) is not None), None)
@@ -118,7 +118,7 @@ def _backwards(text: bytes, end: int) -> Iterator[int]:
         end = at + len(_NAME) - 1
 
 
-def _read(text: bytes, at: int) -> Usage | None:
+def _read(text: bytes, at: int) -> ReportedUsage | None:
     """Read the report that stands at a place, if one does."""
     start = _OBJECT.match(text, at)
     if start is None:
@@ -131,7 +131,7 @@ def _read(text: bytes, at: int) -> Usage | None:
         return None
 
 
-def _checked(said: _Usage) -> Usage | None:
+def _checked(said: _Usage) -> ReportedUsage | None:
     """Return the numbers; None if one cannot be a number of tokens, or all are missing."""
     counts: list[int | None] = []
     for value in astuple(said):
@@ -141,7 +141,7 @@ def _checked(said: _Usage) -> Usage | None:
             counts.append(int(value))
         else:
             return None
-    return Usage._make(counts) if counts.count(None) < len(counts) else None
+    return ReportedUsage._make(counts) if counts.count(None) < len(counts) else None
 
 
 def _is_count(value: object) -> bool:

@@ -103,14 +103,14 @@ class _Delta(msgspec.Struct):
     audio: Any = None
 
 
-class _Choice(msgspec.Struct):
+class _StreamChoice(msgspec.Struct):
     delta: _Delta | None = None
     text: str | None = None
     finish_reason: str | None = None
 
 
 class _Chunk(msgspec.Struct):
-    choices: list[_Choice] | None = None
+    choices: list[_StreamChoice] | None = None
 
 
 _decoder: Final = msgspec.json.Decoder(_Chunk)
@@ -134,7 +134,7 @@ def _says_something(data: bytes) -> bool:
     return any(_is_content(choice) for choice in chunk.choices)
 
 
-def _is_content(choice: _Choice) -> bool:
+def _is_content(choice: _StreamChoice) -> bool:
     if choice.finish_reason or choice.text:
         return True
     return choice.delta is not None and any(getattr(choice.delta, name) for name in choice.delta.__struct_fields__)

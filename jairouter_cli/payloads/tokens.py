@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import msgspec
 
 from jairouter_cli.payloads.reading import UNREADABLE, read
-from jairouter_cli.payloads.reported import MOST_TOKENS, Usage, usage_in, usage_of
+from jairouter_cli.payloads.reported import MOST_TOKENS, ReportedUsage, usage_in, usage_of
 from jairouter_cli.payloads.spent import Source, Spent
 
 BYTES_PER_TOKEN: Final = 4  # of text in English; what is wrong about it is put right when the answer is there
@@ -43,19 +43,19 @@ class _Said(msgspec.Struct):
     best_of: msgspec.Raw = msgspec.Raw()
 
 
-class _Message(msgspec.Struct):
+class _AnswerMessage(msgspec.Struct):
     content: str | None = None
 
 
-class _Choice(msgspec.Struct):
-    message: _Message | None = None
+class _AnswerChoice(msgspec.Struct):
+    message: _AnswerMessage | None = None
     text: str | None = None
 
 
 class _Words(msgspec.Struct):
     """What a whole answer says."""
 
-    choices: list[_Choice]
+    choices: list[_AnswerChoice]
 
 
 _said: Final = msgspec.json.Decoder(_Said)
@@ -115,7 +115,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._tail: list[bytes] = []
-        self._earlier: Usage | None = None
+        self._earlier: ReportedUsage | None = None
         """What was reported in what is not kept."""
         self._size = 0
         self.events = 0
@@ -179,11 +179,11 @@ class Meter:
         """Events, without the word at the end that says nothing."""
         return self.events - (b"data: [DONE]" in b"".join(self._tail)) if self.events else 0
 
-    def _has_only_begun(self, usage: Usage) -> bool:
+    def _has_only_begun(self, usage: ReportedUsage) -> bool:
         """Whether that is but what Anthropic's stream reports before its answer."""
         return usage.is_in_parts and self.events > 0 and b'"message_delta"' not in b"".join(self._tail)
 
-    def _usage(self) -> Usage | None:
+    def _usage(self) -> ReportedUsage | None:
         """Return what was reported last."""
         heard = b"".join(self._tail)
         if self._earlier is None and (usage := usage_of(heard)) is not None:

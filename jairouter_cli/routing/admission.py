@@ -10,7 +10,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
-from jairouter_cli.routing.buckets import Decision, LimitRule, Numbers, Step, owe, step
+from jairouter_cli.routing.buckets import BucketNumbers, BucketStep, Decision, LimitRule, owe, step
 
 _IPV6_CLIENT_BITS: Final = 64  # what one household or one machine is given: whoever has it has all of its addresses
 
@@ -36,7 +36,7 @@ class Limit:
     place: str
     unit: Unit
     rule: LimitRule
-    step: Step
+    step: BucketStep
     per_client: bool = False
     of_instance: bool = False
 
@@ -59,10 +59,10 @@ class Refusal(NamedTuple):
 class Shelf(Protocol):
     """Buckets by their names: a mapping that may forget those not used for long."""
 
-    def get(self, name: str, default: Numbers, /) -> Numbers:
+    def get(self, name: str, default: BucketNumbers, /) -> BucketNumbers:
         """Return a bucket's numbers, or the default."""
 
-    def __setitem__(self, name: str, numbers: Numbers, /) -> None: ...
+    def __setitem__(self, name: str, numbers: BucketNumbers, /) -> None: ...
 
 
 class Shelves(NamedTuple):
@@ -96,7 +96,7 @@ def charge(shelves: Shelves, demands: Sequence[Demand], now: float) -> float | R
     """
     fixed, clients = shelves
     refusals: list[Refusal] = []
-    charged: list[tuple[Shelf, str, Numbers]] = []
+    charged: list[tuple[Shelf, str, BucketNumbers]] = []
     wait_s = 0.0
     for limit, name, cost in demands:
         shelf = clients if limit.per_client else fixed

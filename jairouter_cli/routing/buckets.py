@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from jairouter_cli.config.model import Limiting
 
-Numbers = tuple[float, ...]
+BucketNumbers = tuple[float, ...]
 
 SUB_WINDOWS: Final = 16  # a sliding window forgets in steps of this part of it, and never too early
 MOST_NUMBERS: Final = SUB_WINDOWS + 4
@@ -66,10 +66,10 @@ class Decision(NamedTuple):
     wait_s: float = 0.0
 
 
-Answer = tuple[bool, float, float, float, float]
+StepResult = tuple[bool, float, float, float, float]
 """A decision's members: what steps answer, for a NamedTuple takes longer to make than all of the arithmetic."""
 
-Step = Callable[[Numbers, float, float], tuple[Numbers, Answer]]
+BucketStep = Callable[[BucketNumbers, float, float], tuple[BucketNumbers, StepResult]]
 
 BUCKET, QUEUE, WINDOW, WARMING = 1, 2, 3, 4
 _KINDS: Final[Mapping[Limiting, int]] = {
@@ -81,7 +81,7 @@ _KINDS: Final[Mapping[Limiting, int]] = {
 
 
 @lru_cache(maxsize=1024)
-def stepper(rule: LimitRule) -> Step:
+def stepper(rule: LimitRule) -> BucketStep:
     """Return the step of a rule: `(numbers, now, cost)` to the numbers without the cost, and the decision.
 
     When it is refused the numbers are only brought up to date.
@@ -101,13 +101,13 @@ def fair_correction(more: float) -> float:
     return max(-MOST_COST, min(MOST_COST, more)) if more == more else 0.0  # noqa: PLR0124
 
 
-def step(rule: LimitRule, numbers: Numbers, now: float, cost: float) -> tuple[Numbers, Decision]:
+def step(rule: LimitRule, numbers: BucketNumbers, now: float, cost: float) -> tuple[BucketNumbers, Decision]:
     """Ask a bucket for `cost`."""
     new, answer = stepper(rule)(numbers, now, cost)
     return new, Decision(*answer)
 
 
-def owe(rule: LimitRule, numbers: Numbers, more: float) -> Numbers:
+def owe(rule: LimitRule, numbers: BucketNumbers, more: float) -> BucketNumbers:
     """Return a bucket's numbers after its last cost turned out to be more, or less: all of it, to give it back."""
     if not numbers or numbers[0] != rule.kind:
         return numbers
@@ -123,12 +123,12 @@ def owe(rule: LimitRule, numbers: Numbers, more: float) -> Numbers:
     return (kind, rest[0] - more, *rest[1:])
 
 
-def _bucket(rule: LimitRule) -> Step:
+def _bucket(rule: LimitRule) -> BucketStep:
     """Hold at most `capacity`, full at first, and gain `rate` a second. Numbers: level, at."""
     capacity, rate = rule.capacity, rule.rate
     # asked several times for each request: no call of min and max where it grants
 
-    def step(numbers: Numbers, now: float, cost: float) -> tuple[Numbers, Answer]:
+    def step(numbers: BucketNumbers, now: float, cost: float) -> tuple[BucketNumbers, StepResult]:
         if not 0.0 <= cost <= MOST_COST:
             cost = fair(cost)
         if numbers and numbers[0] == BUCKET:
@@ -152,14 +152,14 @@ def _bucket(rule: LimitRule) -> Step:
     return step
 
 
-def _queue(rule: LimitRule) -> Step:
+def _queue(rule: LimitRule) -> BucketStep:
     """Let one leave every 1/rate seconds; who would wait for more than `capacity` others is refused. Numbers: free at.
 
     A request that is granted is held back until its turn.
     """
     capacity, rate = rule.capacity, rule.rate
 
-    def step(numbers: Numbers, now: float, cost: float) -> tuple[Numbers, Answer]:
+    def step(numbers: BucketNumbers, now: float, cost: float) -> tuple[BucketNumbers, StepResult]:
         if not 0.0 <= cost <= MOST_COST:
             cost = fair(cost)
         free_at = numbers[1] if numbers and numbers[0] == QUEUE else now
@@ -175,7 +175,7 @@ def _queue(rule: LimitRule) -> Step:
     return step
 
 
-def _warming(rule: LimitRule) -> Step:
+def _warming(rule: LimitRule) -> BucketStep:
     """Be a bucket whose rate rises from a `cold_factor`th to the whole within `warm_up_s`. Numbers: level, at, since.
 
     It is cold at first, with a `cold_factor`th of its capacity in it (one request at least), and cold again when it
@@ -202,7 +202,7 @@ def _warming(rule: LimitRule) -> Step:
             return wanted / cold - warm_s
         return (math.sqrt(cold * cold + 4 * curve * wanted) - cold) / (2 * curve) - warm_s
 
-    def step(numbers: Numbers, now: float, cost: float) -> tuple[Numbers, Answer]:
+    def step(numbers: BucketNumbers, now: float, cost: float) -> tuple[BucketNumbers, StepResult]:
         cost = cost if 0.0 <= cost <= MOST_COST else fair(cost)
         level, at, since = numbers[1:] if numbers and numbers[0] == WARMING else (first, now, now)
         if at - now > _JUMP_S:
@@ -227,7 +227,7 @@ def _warming(rule: LimitRule) -> Step:
     return step
 
 
-def _window(rule: LimitRule) -> Step:
+def _window(rule: LimitRule) -> BucketStep:
     """Grant at most `max_requests` in any window of `window_s`, counted in parts. Numbers: newest part, width, counts.
 
     A part counts until the whole of it is older than the window, so the limit is kept a little longer than it must be,
@@ -237,7 +237,7 @@ def _window(rule: LimitRule) -> Step:
     width = window_s / SUB_WINDOWS
     size = SUB_WINDOWS + 1
 
-    def step(numbers: Numbers, now: float, cost: float) -> tuple[Numbers, Answer]:
+    def step(numbers: BucketNumbers, now: float, cost: float) -> tuple[BucketNumbers, StepResult]:
         if not 0.0 <= cost <= MOST_COST:
             cost = fair(cost)
         newest = math.floor(now / width)
@@ -273,7 +273,7 @@ def _window(rule: LimitRule) -> Step:
     return step
 
 
-_STEPPERS: Final[Mapping[int, Callable[[LimitRule], Step]]] = {
+_STEPPERS: Final[Mapping[int, Callable[[LimitRule], BucketStep]]] = {
     BUCKET: _bucket,
     QUEUE: _queue,
     WINDOW: _window,

@@ -1,17 +1,17 @@
 """Why a call goes where it goes: what each candidate looks like at this moment. Changes nothing."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from jairouter_cli.config.model import Balancing
 from jairouter_cli.routing.balance import STRATEGIES, Chance
 from jairouter_cli.routing.breaker import BreakerState
 from jairouter_cli.routing.failover import Obstacle, obstacle
-from jairouter_cli.routing.health import State
+from jairouter_cli.routing.health import HealthState
 from jairouter_cli.routing.ledger import Seat
 from jairouter_cli.routing.table import Pool
 
 # Where the same call would not get the same choice again.
-_BY_CHANCE = frozenset({Balancing.RANDOM, Balancing.LATENCY})
+_BY_CHANCE: Final = frozenset({Balancing.RANDOM, Balancing.LATENCY})
 
 
 class Candidate(NamedTuple):
@@ -23,7 +23,7 @@ class Candidate(NamedTuple):
     instance: str
     priority: int
     weight: int
-    state: State
+    state: HealthState
     breaker: BreakerState | None
     in_flight: int
     slots: int | None

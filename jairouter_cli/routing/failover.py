@@ -33,7 +33,7 @@ class Obstacle(Enum):
     LIMITED = "limited"
 
 
-class Result(NamedTuple):
+class AttemptResult(NamedTuple):
     """What became of an attempt that did not do. `was_work` says whether it cost the backend any.
 
     `cooldown_s` is how long the backend asked to be left alone. With `was_stale` the fault was most likely that of an
@@ -91,7 +91,7 @@ class Exhausted:
 
 
 Step = Lease | Wait | Seat | Ask
-Sent = Result | Slots | Refusal | None
+Sent = AttemptResult | Slots | Refusal | None
 Plan = Generator[Step, Sent, Exhausted]
 
 
@@ -131,9 +131,9 @@ def plan(pool: Pool, call: Call, around: Circumstances) -> Plan:
         found = yield from course.find()
         if isinstance(found, Exhausted):
             return found
-        result = cast("Result", (yield found))
+        result = cast("AttemptResult", (yield found))
         if result.was_stale and course.may_repeat(found):
-            result = cast("Result", (yield found))
+            result = cast("AttemptResult", (yield found))
         bound = course.failed(found, result)
         if bound is not None:
             return Exhausted(bound=bound)
@@ -201,7 +201,7 @@ class _Course:
     def _retries_after(self, lease: Lease) -> int:
         return lease.target.max_retries if self.retries is None else self.retries - 1
 
-    def failed(self, lease: Lease, result: Result) -> Bound | None:
+    def failed(self, lease: Lease, result: AttemptResult) -> Bound | None:
         """Take in that an attempt did not do; return what forbids another one."""
         pool, (_, _, clock, budget) = self.pool, self.around
         now = clock()

@@ -7,7 +7,7 @@ from jairouter_cli.config.model import HealthCheck
 from jairouter_cli.routing.record import Number, Record
 
 
-class State(StrEnum):
+class HealthState(StrEnum):
     """How an instance is, as far as is known; the last two are what its configuration makes of it."""
 
     UNKNOWN = "UNKNOWN"
@@ -22,7 +22,7 @@ _STATE: Final = int(Number.HEALTH_STATE)
 _STREAK: Final = int(Number.HEALTH_STREAK)
 _AT: Final = int(Number.HEALTH_AT)
 
-_STATES: Final = (State.UNKNOWN, State.UP, State.DOWN)
+_STATES: Final = (HealthState.UNKNOWN, HealthState.UP, HealthState.DOWN)
 _UP, _DOWN = 1.0, 2.0
 
 
@@ -35,7 +35,7 @@ class Health:
         self._record = record
 
     @property
-    def state(self) -> State:
+    def state(self) -> HealthState:
         """What is known."""
         return _STATES[int(self._record.numbers[_STATE])]
 

@@ -11,11 +11,11 @@ from jairouter_cli.config.model import ServiceType
 from jairouter_cli.routing import breaker
 from jairouter_cli.routing.breaker import BreakerState
 from jairouter_cli.routing.call import Outcome, Target, Turn
-from jairouter_cli.routing.health import Health, State
+from jairouter_cli.routing.health import Health, HealthState
 from jairouter_cli.routing.record import Memory, Number, OwnMemory, Record
 from jairouter_cli.routing.slots import Slots
 
-Key = tuple[ServiceType, str, int]
+TargetKey = tuple[ServiceType, str, int]
 Tell = Callable[[Target, Turn, str], None]
 
 _ANSWERED: Final = int(Number.ANSWERED_AT)
@@ -94,11 +94,11 @@ class Live:
         """The state of its breaker, CLOSED if it has none."""
         return breaker.state(self.record)
 
-    def state(self, target: Target) -> State:
+    def state(self, target: Target) -> HealthState:
         """Return how it is, for people."""
         if target.enabled and not self.retired:
             return self.health.state
-        return State.DRAINING if self.in_flight else State.DISABLED
+        return HealthState.DRAINING if self.in_flight else HealthState.DISABLED
 
     def latency_s(self, now: float) -> float:
         """Return the average time to an answer, in which peaks count at once and fade with time; 0 if unknown."""
@@ -147,7 +147,7 @@ class Lease:
         live.took(self._answer_s, now)
         live.record.numbers[_ANSWERED] = now
         if target.check.enabled and not live.health.is_sound and live.health.saw(target.check, ok=True, now=now):
-            self._ledger.tell(target, Turn.UP, f"is {State.UP}: it responds")
+            self._ledger.tell(target, Turn.UP, f"is {HealthState.UP}: it responds")
         rules, permit = target.breaker, self._permit
         if rules is not None and permit is not None and breaker.is_trial(live.record, permit):
             self._permit = None
@@ -180,7 +180,7 @@ class Lease:
         live.took(max(now - self._started, live.latency_s(now)), now)
         check = target.check
         if check.enabled and live.health.saw(check, ok=False, now=now, reason=reason, asked=False):
-            self._ledger.tell(target, Turn.DOWN, f"is {State.DOWN}: {reason}")
+            self._ledger.tell(target, Turn.DOWN, f"is {HealthState.DOWN}: {reason}")
         rules, permit = target.breaker, self._permit
         if rules is not None and permit is not None and breaker.fail(live.record, rules, permit, now):
             said = f"opened its circuit breaker for {rules.timeout_s:g} s: {reason}"
@@ -206,7 +206,7 @@ class Ledger:
 
     def __init__(self, memory: Memory | None = None, tell: Tell = _nobody) -> None:
         self._memory: Memory = memory or OwnMemory()
-        self._lives: dict[Key, Live] = {}
+        self._lives: dict[TargetKey, Live] = {}
         self._machines: dict[str, Slots] = {}
         self._seats: dict[int, tuple[tuple[Target, ...], tuple[Seat, ...]]] = {}
         self.tell = tell
@@ -286,7 +286,7 @@ class Ledger:
                     self._forget(key)
                     return
 
-    def _forget(self, key: Key) -> None:
+    def _forget(self, key: TargetKey) -> None:
         live = self._lives.pop(key)
         self._memory.release(_name(key))
         self._sweep(live.slots)
@@ -307,7 +307,7 @@ class Ledger:
         return self._machines.values()
 
     @property
-    def retired(self) -> Iterator[tuple[Key, Live]]:
+    def retired(self) -> Iterator[tuple[TargetKey, Live]]:
         """What is no longer configured, and still at work for this worker."""
         return ((key, live) for key, live in self._lives.items() if live.retired)
 
@@ -317,6 +317,6 @@ class Ledger:
         return sum(live.in_flight for live in self._lives.values())
 
 
-def _name(key: Key) -> str:
+def _name(key: TargetKey) -> str:
     service, instance, number = key
     return f"{service}:{instance}#{number}"

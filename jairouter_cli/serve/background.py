@@ -11,7 +11,7 @@ from jairouter_cli.gateway.peers import stay_in_touch
 from jairouter_cli.gateway.prober import probe_all
 from jairouter_cli.gateway.tasks import Task
 from jairouter_cli.gateway.watcher import watch
-from jairouter_cli.telemetry.instruments import Observation
+from jairouter_cli.telemetry.instruments import Instruments
 from jairouter_cli.telemetry.pulse import keep_pulse
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def background(
-    gateway: Gateway, store: Store, watching: Observation, shared: "SharedMemory | None"
+    gateway: Gateway, store: Store, watching: Instruments, shared: "SharedMemory | None"
 ) -> Mapping[str, Task]:
     """Return the tasks of a worker; with `shared` it is one of several."""
     edited = asyncio.Event()

@@ -13,7 +13,7 @@ from typing import Any, Final
 from granian.server.mp import MPServer
 
 from jairouter_cli.config.model import Shutdown, ShutdownMode
-from jairouter_cli.serve.roster import Place, Silence, manner
+from jairouter_cli.serve.roster import Silence, WorkerPlace, manner
 from jairouter_cli.serve.shutdown import AT_ONCE, BEAT, GRACE_S, Orders
 from jairouter_cli.state.folder import Folder
 from jairouter_cli.state.roll import Roll
@@ -52,7 +52,7 @@ class Parent(MPServer):
         self._timeout_s = timeout_s
         self._folder = folder
         self._roll = None if folder is None else Roll(folder.path)
-        self._places = [Place(number + 1) for number in range(workers)]
+        self._places = [WorkerPlace(number + 1) for number in range(workers)]
         self._has_served = False
         self._kill_at = float("inf")
         self._is_hurried = False
@@ -75,7 +75,7 @@ class Parent(MPServer):
             self.wrks.append(worker)
             self._start(place, worker)
 
-    def _start(self, place: Place, worker: Any) -> None:
+    def _start(self, place: WorkerPlace, worker: Any) -> None:
         place.begin(time.monotonic())
         try:
             worker.start()
@@ -113,7 +113,7 @@ class Parent(MPServer):
         wait([self._calls, *running], min(_LOOK_S, left_s))
         _emptied(self._calls.fileno())
 
-    def _pairs(self) -> list[tuple[Any, Place]]:
+    def _pairs(self) -> list[tuple[Any, WorkerPlace]]:
         return [(one, self._places[one.idx]) for one in self.wrks]
 
     def _hear(self) -> None:
@@ -132,7 +132,7 @@ class Parent(MPServer):
                 worker.join()
                 self._mourn(place, worker.inner.exitcode)
 
-    def _mourn(self, place: Place, code: int | None) -> None:
+    def _mourn(self, place: WorkerPlace, code: int | None) -> None:
         pause_s = place.end(time.monotonic(), code)
         how = manner(code)
         if self._roll is not None:

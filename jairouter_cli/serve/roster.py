@@ -20,7 +20,7 @@ class Silence(Enum):
     TOO_LONG = "too long"
 
 
-class Place:
+class WorkerPlace:
     """The place of one worker, through all the processes that have it one after the other."""
 
     __slots__ = ("_born_at", "_has_warned", "_pause_s", "_tries", "due_at", "has_failed", "is_up", "number", "silent_s")

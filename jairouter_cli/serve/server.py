@@ -23,8 +23,8 @@ from jairouter_cli.observe.tracing import require
 from jairouter_cli.observe.writer import RotatedFile
 from jairouter_cli.serve.descriptors import Room, Watch, make_room, warn_if_small
 from jairouter_cli.serve.parent import Parent
-from jairouter_cli.serve.shutdown import Orders, Shutdown
-from jairouter_cli.serve.worker import Origin, Worker
+from jairouter_cli.serve.shutdown import Orders, WorkerShutdown
+from jairouter_cli.serve.worker import Blueprint, Worker
 from jairouter_cli.state.redis import RedisLevels
 
 logger: Final = logging.getLogger("jairouter")
@@ -95,7 +95,7 @@ def run(
         warn_if_small(room)  # its settings of the log are in force now
         server.on_startup(announce)
         place = None if shared is None else shared.path
-        origin = Origin(loaded.file, place, where.workers, options)
+        origin = Blueprint(loaded.file, place, where.workers, options)
         load = partial(_load, chosen, origin, server.orders, room)
         server.serve(target_loader=load, wrap_loader=False)
 
@@ -108,7 +108,7 @@ def _try_access_log(settings: AccessLog) -> None:
             raise LogUnwritable(file=settings.file, reason=error.strerror or str(error)) from None
 
 
-def _load(interface: Interfaces, origin: Origin, orders: Orders, room: Room) -> Any:
+def _load(interface: Interfaces, origin: Blueprint, orders: Orders, room: Room) -> Any:
     """Build the application, in the worker.
 
     Until it listens for orders, a worker has its parent's handlers, which would take an order to stop and do nothing:
@@ -122,6 +122,6 @@ def _load(interface: Interfaces, origin: Origin, orders: Orders, room: Room) -> 
         logger.error("this worker cannot start: %s", error)
         raise SystemExit(1) from None
     loop = asyncio.get_event_loop()
-    Shutdown(worker.gateway, worker.openai.departures, worker.serves, orders).listen(loop)
+    WorkerShutdown(worker.gateway, worker.openai.departures, worker.serves, orders).listen(loop)
     Watch(room, orders.port).begin(loop)
     return _APPLICATIONS[interface](worker)

@@ -47,7 +47,7 @@ class Orders(NamedTuple):
     beat: "Connection[Any, Any]"
 
 
-class Shutdown:
+class WorkerShutdown:
     """The end of one worker."""
 
     def __init__(self, gateway: Gateway, departures: Departures, serves: asyncio.Event, orders: Orders) -> None:

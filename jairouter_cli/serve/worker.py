@@ -27,8 +27,8 @@ from jairouter_cli.routing.table import compile_table
 from jairouter_cli.serve.background import background
 from jairouter_cli.state.redis import RedisLevels
 from jairouter_cli.state.workers import Alone
-from jairouter_cli.telemetry.instruments import Observation
-from jairouter_cli.web.access_log import Observed
+from jairouter_cli.telemetry.instruments import Instruments
+from jairouter_cli.web.access_log import AccessLogged
 from jairouter_cli.web.app import Parts, application
 from jairouter_cli.web.doors.rsgi import RsgiApplication
 from jairouter_cli.web.v1.calls import OpenAI
@@ -42,7 +42,7 @@ logger: Final = logging.getLogger("jairouter")
 _LAST_S: Final = 2.0  # for requests whose connection is gone, and which have but to be put down
 
 
-class Origin(NamedTuple):
+class Blueprint(NamedTuple):
     """What a worker is made from: its file, the folder it has in common with others, how many there are.
 
     `options` are the settings that the command line says over the file's.
@@ -61,7 +61,7 @@ class Worker:
     folder.
     """
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, origin: Blueprint) -> None:
         file, folder, workers, options = origin
         store, good = Store(file), LastGood(folder)
         loaded, trouble = begin(store, good)
@@ -74,7 +74,7 @@ class Worker:
             None if state.url is None else RedisLevels(state, logger.warning),
         )
         crew = shared or Alone()
-        self._watching: Final = Observation(store.file, loaded.config, crew, folder, shared)
+        self._watching: Final = Instruments(store.file, loaded.config, crew, folder, shared)
         watching = self._watching
         self._store: Final = store
         self.gateway: Final = Gateway(
@@ -100,9 +100,9 @@ class Worker:
         """Set when it takes requests."""
         self.litestar: Final = application(Parts(self.gateway, store, watching, self.openai, options), self._live)
 
-    def asgi(self) -> Observed:
+    def asgi(self) -> AccessLogged:
         """Return its application for ASGI."""
-        return Observed(self.litestar, self.gateway, self.openai.intake, self._watching.handled)
+        return AccessLogged(self.litestar, self.gateway, self.openai.intake, self._watching.handled)
 
     def rsgi(self) -> RsgiApplication:
         """Return its application for Granian's own interface."""

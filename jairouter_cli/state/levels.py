@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from jairouter_cli.routing.admission import Demand, Refusal, Shelves, charge, correct, peek
-from jairouter_cli.routing.buckets import Decision, Numbers
+from jairouter_cli.routing.buckets import BucketNumbers, Decision
 
 
 class Levels(Protocol):
@@ -37,18 +37,18 @@ class RecentShelf:
 
     def __init__(self, clock: Callable[[], float], most: int, memory_s: float) -> None:
         self._clock: Final = clock
-        self._young: dict[str, Numbers] = {}
-        self._old: dict[str, Numbers] = {}
+        self._young: dict[str, BucketNumbers] = {}
+        self._old: dict[str, BucketNumbers] = {}
         self._since = clock()
         self.most = most
         self.memory_s = memory_s
 
-    def get(self, name: str, default: Numbers, /) -> Numbers:
+    def get(self, name: str, default: BucketNumbers, /) -> BucketNumbers:
         """Return a bucket's numbers."""
         numbers = self._young.get(name)
         return self._old.get(name, default) if numbers is None else numbers
 
-    def __setitem__(self, name: str, numbers: Numbers, /) -> None:
+    def __setitem__(self, name: str, numbers: BucketNumbers, /) -> None:
         if name not in self._young:
             self._make_room()
         self._young[name] = numbers
@@ -72,7 +72,7 @@ class OwnLevels:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock: Final = clock
         self._clients: Final = RecentShelf(clock, 10_000, 1800.0)
-        fixed: dict[str, Numbers] = {}
+        fixed: dict[str, BucketNumbers] = {}
         self._shelves: Final = Shelves(fixed, self._clients)
 
     def charge(self, demands: Sequence[Demand]) -> float | Refusal:

@@ -19,7 +19,7 @@ _PREFIX: Final = "{jairouter}:limit:"  # in braces, so that all are on the same 
 _RETRY_S: Final = 1.0
 _MOST_AT_ONCE: Final = 256  # calls in one exchange
 
-Question = tuple[str, Sequence[Demand], "asyncio.Future[list[Decision] | None] | None"]
+Query = tuple[str, Sequence[Demand], "asyncio.Future[list[Decision] | None] | None"]
 
 
 class RedisLevels:
@@ -42,7 +42,7 @@ class RedisLevels:
         self._lost: Final = (RedisError, OSError, TimeoutError)
         self._script: Final = resources.files("jairouter_cli.state").joinpath("limits.lua").read_text("utf-8")
         self._digest = ""
-        self._questions: list[Question] = []
+        self._questions: list[Query] = []
         self._asked = asyncio.Event()
         self.is_there = False
         """Whether it answers."""
@@ -124,7 +124,7 @@ class RedisLevels:
             finally:
                 self._answer_nobody(batch)
 
-    async def _exchange(self, batch: Sequence[Question]) -> None:
+    async def _exchange(self, batch: Sequence[Query]) -> None:
         pipe = self._client.pipeline(transaction=False)
         for mode, demands, _ in batch:
             keys = [_PREFIX + demand.name for demand in demands]
@@ -145,7 +145,7 @@ class RedisLevels:
         self._questions = []
 
     @staticmethod
-    def _answer_nobody(questions: Sequence[Question]) -> None:
+    def _answer_nobody(questions: Sequence[Query]) -> None:
         """Let those who wait go by the host's own levels."""
         for _, _, waiting in questions:
             if waiting is not None and not waiting.done():

@@ -19,7 +19,7 @@ class LastEnd(msgspec.Struct, frozen=True):
     at: float
 
 
-class Told(msgspec.Struct, frozen=True):
+class RollCall(msgspec.Struct, frozen=True):
     """What is told: the state of each place, how often a worker was replaced that had ended, and which was the last."""
 
     states: tuple[str, ...] = ()
@@ -32,18 +32,18 @@ class Roll:
 
     def __init__(self, folder: Path) -> None:
         self._sheet: Final = Sheet(folder / ROLL_FILE)
-        self._told = Told()
+        self._told = RollCall()
 
     def restarting(self, worker: int, ended: str) -> None:
         """Note that a worker has ended and is replaced."""
-        self._put(Told(self._told.states, self._told.restarts + 1, LastEnd(worker, ended, time.time())))
+        self._put(RollCall(self._told.states, self._told.restarts + 1, LastEnd(worker, ended, time.time())))
 
     def tell(self, states: Sequence[str]) -> None:
         """Note what each of them does."""
         if tuple(states) != self._told.states:
-            self._put(Told(tuple(states), self._told.restarts, self._told.last))
+            self._put(RollCall(tuple(states), self._told.restarts, self._told.last))
 
-    def _put(self, told: Told) -> None:
+    def _put(self, told: RollCall) -> None:
         self._told = told
         with suppress(OSError):  # where the folder is in a file system that is full
             self._sheet.write(msgspec.to_builtins(told))
@@ -55,7 +55,7 @@ class RollReader:
     def __init__(self, folder: Path | None) -> None:
         self._sheet: Final = None if folder is None else Sheet(folder / ROLL_FILE)
 
-    def read(self) -> Told | None:
+    def read(self) -> RollCall | None:
         """Return what was told last."""
         found: Any = None if self._sheet is None else self._sheet.read()
-        return None if found is None else msgspec.convert(found, Told)
+        return None if found is None else msgspec.convert(found, RollCall)

@@ -26,7 +26,7 @@ from jairouter_cli.state.folder import (
     places,
 )
 from jairouter_cli.state.mutex import HEAD_BYTES, common_lock
-from jairouter_cli.state.workers import CLEAR, EDIT, LEVELS, SLOT, Worker, changed
+from jairouter_cli.state.workers import CLEAR, EDIT, LEVELS, SLOT, WorkerReport, changed
 
 RECORDS: Final = 8192  # targets and machines that can be known at once
 _NAME_BYTES: Final = 16
@@ -134,16 +134,16 @@ class SharedMemory:
             else:
                 os.close(lock)
 
-    def workers(self) -> tuple[Worker, ...]:
+    def workers(self) -> tuple[WorkerReport, ...]:
         """Return the workers that live, and what is in force in each."""
         found = []
         for place in self.living():
             written = os.pread(self._locks[place_file(place)], _PID_BYTES + _CONFIG_BYTES, 0)
             match written.decode().split():
                 case [pid, digest, written_at]:
-                    found.append(Worker(int(pid), digest, int(written_at)))
+                    found.append(WorkerReport(int(pid), digest, int(written_at)))
                 case [pid]:  # it has but begun
-                    found.append(Worker(int(pid), "", 0))
+                    found.append(WorkerReport(int(pid), "", 0))
         return tuple(found)
 
     def _try_lock(self, name: str) -> int | None:

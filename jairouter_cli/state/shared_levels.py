@@ -15,7 +15,7 @@ from struct import Struct
 from typing import Final
 
 from jairouter_cli.routing.admission import Demand, Refusal, Shelves, charge, correct, peek
-from jairouter_cli.routing.buckets import BUCKET, MOST_NUMBERS, QUEUE, WARMING, WINDOW, Decision, Numbers
+from jairouter_cli.routing.buckets import BUCKET, MOST_NUMBERS, QUEUE, WARMING, WINDOW, BucketNumbers, Decision
 from jairouter_cli.state.folder import LEVELS_FILE, mapped
 from jairouter_cli.state.mutex import HEAD_BYTES, common_lock
 
@@ -48,7 +48,7 @@ class SharedShelf:
         self.memory_s = math.inf
         self.now = 0.0
 
-    def get(self, name: str, default: Numbers, /) -> Numbers:
+    def get(self, name: str, default: BucketNumbers, /) -> BucketNumbers:
         """Return a bucket's numbers."""
         place, digest = self.place(name)
         entry = _SHORT.unpack_from(self._map, place)
@@ -64,7 +64,7 @@ class SharedShelf:
             entry = _LONG.unpack_from(self._map, place)
         return entry[2 : 2 + length]
 
-    def __setitem__(self, name: str, numbers: Numbers, /) -> None:
+    def __setitem__(self, name: str, numbers: BucketNumbers, /) -> None:
         place, digest = self.place(name)
         _ENTRIES[int(numbers[0])].pack_into(self._map, place, digest, self.now, *numbers)
 

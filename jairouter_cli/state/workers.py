@@ -11,7 +11,7 @@ CLEAR: Final = b"c"
 LEVELS: Final = b"l"
 
 
-class Worker(NamedTuple):
+class WorkerReport(NamedTuple):
     """One worker; `digest` is that of the configuration that it uses, `written_at` when that was written (ns)."""
 
     pid: int
@@ -25,7 +25,7 @@ class Crew(Protocol):
     def report(self, digest: str, written_at: int) -> None:
         """Tell the others which configuration is in force here."""
 
-    def workers(self) -> tuple[Worker, ...]:
+    def workers(self) -> tuple[WorkerReport, ...]:
         """Return the workers that live, and what is in force in each."""
 
     def call(self) -> None:
@@ -48,13 +48,13 @@ class Alone:
 
     def __init__(self) -> None:
         self._levels: dict[str, str] = {}
-        self._worker = Worker(os.getpid(), "", 0)
+        self._worker = WorkerReport(os.getpid(), "", 0)
 
     def report(self, digest: str, written_at: int) -> None:
         """Note which configuration is in force."""
-        self._worker = Worker(os.getpid(), digest, written_at)
+        self._worker = WorkerReport(os.getpid(), digest, written_at)
 
-    def workers(self) -> tuple[Worker, ...]:
+    def workers(self) -> tuple[WorkerReport, ...]:
         """Return this one."""
         return (self._worker,)
 

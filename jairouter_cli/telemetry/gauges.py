@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from typing import Final
 
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.observe.collection import Reading
 from jairouter_cli.routing.admission import Limit, Unit, demanded
 from jairouter_cli.routing.call import Target
-from jairouter_cli.routing.health import State
+from jairouter_cli.routing.health import HealthState
 from jairouter_cli.routing.ledger import Live
 
-_HEALTH = {State.UP: 1.0, State.DOWN: 0.0}
+_HEALTH: Final = {HealthState.UP: 1.0, HealthState.DOWN: 0.0}
 
 
 async def readings(gateway: Gateway) -> list[Reading]:

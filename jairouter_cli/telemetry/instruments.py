@@ -8,9 +8,9 @@ from jairouter_cli.config.model import Config
 from jairouter_cli.gateway.tasks import Tasks
 from jairouter_cli.observe.events import Completed, Handled
 from jairouter_cli.observe.log import log_instance, log_trouble
-from jairouter_cli.observe.log_levels import Levels
+from jairouter_cli.observe.log_levels import LoggerLevels
 from jairouter_cli.observe.logs import Logs
-from jairouter_cli.observe.metrics import Metrics
+from jairouter_cli.observe.metrics import MetricsSink
 from jairouter_cli.observe.tracing import tracer
 from jairouter_cli.observe.usage import UsageLedger
 from jairouter_cli.routing.call import Target, Turn
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _FLUSH_S: Final = 2.0  # how long an end waits for lines, and for traces, that nobody takes
 
 
-class Observation:
+class Instruments:
     """What watches a worker. Raises `TracingUnusable`."""
 
     def __init__(
@@ -33,10 +33,10 @@ class Observation:
         self.tasks: Final = Tasks()
         self.roll: Final = RollReader(folder)
         self.logs: Final = Logs(config.logging, self.tasks.tell)
-        self.levels: Final = Levels(crew, config.logging.level)
+        self.levels: Final = LoggerLevels(crew, config.logging.level)
         self.tracer: Final = tracer(config.tracing, self.tasks.tell)
         self.boards: Final = Boards(folder, shared)
-        self.metrics: Final = Metrics(self.boards.own)
+        self.metrics: Final = MetricsSink(self.boards.own)
         self.usage: Final = UsageLedger(file, config.usage, state_dir=config.store.state_dir)
         self.metrics.follow(config.monitoring.metrics)
 

@@ -15,13 +15,13 @@ from jairouter_cli.observe.custom import is_shown
 from jairouter_cli.observe.exposition import full_name
 from jairouter_cli.observe.families import ALIASES, FAMILIES, Family, Kind
 from jairouter_cli.telemetry.expressions import compiled
-from jairouter_cli.telemetry.scrape import Observatory
+from jairouter_cli.telemetry.scrape import Scrape
 
 _KINDS: Final = {Kind.COUNTER: "COUNTER", Kind.GAUGE: "GAUGE"}
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CatalogueEntry:
     """A metric; `name` is how the API calls it, `key` how `monitoring.metrics.disabled` does. Times are ISO 8601."""
 
     name: str
@@ -55,7 +55,7 @@ class Entry:
 class Catalogue:
     """All metrics of a gateway. Those of its own were created when the server was started."""
 
-    def __init__(self, gateway: Gateway, observatory: Observatory) -> None:
+    def __init__(self, gateway: Gateway, observatory: Scrape) -> None:
         self._gateway: Final = gateway
         self._observatory: Final = observatory
         self._started: Final = moment(host.started_at(os.getppid()) or gateway.wall_clock())
@@ -73,13 +73,13 @@ class Catalogue:
         """Return a metric of the gateway's own by the name under which it is shown, or the plain one."""
         return next((family for family in self._families() if name in _names(family, self.settings.prefix)), None)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[CatalogueEntry]:
         """Return all metrics. To be called beside the event loop."""
         fed = self._observatory.last_fed()
         own = [self._own(family) for family in self._families()]
         return own + [self._custom(metric, fed.get(metric.name)) for metric in self.settings.custom]
 
-    def entry(self, name: str) -> Entry | None:
+    def entry(self, name: str) -> CatalogueEntry | None:
         """Return a metric by any of its names. To be called beside the event loop."""
         metric, family = self.custom(name), self.own(name)
         if metric is not None:
@@ -102,9 +102,9 @@ class Catalogue:
         families = (*FAMILIES, *(ALIASES if self.settings.aliases else ()))
         yield from {family.name: family for family in families}.values()
 
-    def _own(self, family: Family) -> Entry:
+    def _own(self, family: Family) -> CatalogueEntry:
         settings = self.settings
-        return Entry(
+        return CatalogueEntry(
             name=_shown_name(family, settings.prefix),
             key=family.name,
             type=_type(family),
@@ -117,9 +117,9 @@ class Catalogue:
             is_shown=family.category in settings.enabled_categories and family.name not in settings.disabled,
         )
 
-    def _custom(self, metric: CustomMetric, fed_at: float | None) -> Entry:
+    def _custom(self, metric: CustomMetric, fed_at: float | None) -> CatalogueEntry:
         times = [at for at in (metric.updated_at, moment(fed_at) if fed_at else None) if at]
-        return Entry(
+        return CatalogueEntry(
             name=metric.name,
             key=metric.name,
             type=metric.type.value,
@@ -147,7 +147,7 @@ class Catalogue:
                 yield {**shown, "value": value}
 
 
-def searched(entries: list[Entry], pattern: str, category: str | None) -> list[Entry]:
+def searched(entries: list[CatalogueEntry], pattern: str, category: str | None) -> list[CatalogueEntry]:
     """Return the metrics whose names have a match of an expression, in any case; none if it is no expression.
 
     Raises `ValueError` for one that could take hours.

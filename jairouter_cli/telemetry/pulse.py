@@ -7,7 +7,7 @@ from typing import Final
 
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.observe import families
-from jairouter_cli.observe.metrics import Metrics
+from jairouter_cli.observe.metrics import MetricsSink
 
 _LOOK_S: Final = 0.5
 _AGE_S: Final = 60.0  # how long a largest value is "of late"
@@ -16,7 +16,7 @@ _AGE_S: Final = 60.0  # how long a largest value is "of late"
 Losses = Callable[[], Mapping[str, int]]
 
 
-async def keep_pulse(gateway: Gateway, metrics: Metrics, losses: Losses) -> AsyncIterator[None]:
+async def keep_pulse(gateway: Gateway, metrics: MetricsSink, losses: Losses) -> AsyncIterator[None]:
     """Do so, and yield after every look."""
     lags = metrics.histogram(families.LOOP_LAGS, ())
     noted = aged = gateway.clock()
@@ -35,7 +35,7 @@ async def keep_pulse(gateway: Gateway, metrics: Metrics, losses: Losses) -> Asyn
         yield
 
 
-def take_pulse(gateway: Gateway, metrics: Metrics, losses: Mapping[str, int]) -> None:
+def take_pulse(gateway: Gateway, metrics: MetricsSink, losses: Mapping[str, int]) -> None:
     """Note how many connections there are, what was lost, and what the garbage collector has done."""
     for pool in gateway.upstream.pools():
         for state, number in zip(("active", "idle", "waiting", "max"), pool[1:], strict=True):

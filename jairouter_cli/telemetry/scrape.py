@@ -14,19 +14,19 @@ from jairouter_cli.observe.collection import Metric, Reading, Rows, add_up, coll
 from jairouter_cli.observe.custom import custom_families, last_fed
 from jairouter_cli.observe.exposition import exposition, labels_of
 from jairouter_cli.observe.families import ALIASES, FAMILIES, Family
-from jairouter_cli.observe.metrics import Metrics
-from jairouter_cli.state.roll import Told
+from jairouter_cli.observe.metrics import MetricsSink
+from jairouter_cli.state.roll import RollCall
 from jairouter_cli.telemetry import gauges
-from jairouter_cli.telemetry.instruments import Observation
+from jairouter_cli.telemetry.instruments import Instruments
 from jairouter_cli.telemetry.pulse import take_pulse
 
 _HANGS_S: Final = 1.0
 
 
-class Observatory:
+class Scrape:
     """What can be asked for metrics."""
 
-    def __init__(self, gateway: Gateway, store: Store, watching: Observation) -> None:
+    def __init__(self, gateway: Gateway, store: Store, watching: Instruments) -> None:
         self._gateway: Final = gateway
         self._store: Final = store
         self._watching: Final = watching
@@ -35,7 +35,7 @@ class Observatory:
         self._revision = 0
 
     @property
-    def metrics(self) -> Metrics:
+    def metrics(self) -> MetricsSink:
         """What this worker counts."""
         return self._watching.metrics
 
@@ -108,7 +108,7 @@ class Observatory:
         """Return when custom metrics were fed last, by any worker. To be called beside the event loop."""
         return last_fed(self._watching.boards, self._gateway.table.config.monitoring.metrics.custom)
 
-    def told_of_workers(self) -> Told | None:
+    def told_of_workers(self) -> RollCall | None:
         """Return what the parent tells of all workers; None if there is none."""
         return self._watching.roll.read()
 

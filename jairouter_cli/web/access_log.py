@@ -15,7 +15,7 @@ from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.reply import CLIENT_LEFT
 from jairouter_cli.observe.events import Handled
 from jairouter_cli.web.courtesies import Courtesies
-from jairouter_cli.web.doors.asgi import Pieces
+from jairouter_cli.web.doors.asgi import AsgiPieces
 from jairouter_cli.web.doors.body import Intake
 from jairouter_cli.web.v1.endpoints import BY_PATH
 
@@ -23,7 +23,7 @@ _BUG: Final = 500  # nothing was answered
 _BAD_REQUEST: Final = 400
 
 
-class Observed:
+class AccessLogged:
     """Litestar, and who is told of what it answers."""
 
     def __init__(self, litestar: Litestar, gateway: Gateway, intake: Intake, tell: Callable[[Handled], None]) -> None:
@@ -72,7 +72,9 @@ class Observed:
                     return message
             is_read = True
             announced = dict(scope["headers"]).get(b"content-length")
-            body = await self._intake.take(Pieces(receive), None if announced is None else announced.decode("latin-1"))
+            body = await self._intake.take(
+                AsgiPieces(receive), None if announced is None else announced.decode("latin-1")
+            )
             return {"type": "http.request", "body": bytes(body), "more_body": False}
 
         return bounded

@@ -9,9 +9,9 @@ from litestar.datastructures import State
 
 from jairouter_cli.config.store import Store
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.telemetry.instruments import Observation
+from jairouter_cli.telemetry.instruments import Instruments
 from jairouter_cli.telemetry.metric_catalogue import Catalogue
-from jairouter_cli.telemetry.scrape import Observatory
+from jairouter_cli.telemetry.scrape import Scrape
 from jairouter_cli.web.actuator.conventions import ERRORS as ACTUATOR_ERRORS
 from jairouter_cli.web.actuator.env import Origins
 from jairouter_cli.web.actuator.routes import actuator_router
@@ -48,7 +48,7 @@ class Parts(NamedTuple):
 
     gateway: Gateway
     store: Store
-    watching: Observation
+    watching: Instruments
     openai: OpenAI
     options: Mapping[str, str] = {}
     """The settings that the command line says over the file's."""
@@ -57,7 +57,7 @@ class Parts(NamedTuple):
 def application(parts: Parts, lifespan: Lifespan) -> Litestar:
     """Put the application together; what lives as long as it does is the `lifespan`."""
     gateway, store, watching = parts.gateway, parts.store, parts.watching
-    editor, observatory = Editor(gateway, store), Observatory(gateway, store, watching)
+    editor, observatory = Editor(gateway, store), Scrape(gateway, store, watching)
     catalogue = Catalogue(gateway, observatory)
     return Litestar(
         route_handlers=[

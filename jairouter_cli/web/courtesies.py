@@ -9,7 +9,7 @@ from jairouter_cli.payloads.headers import RequestHeaders
 from jairouter_cli.web.auth.cors import allowing, is_preflight, preflight
 from jairouter_cli.web.v1.endpoints import PREFIXES
 
-Lines = list[tuple[bytes, bytes]]
+RawLines = list[tuple[bytes, bytes]]
 
 _EVERY: Final = ((b"x-content-type-options", b"nosniff"),)
 # Swagger UI sets styles of elements; all else of a page comes from here, and nobody frames it.
@@ -63,7 +63,7 @@ class Courtesies:
     def _allowed(self) -> Any:
         return self._gateway.table.config.server.cors.allowed_origins
 
-    def _for_origin(self, scope: Any) -> Lines:
+    def _for_origin(self, scope: Any) -> RawLines:
         if not scope["path"].startswith(_V1) or "origin" not in (headers := _named(scope)):
             return []
         return _raw(allowing(headers.get("origin", ""), self._allowed))
@@ -78,5 +78,5 @@ def _named(scope: Any) -> RequestHeaders:
     return RequestHeaders([(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]])
 
 
-def _raw(headers: Any) -> Lines:
+def _raw(headers: Any) -> RawLines:
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]

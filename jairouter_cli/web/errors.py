@@ -21,7 +21,7 @@ AnyRequest = Request[Any, Any, Any]
 ErrorObject = dict[str, dict[str, object]]
 
 
-class Form(NamedTuple):
+class SurfaceErrors(NamedTuple):
     """How the paths that begin with one of these tell errors, where not as `/v1` does.
 
     `told` answers with an error; `raised` with what Litestar raises (no such path, a wrong method, a bad parameter), or
@@ -63,10 +63,10 @@ def answer_error(request: AnyRequest, error: RequestError) -> Response[Any]:
     return Response(error_object(error, locale_of(request)), status_code=error.status, headers=error_headers(error))
 
 
-def exception_handlers(forms: Sequence[Form]) -> Mapping[Any, Any]:
+def exception_handlers(forms: Sequence[SurfaceErrors]) -> Mapping[Any, Any]:
     """Return Litestar's table of handlers, for an application with surfaces of these forms."""
 
-    def form_of(request: AnyRequest) -> Form:
+    def form_of(request: AnyRequest) -> SurfaceErrors:
         path = request.url.path
         return next((form for form in forms if path.startswith(form.prefixes)), _V1)
 
@@ -100,4 +100,4 @@ def _ours(request: AnyRequest, error: HTTPException) -> RequestError:
     return InvalidRequest(problem=error.detail)
 
 
-_V1: Final = Form((), answer_error)
+_V1: Final = SurfaceErrors((), answer_error)

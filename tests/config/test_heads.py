@@ -5,9 +5,10 @@ import json
 import pytest
 
 from jairouter_cli.config.document import Document
+from jairouter_cli.config.judgement import FRAMING_HEADERS
 from jairouter_cli.config.kinds import Secret
 from jairouter_cli.config.model import Config, Instance, ServiceType, Tls
-from jairouter_cli.config.parse import FRAMING_HEADERS, parse
+from jairouter_cli.config.parse import parse
 from jairouter_cli.errors import ConfigInvalid
 from jairouter_cli.gateway.outbound import outbound
 from jairouter_cli.gateway.upstream.exchange import UpstreamFailure

@@ -9,7 +9,7 @@ from jairouter_cli.config.kinds import Secret
 from jairouter_cli.config.model import Instance, ServiceType
 from jairouter_cli.config.ops import instances, limits, services
 from jairouter_cli.config.ops.imports import replace_all
-from jairouter_cli.config.ops.limits import Place
+from jairouter_cli.config.ops.limits import LimitPlace
 from jairouter_cli.config.ops.values import set_text, unset_value
 from jairouter_cli.config.scalars import read_url
 from jairouter_cli.errors import ConfigSyntaxError
@@ -27,7 +27,7 @@ def test_every_edit(indent: int | str | None, end: str) -> None:
     """What was JSON is JSON, indented as it was."""
     text = json.dumps(DATA, indent=indent) + end
     document = Document.load(text, "jairouter.yaml")
-    place = Place(ServiceType.CHAT)
+    place = LimitPlace(ServiceType.CHAT)
     document = instances.add(document, ServiceType.CHAT, NEW).document
     document = instances.update(document, ServiceType.CHAT, "m@http://h", {"weight": 2}).document
     document = limits.set_limit(document, place, {"capacity": 3}).document

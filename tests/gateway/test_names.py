@@ -9,9 +9,9 @@ import pytest
 import uvloop
 
 from jairouter_cli.gateway.upstream.dial import dial
-from jairouter_cli.gateway.upstream.resolver import MOST_THREADS, Address, Resolver, look_up
+from jairouter_cli.gateway.upstream.resolver import MOST_THREADS, Resolver, SocketAddress, look_up
 
-HOME = [Address(socket.AF_INET, ("127.0.0.1", 0))]
+HOME = [SocketAddress(socket.AF_INET, ("127.0.0.1", 0))]
 GONE = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 SILENT = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
@@ -20,11 +20,11 @@ LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 class Names:
     """Who knows names: what each is, and how often it was asked for. A name with an event waits for it."""
 
-    def __init__(self, **known: Sequence[Address] | OSError | threading.Event) -> None:
+    def __init__(self, **known: Sequence[SocketAddress] | OSError | threading.Event) -> None:
         self.known = known
         self.asked: list[str] = []
 
-    def __call__(self, host: str) -> Sequence[Address]:
+    def __call__(self, host: str) -> Sequence[SocketAddress]:
         """Answer, or block."""
         self.asked.append(host)
         found = self.known[host]
@@ -174,7 +174,7 @@ def test_an_address_that_swallows_packets_does_not_hold_up_the_next(loop: Callab
         for one in waiting:
             one.setblocking(False)  # noqa: FBT003 - as the standard library has it
             one.connect_ex(hole.getsockname())
-        addresses = [Address(socket.AF_INET, one.getsockname()) for one in (hole, good)]
+        addresses = [SocketAddress(socket.AF_INET, one.getsockname()) for one in (hole, good)]
 
         async def work() -> object:
             with await asyncio.wait_for(dial(addresses), 10) as opened:
@@ -188,14 +188,14 @@ def test_an_address_that_swallows_packets_does_not_hold_up_the_next(loop: Callab
 
 def test_an_address_that_refuses_leads_to_the_next_at_once() -> None:
     """And when all refuse, the reason is the first one's."""
-    refusing = Address(socket.AF_INET, ("127.0.0.1", 1))
+    refusing = SocketAddress(socket.AF_INET, ("127.0.0.1", 1))
     with listener() as good:
 
         async def work() -> None:
-            with await dial([refusing, Address(socket.AF_INET, good.getsockname())]) as opened:
+            with await dial([refusing, SocketAddress(socket.AF_INET, good.getsockname())]) as opened:
                 assert opened.getpeername() == good.getsockname()
             with pytest.raises(ConnectionRefusedError):
-                await dial([refusing, Address(socket.AF_INET6, ("::1", 1, 0, 0))])
+                await dial([refusing, SocketAddress(socket.AF_INET6, ("::1", 1, 0, 0))])
             with pytest.raises(OSError, match="no address"):
                 await dial([])
 

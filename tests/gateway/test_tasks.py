@@ -18,13 +18,13 @@ from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.prober import probe_all
 from jairouter_cli.gateway.tasks import Tasks
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
-from jairouter_cli.routing.health import State
+from jairouter_cli.routing.health import HealthState
 from jairouter_cli.routing.table import compile_table
 from jairouter_cli.serve.background import background
 from jairouter_cli.state.folder import folder
 from jairouter_cli.state.shared import SharedMemory
 from jairouter_cli.state.workers import Alone
-from jairouter_cli.telemetry.instruments import Observation
+from jairouter_cli.telemetry.instruments import Instruments
 from tests.backend import answer, backend
 from tests.process import config
 
@@ -60,11 +60,11 @@ FAILURES = [
 ]
 
 
-def gateway_of(file: Path, shared: SharedMemory | None = None) -> tuple[Gateway, Observation]:
+def gateway_of(file: Path, shared: SharedMemory | None = None) -> tuple[Gateway, Instruments]:
     """Return what a worker is made of, without its surface."""
     loaded = Store(file).read()
     webclient, crew = loaded.config.webclient, shared or Alone()
-    watching = Observation(file, loaded.config, crew, None, shared)
+    watching = Instruments(file, loaded.config, crew, None, shared)
     upstream = Http1Upstream(webclient.connection_pool, webclient)
     return Gateway(compile_table(loaded.config), upstream, crew=crew, tasks=watching.tasks), watching
 
@@ -234,5 +234,5 @@ def test_a_machine_that_cannot_be_asked_is_down_and_no_other_suffers(tmp_path: P
             object.__setattr__(bad, "origin", f"http://{host}")
             object.__setattr__(bad, "probe", bad.probe._replace(path=path))
             asyncio.run(rounds())
-            assert [health.state for health in healths] == [State.UP, State.DOWN], host
+            assert [health.state for health in healths] == [HealthState.UP, HealthState.DOWN], host
             assert not gateway.tasks.troubles

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from jairouter_cli.errors import InvalidParameter
-from jairouter_cli.mock.tools import Choice, Function, Schema, Tool, arguments, insisted
+from jairouter_cli.mock.tools import Choice, Function, Tool, ToolSchema, arguments, insisted
 
 CLOCK, MAP = Function("clock"), Function("map")
 TOOLS = [Tool(), Tool(CLOCK), Tool(MAP)]
@@ -58,7 +58,7 @@ def test_insisting_on_what_is_not_offered(choice: Choice, tools: list[Tool]) -> 
 def test_arguments(schema: dict[str, Any], value: object) -> None:
     """All that a schema requires, of the types that it names."""
     inside: dict[str, Any] = {"type": "object", "properties": {"x": schema}, "required": ["x"]}
-    assert arguments(Function("f", msgspec.convert(inside, Schema)), "hi") == {"x": value}
+    assert arguments(Function("f", msgspec.convert(inside, ToolSchema)), "hi") == {"x": value}
 
 
 def test_a_function_without_parameters() -> None:

@@ -8,7 +8,7 @@ from jairouter_cli.config.monitoring import Metrics as Settings
 from jairouter_cli.observe.board import own_board
 from jairouter_cli.observe.collection import add_up, collect
 from jairouter_cli.observe.custom import custom_families, feed, last_fed
-from jairouter_cli.observe.metrics import Metrics
+from jairouter_cli.observe.metrics import MetricsSink
 
 ORDERS = CustomMetric(name=MetricName("orders"), tags={"shop": "north"})
 
@@ -19,7 +19,7 @@ def test_the_sum_of_the_workers() -> None:
     (now,) = shown.custom
     boards = [own_board(), own_board()]
     for at, board in enumerate(boards):
-        metrics = Metrics(board)
+        metrics = MetricsSink(board)
         feed(metrics, now, 2, {}, 100.0 + at)
         feed(metrics, now, 3, {"kind": "x", "shop": "south"}, 100.0 + at)
         feed(metrics, ORDERS, 1000, {}, 999.0)

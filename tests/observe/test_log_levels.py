@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from jairouter_cli.config.monitoring import Level
-from jairouter_cli.observe.log_levels import NUMBERS, Levels, word
+from jairouter_cli.observe.log_levels import NUMBERS, LoggerLevels, word
 from jairouter_cli.state.folder import folder
 from jairouter_cli.state.shared import SharedMemory
 from jairouter_cli.state.workers import Alone
@@ -24,7 +24,7 @@ def _restored() -> Iterator[None]:
 
 def test_defaults() -> None:
     """INFO for all but those that would say every request."""
-    levels = Levels(Alone(), {})
+    levels = LoggerLevels(Alone(), {})
     assert levels.names()[0] == "ROOT"
     assert {"_granian", "jairouter", "jairouter.access"} <= set(levels.names())
     assert (levels.configured("ROOT"), levels.effective("ROOT")) == (Level.INFO, Level.INFO)
@@ -36,7 +36,7 @@ def test_defaults() -> None:
 
 def test_what_was_said_stands_over_the_file() -> None:
     """A reload changes what was not said; taken back, the file holds again."""
-    levels = Levels(Alone(), {"org.unreal.modelrouter": Level.DEBUG, "root": Level.ERROR})
+    levels = LoggerLevels(Alone(), {"org.unreal.modelrouter": Level.DEBUG, "root": Level.ERROR})
     assert (levels.configured("jairouter"), levels.effective("anything")) == (Level.DEBUG, Level.ERROR)
     levels.set("jairouter", Level.OFF)
     assert not logging.getLogger("jairouter").isEnabledFor(logging.CRITICAL)
@@ -52,7 +52,7 @@ def test_what_was_said_stands_over_the_file() -> None:
 @pytest.mark.parametrize("name", ["", "a b", "a..b", "x" * 201, "a\nb"])
 def test_what_cannot_be_a_logger(name: str) -> None:
     """Nothing is set."""
-    levels = Levels(Alone(), {})
+    levels = LoggerLevels(Alone(), {})
     with pytest.raises(ValueError, match="not a logger name"):
         levels.set(name, Level.DEBUG)
 
@@ -62,14 +62,14 @@ def test_workers_have_them_in_common() -> None:
     with folder(2) as made:
         place = made.path
         one, other = SharedMemory(place, 2), SharedMemory(place, 2)
-        mine, theirs = Levels(one, {}), Levels(other, {})
+        mine, theirs = LoggerLevels(one, {}), LoggerLevels(other, {})
         mine.set("jairouter", Level.DEBUG)
         mine.set("jairouter.access", Level.WARN)
         assert other.bell.recv(16) == b"l"
         theirs.follow()
         theirs.set("jairouter.access", None)
         late = SharedMemory(place, 2)
-        third = Levels(late, {})
+        third = LoggerLevels(late, {})
         assert (third.configured("jairouter"), third.configured("jairouter.access")) == (Level.DEBUG, None)
         for each in (one, other, late):
             each.close()

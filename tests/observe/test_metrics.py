@@ -14,7 +14,7 @@ from jairouter_cli.observe.collection import Reading, add_up, collect
 from jairouter_cli.observe.events import Attempt, Completed, Handled
 from jairouter_cli.observe.exposition import exposition
 from jairouter_cli.observe.families import ALIASES, FAMILIES, POOLS
-from jairouter_cli.observe.metrics import Metrics
+from jairouter_cli.observe.metrics import MetricsSink
 from jairouter_cli.payloads.spent import Source, Spent
 from jairouter_cli.routing.admission import Limit, Unit
 from jairouter_cli.routing.breaker import BreakerRules
@@ -49,7 +49,7 @@ def shown(*boards: Board, readings: Iterable[Reading] = ()) -> dict[tuple[str, .
 def counted(*events: Completed) -> dict[tuple[str, ...], float]:
     """Return what is shown of some calls, without the largest values."""
     board = own_board()
-    metrics = Metrics(board)
+    metrics = MetricsSink(board)
     for event in events:
         metrics(event)
     return {key: value for key, value in shown(board).items() if not key[0].endswith("_max")}
@@ -150,7 +150,7 @@ def test_how_calls_end() -> None:
 def test_instances_that_turn() -> None:
     """A breaker that opens is a change of its state, and counted as an opening, too."""
     board = own_board()
-    metrics = Metrics(board)
+    metrics = MetricsSink(board)
     for turn in (Turn.BREAKER_OPENED, Turn.BREAKER_CLOSED, Turn.BREAKER_OPENED, Turn.DOWN):
         metrics.turned(B, turn)
     assert shown(board) == {
@@ -162,7 +162,7 @@ def test_instances_that_turn() -> None:
 def test_largest_values_are_those_of_late() -> None:
     """One that was seen stays for a minute at least, and two at most."""
     board = own_board()
-    metrics = Metrics(board)
+    metrics = MetricsSink(board)
     largest = ("request_duration_seconds_max", "POST", "chat")
     metrics(call(duration_s=5.0))
     metrics(call(duration_s=1.0))
@@ -177,7 +177,7 @@ def test_largest_values_are_those_of_late() -> None:
 def test_what_clients_make_up_has_no_series_of_its_own() -> None:
     """Past the bound all that is new is counted together; nothing is lost."""
     board = own_board()
-    metrics = Metrics(board, max_series=10)
+    metrics = MetricsSink(board, max_series=10)
     for number in range(100):
         metrics(call(200 + number))
     found = some(shown(board), "requests_total")
@@ -189,7 +189,7 @@ def test_what_clients_make_up_has_no_series_of_its_own() -> None:
 def test_a_board_without_room() -> None:
     """Counting goes on for what has a row; for the rest it is known how much is missing."""
     board = own_board()
-    metrics = Metrics(board)
+    metrics = MetricsSink(board)
     board.row("filler", (), 0)
     metrics(call(200))
     while board.row("filler", (str(len(list(board.rows()))),), 20_000) is not None:
@@ -205,7 +205,7 @@ def test_a_board_without_room() -> None:
 def test_switched_off() -> None:
     """Nothing is counted."""
     board = own_board()
-    metrics = Metrics(board)
+    metrics = MetricsSink(board)
     metrics.is_enabled = False
     metrics(call())
     metrics.turned(B, Turn.BREAKER_OPENED)
@@ -219,7 +219,7 @@ def test_switched_off() -> None:
 def test_the_sum_of_the_workers(calls: list[tuple[int, int, float]]) -> None:
     """Whoever counts what: together it is what one would have counted; a gauge is lost with its worker."""
     alone, boards = own_board(), [own_board() for _ in range(4)]
-    all_by_one, each = Metrics(alone), [Metrics(board) for board in boards]
+    all_by_one, each = MetricsSink(alone), [MetricsSink(board) for board in boards]
     for worker, status, duration_s in calls:
         event = call(status, duration_s=duration_s, attempts=[Attempt(A, status, "", duration_s)])
         all_by_one(event)
@@ -230,10 +230,10 @@ def test_the_sum_of_the_workers(calls: list[tuple[int, int, float]]) -> None:
 def test_a_worker_that_follows_another() -> None:
     """Counters go on where they stood; what was only the other's own is gone."""
     memory = memoryview(bytearray(BOARD_BYTES))
-    before = Metrics(Board(memory))
+    before = MetricsSink(Board(memory))
     before(call())
     before.put(POOLS, ("h:80", "active"), 3.0)
-    after = Metrics(Board(memory))
+    after = MetricsSink(Board(memory))
     after(call())
     found = shown(Board(memory))
     assert found["requests_total", "POST", "chat", "200"] == 2
@@ -243,7 +243,7 @@ def test_a_worker_that_follows_another() -> None:
 def test_both_formats() -> None:
     """With prefix and common labels; what Prometheus's own parsers read of them is the same."""
     board = own_board()
-    Metrics(board)(call(attempts=[Attempt(A, 200, "", 0.2)]))
+    MetricsSink(board)(call(attempts=[Attempt(A, 200, "", 0.2)]))
     metrics = collect((*FAMILIES, *ALIASES), add_up([(board, True)]), [Reading("workers", (), 2)])
     tags = {"environment": 'pro"d\n', "service": "never over one that is there"}
     text, kind = exposition(metrics, "jr", tags, "text/plain")

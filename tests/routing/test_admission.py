@@ -23,7 +23,7 @@ from jairouter_cli.routing.admission import (
     of_tokens,
     peek,
 )
-from jairouter_cli.routing.buckets import LimitRule, Numbers, stepper
+from jairouter_cli.routing.buckets import BucketNumbers, LimitRule, stepper
 from jairouter_cli.routing.table import Table, compile_table
 
 CHAT = ServiceType.CHAT
@@ -163,10 +163,10 @@ def limit(name: str, capacity: float, *, per_client: bool = False, of_instance: 
     return Limit(name, name, "here", Unit.REQUESTS, rule, stepper(rule), per_client, of_instance)
 
 
-def shelves() -> tuple[Shelves, dict[str, Numbers], dict[str, Numbers]]:
+def shelves() -> tuple[Shelves, dict[str, BucketNumbers], dict[str, BucketNumbers]]:
     """Make empty buckets; return them as plain dictionaries, too."""
-    fixed: dict[str, Numbers] = {}
-    clients: dict[str, Numbers] = {}
+    fixed: dict[str, BucketNumbers] = {}
+    clients: dict[str, BucketNumbers] = {}
     return Shelves(fixed, clients), fixed, clients
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jairouter_cli.config.model import Limiting
-from jairouter_cli.routing.buckets import MOST_COST, MOST_NUMBERS, LimitRule, Numbers, owe, step
+from jairouter_cli.routing.buckets import MOST_COST, MOST_NUMBERS, BucketNumbers, LimitRule, owe, step
 
 BUCKET = LimitRule(Limiting.TOKEN_BUCKET, capacity=5, rate=2)
 LEAKY = LimitRule(Limiting.LEAKY_BUCKET, capacity=5, rate=2)
@@ -43,7 +43,7 @@ class Bucket:
 
     def __init__(self, rule: LimitRule) -> None:
         self.rule = rule
-        self.numbers: Numbers = ()
+        self.numbers: BucketNumbers = ()
 
     def ask(self, now: float, cost: float = 1.0) -> Any:
         """Ask, and keep what is to be kept."""

@@ -7,7 +7,7 @@ from jairouter_cli.config.model import Balancing, HealthCheck
 from jairouter_cli.routing.balance import STRATEGIES
 from jairouter_cli.routing.explain import explain
 from jairouter_cli.routing.failover import Obstacle
-from jairouter_cli.routing.health import State
+from jairouter_cli.routing.health import HealthState
 from tests.routing.factory import chance, ledger, pool, seats, target
 
 
@@ -19,10 +19,10 @@ def test_every_candidate_is_shown_with_what_speaks_against_it() -> None:
     book.live(targets[1]).health.saw(HealthCheck(), ok=False, now=1.0, reason="refused")
     rows = explain(pool(targets), tuple(seats(book, targets)), tuple(seats(book, [off])), chance())
     assert [(row.instance, row.state, row.obstacle, row.is_next, row.reason) for row in rows] == [
-        ("a", State.UNKNOWN, None, True, ""),
-        ("b", State.DOWN, Obstacle.DOWN, False, "refused"),
-        ("c", State.UNKNOWN, None, False, ""),
-        ("d", State.DISABLED, Obstacle.DISABLED, False, ""),
+        ("a", HealthState.UNKNOWN, None, True, ""),
+        ("b", HealthState.DOWN, Obstacle.DOWN, False, "refused"),
+        ("c", HealthState.UNKNOWN, None, False, ""),
+        ("d", HealthState.DISABLED, Obstacle.DISABLED, False, ""),
     ]
 
 

@@ -12,14 +12,24 @@ from jairouter_cli.routing.admission import Limit, Refusal, Unit
 from jairouter_cli.routing.breaker import BreakerRules, BreakerState
 from jairouter_cli.routing.buckets import Decision, LimitRule, stepper
 from jairouter_cli.routing.call import Outcome, Target
-from jairouter_cli.routing.failover import Ask, Bound, Circumstances, Exhausted, Obstacle, Result, Sent, Wait, plan
+from jairouter_cli.routing.failover import (
+    Ask,
+    AttemptResult,
+    Bound,
+    Circumstances,
+    Exhausted,
+    Obstacle,
+    Sent,
+    Wait,
+    plan,
+)
 from jairouter_cli.routing.ledger import Lease, Ledger, Seat
 from jairouter_cli.routing.record import Number
 from jairouter_cli.routing.slots import Slots
 from jairouter_cli.routing.table import Pool
 from tests.routing.factory import CALL, Clock, around, leased, ledger, pool, target
 
-FAILED = Result(Outcome.FAILED, "HTTP 500")
+FAILED = AttemptResult(Outcome.FAILED, "HTTP 500")
 NOW = 1000.0
 
 
@@ -36,7 +46,7 @@ class Run:
 def drive(
     these: Pool,
     around: Circumstances,
-    result: Callable[[Lease], Result] = lambda _: FAILED,
+    result: Callable[[Lease], AttemptResult] = lambda _: FAILED,
     grant: Callable[[Wait], Slots | None] = lambda _: None,
     admit: Callable[[Seat | Ask], Refusal | None] = lambda _: None,
 ) -> Run:
@@ -118,7 +128,7 @@ def test_no_attempt_begins_after_the_deadline() -> None:
     """One deadline for all attempts."""
     targets, clock = [target("a"), target("b"), target("c")], Clock()
 
-    def slow(_: Lease) -> Result:
+    def slow(_: Lease) -> AttemptResult:
         clock.now += 6
         return FAILED
 
@@ -135,7 +145,11 @@ def test_the_budget_bounds_retries_that_cost_work_and_no_others() -> None:
     assert 1090 <= sum(len(run.tried) for run in runs) <= 1100
     assert {run.end.bound for run in runs if run.end} == {None, Bound.BUDGET}
     free = [
-        drive(pool(targets, failover=rules), around(book), lambda _: Result(Outcome.FAILED, "refused", was_work=False))
+        drive(
+            pool(targets, failover=rules),
+            around(book),
+            lambda _: AttemptResult(Outcome.FAILED, "refused", was_work=False),
+        )
         for _ in range(100)
     ]
     assert sum(len(run.tried) for run in free) == 200
@@ -162,7 +176,7 @@ def test_what_asked_to_be_left_alone_is() -> None:
     targets, clock = [target("a"), target("b")], Clock()
     book = ledger(targets)
     rules = pool(targets, failover=Failover(max_cooldown_s=30))
-    busy = Result(Outcome.REFUSED, "HTTP 429", was_work=False, cooldown_s=20)
+    busy = AttemptResult(Outcome.REFUSED, "HTTP 429", was_work=False, cooldown_s=20)
     assert drive(rules, around(book, clock), lambda _: busy).tried == ["a", "b"]
     clock.now += 15
     run = drive(rules, around(book, clock))
@@ -302,7 +316,7 @@ def test_a_reload_in_the_middle_changes_nothing(data: st.DataObject) -> None:
     everyone = [target(name, machine=f"m{number % 2}", max_concurrency=2) for number, name in enumerate("abcd")]
     book: Ledger = ledger(everyone)
 
-    def reload_then_fail(_: Lease) -> Result:
+    def reload_then_fail(_: Lease) -> AttemptResult:
         book.reconcile(everyone[: data.draw(st.integers(0, 4))])
         return FAILED
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from jairouter_cli.config.model import HealthCheck
 from jairouter_cli.routing.breaker import BreakerRules, BreakerState
 from jairouter_cli.routing.call import Outcome, Target
-from jairouter_cli.routing.health import State
+from jairouter_cli.routing.health import HealthState
 from jairouter_cli.routing.ledger import Lease, Ledger
 from tests.routing.factory import leased, ledger, target
 
@@ -47,7 +47,7 @@ def test_what_is_gone_is_dropped_with_its_last_request() -> None:
     lease = leased(book, B)
     book.reconcile([A])
     assert (book.in_flight, book.live(B).in_flight) == (1, 1)
-    assert [(key, live.state(B)) for key, live in book.retired] == [(B.key, State.DRAINING)]
+    assert [(key, live.state(B)) for key, live in book.retired] == [(B.key, HealthState.DRAINING)]
     lease.settle(Outcome.OK, 1001.0)
     assert (book.in_flight, book.live(B).retired, list(book.retired)) == (0, True, [])
 
@@ -69,11 +69,11 @@ def test_what_is_disabled_drains() -> None:
     lease.answered(1000.5)
     off = target("a", enabled=False)
     book.reconcile([off])
-    assert book.live(off).state(off) is State.DRAINING
+    assert book.live(off).state(off) is HealthState.DRAINING
     lease.settle(Outcome.OK, 1001.0)
-    assert book.live(off).state(off) is State.DISABLED
+    assert book.live(off).state(off) is HealthState.DISABLED
     book.reconcile([A])
-    assert book.live(A).state(A) is State.UP
+    assert book.live(A).state(A) is HealthState.UP
 
 
 def test_models_of_one_machine_share_its_slots() -> None:
@@ -144,7 +144,7 @@ def test_a_client_that_leaves_and_a_refusal_say_nothing_of_the_instance() -> Non
     book = ledger([one])
     for outcome in (Outcome.LEFT, Outcome.REFUSED) * 5:
         leased(book, one).settle(outcome, 1000.0)
-    assert (book.live(one).health.state, book.live(one).breaker) == (State.UNKNOWN, BreakerState.CLOSED)
+    assert (book.live(one).health.state, book.live(one).breaker) == (HealthState.UNKNOWN, BreakerState.CLOSED)
 
 
 steps = st.tuples(

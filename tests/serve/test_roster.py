@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jairouter_cli.serve.roster import LONGEST_PAUSE_S, WARN_S, Place, Silence, manner
+from jairouter_cli.serve.roster import LONGEST_PAUSE_S, WARN_S, Silence, WorkerPlace, manner
 
 
-def up(now: float = 0.0) -> Place:
+def up(now: float = 0.0) -> WorkerPlace:
     """Return the place of a worker that serves."""
-    place = Place(1)
+    place = WorkerPlace(1)
     place.begin(now)
     place.hear()
     return place
@@ -67,7 +67,7 @@ def test_without_a_bound_it_is_only_told() -> None:
 
 def test_one_that_begins_has_more_time() -> None:
     """Ten times as much, and nothing is told of it meanwhile."""
-    place = Place(1)
+    place = WorkerPlace(1)
     place.begin(0.0)
     assert [place.listen(1.0, 60.0) for _ in range(600)] == [None] * 599 + [Silence.TOO_LONG]
 
@@ -86,7 +86,7 @@ def test_one_that_begins_has_more_time() -> None:
 )
 def test_what_is_no_accident(codes: list[int | None], has_failed: bool) -> None:
     """An exit of its own accord before it came up, or the third end in a row."""
-    place = Place(1)
+    place = WorkerPlace(1)
     for code in codes:
         place.begin(0.0)
         place.end(1.0, code)

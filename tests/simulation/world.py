@@ -15,7 +15,7 @@ from typing import NamedTuple
 from jairouter_cli.config.model import ServiceType
 from jairouter_cli.routing.admission import Refusal, Shelves, charge, demanded
 from jairouter_cli.routing.call import Call, Outcome, Target
-from jairouter_cli.routing.failover import Ask, Bound, Circumstances, Exhausted, Plan, Result, Sent, Wait, plan
+from jairouter_cli.routing.failover import Ask, AttemptResult, Bound, Circumstances, Exhausted, Plan, Sent, Wait, plan
 from jairouter_cli.routing.fair_queue import FairQueue
 from jairouter_cli.routing.ledger import Lease, Ledger, Seat
 from jairouter_cli.routing.retry_budget import RetryBudget
@@ -27,12 +27,12 @@ class Doing(NamedTuple):
     """What a backend does with a request: how long it takes, and what comes of it; None is an answer."""
 
     seconds: float
-    failure: Result | None = None
+    failure: AttemptResult | None = None
 
 
-REFUSED = Doing(0.001, Result(Outcome.FAILED, "refused", was_work=False))
-ERROR = Doing(0.05, Result(Outcome.FAILED, "HTTP 500"))
-HANGS = Doing(5.0, Result(Outcome.FAILED, "first_byte_timeout"))
+REFUSED = Doing(0.001, AttemptResult(Outcome.FAILED, "refused", was_work=False))
+ERROR = Doing(0.05, AttemptResult(Outcome.FAILED, "HTTP 500"))
+HANGS = Doing(5.0, AttemptResult(Outcome.FAILED, "first_byte_timeout"))
 
 Behaviour = Callable[[float, Random], Doing]
 

@@ -15,7 +15,7 @@ from jairouter_cli.config.model import Limiting, State
 from jairouter_cli.errors import StateUnusable
 from jairouter_cli.gateway.tasks import Tasks
 from jairouter_cli.routing.admission import Demand, Limit, Refusal, Unit, demanded
-from jairouter_cli.routing.buckets import LimitRule, Numbers, owe, step, stepper
+from jairouter_cli.routing.buckets import BucketNumbers, LimitRule, owe, step, stepper
 from jairouter_cli.state.redis import RedisLevels, arguments, decisions_of
 from tests.redis import Redis, running
 from tests.routing.test_buckets import rules
@@ -51,7 +51,7 @@ def test_lua_and_python_decide_alike(client: Any, told: list[LimitRule], gaps: l
     """The same rules, times (clocks that jump, too) and costs, side by side; the settings change in the middle."""
     script = client.register_script(SCRIPT)
     client.flushall()
-    now, numbers = 1000.0, Numbers()
+    now, numbers = 1000.0, BucketNumbers()
     for turn, (gap, cost, correction) in enumerate(gaps):
         now = max(1.0, now + gap)
         rule = told[turn * len(told) // len(gaps)]
@@ -87,7 +87,7 @@ def test_the_script_charges_all_or_none(client: Any, told: list[LimitRule], gaps
     client.flushall()
     demands = [Demand(limit(f"l{index}", rule), f"l{index}") for index, rule in enumerate(told)]
     keys, now = [demand.name for demand in demands], 1000.0
-    numbers: list[Numbers] = [() for _ in demands]
+    numbers: list[BucketNumbers] = [() for _ in demands]
     for gap in gaps:
         now += gap
         found = decisions_of(script(keys=keys, args=["charge", now, *arguments(demands)]))

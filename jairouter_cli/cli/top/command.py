@@ -19,7 +19,7 @@ from jairouter_cli.cli.options import ConfigOption, JsonOption
 from jairouter_cli.cli.top import screen
 from jairouter_cli.cli.top.keyboard import Keyboard, NoKeyboard, keyboard
 from jairouter_cli.cli.top.poller import Feed, feeding, look
-from jairouter_cli.cli.top.rates import History, Snapshot, View
+from jairouter_cli.cli.top.rates import Looks, Snapshot, View
 from jairouter_cli.cli.top.screen import Look, Saying, Sort
 from jairouter_cli.errors import JAIRouterError, UsageError
 
@@ -55,7 +55,7 @@ def top(
         raise UsageError(message="standard output is not a terminal with cursor control", hint="use --once in scripts")
     base = client.base(ctx, config, url)
     ask = partial(look, base, timeout, client.token(ctx, config, url))
-    history = History()
+    history = Looks()
     history.add(ask())
     if once:
         _print_once(history, ask, interval, Look(sort), as_json=as_json)
@@ -66,7 +66,7 @@ def top(
         _Watch(base, history, Look(sort), feed, keys).run(console)
 
 
-def _print_once(history: History, ask: Callable[[], Snapshot], interval_s: float, look: Look, *, as_json: bool) -> None:
+def _print_once(history: Looks, ask: Callable[[], Snapshot], interval_s: float, look: Look, *, as_json: bool) -> None:
     """Print what happens within one interval."""
     time.sleep(interval_s)
     history.add(ask())
@@ -104,7 +104,7 @@ def _leave(signum: int, _: object) -> None:
 class _Watch:
     """What is seen, and what goes on until somebody quits."""
 
-    def __init__(self, base: str, history: History, look: Look, feed: Feed, keys: Keyboard) -> None:
+    def __init__(self, base: str, history: Looks, look: Look, feed: Feed, keys: Keyboard) -> None:
         self._base: Final = base
         self._history: Final = history
         self._feed: Final = feed

@@ -14,10 +14,10 @@ from msgspec import Struct
 
 WINDOW_S: Final = 15.0  # long answers come one by one: over one interval their tokens and quantiles would only flicker
 
-Key = tuple[str, str, int]
+InstanceKey = tuple[str, str, int]
 
 
-class Slots(Struct, frozen=True):
+class SlotsNow(Struct, frozen=True):
     """Those of the machine that an instance stands on."""
 
     limit: int
@@ -25,7 +25,7 @@ class Slots(Struct, frozen=True):
     waiting: int
 
 
-class Instance(Struct, frozen=True, rename="camel", kw_only=True):
+class InstanceRates(Struct, frozen=True, rename="camel", kw_only=True):
     """An instance's state, and its counts since the start. `first_tokens` may be empty."""
 
     service: str
@@ -36,14 +36,14 @@ class Instance(Struct, frozen=True, rename="camel", kw_only=True):
     requests: int
     failures: int
     in_flight: int
-    slots: Slots | None = None
+    slots: SlotsNow | None = None
     latency_s: float = 0.0
     input_tokens: int = 0
     output_tokens: int = 0
     first_tokens: tuple[int, ...] = ()
 
     @property
-    def key(self) -> Key:
+    def key(self) -> InstanceKey:
         """What tells it from the others."""
         return self.service, self.id, self.ordinal
 
@@ -72,10 +72,10 @@ class Snapshot(Struct, frozen=True, rename="camel", kw_only=True):
     request_bounds_s: tuple[float, ...]
     first_token_bounds_s: tuple[float, ...]
     totals: Totals
-    instances: tuple[Instance, ...]
+    instances: tuple[InstanceRates, ...]
 
 
-class Row(Struct, frozen=True, rename="camel", kw_only=True):
+class InstanceRow(Struct, frozen=True, rename="camel", kw_only=True):
     """An instance as it is shown. What cannot be told yet is None: there was one look only, or nothing happened.
 
     Requests and errors are the attempts made at it over the last interval; the rest is over `WINDOW_S`.
@@ -91,7 +91,7 @@ class Row(Struct, frozen=True, rename="camel", kw_only=True):
     input_tokens_per_s: float | None
     output_tokens_per_s: float | None
     in_flight: int
-    slots: Slots | None
+    slots: SlotsNow | None
     first_token_p50_s: float | None
     first_token_p95_s: float | None
     latency_s: float | None
@@ -115,10 +115,10 @@ class View(Struct, frozen=True, rename="camel", kw_only=True):
     in_flight: int
     waiting: int
     draining: int
-    instances: tuple[Row, ...]
+    instances: tuple[InstanceRow, ...]
 
 
-class History:
+class Looks:
     """The looks of the last `WINDOW_S`, two at least if there were as many."""
 
     def __init__(self) -> None:
@@ -159,17 +159,17 @@ class History:
         )
 
 
-def _row(looks: Sequence[Snapshot], one: Instance) -> Row:
+def _row(looks: Sequence[Snapshot], one: InstanceRates) -> InstanceRow:
     seen = list(_seen(looks, one.key))
     times, counts = [look for look, _ in seen], [found for _, found in seen]
     bounds = looks[-1].first_token_bounds_s
     first_tokens = _distribution([found.first_tokens for found in counts])
 
-    def rate(count: Callable[[Instance], int], over: slice = slice(None)) -> float | None:
+    def rate(count: Callable[[InstanceRates], int], over: slice = slice(None)) -> float | None:
         return _rate(times[over], [count(found) for found in counts[over]])
 
     lately = slice(-2, None)
-    return Row(
+    return InstanceRow(
         service=one.service,
         id=one.id,
         state=one.state,
@@ -187,7 +187,7 @@ def _row(looks: Sequence[Snapshot], one: Instance) -> Row:
     )
 
 
-def _seen(looks: Sequence[Snapshot], key: Key) -> Iterator[tuple[Snapshot, Instance]]:
+def _seen(looks: Sequence[Snapshot], key: InstanceKey) -> Iterator[tuple[Snapshot, InstanceRates]]:
     for look in looks:
         for one in look.instances:
             if one.key == key:

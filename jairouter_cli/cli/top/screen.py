@@ -13,7 +13,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from jairouter_cli.cli.top import keyboard
-from jairouter_cli.cli.top.rates import Row, View
+from jairouter_cli.cli.top.rates import InstanceRow, View
 
 _NAME: Final = "INSTANCE"
 _LEAST_NAME: Final = 14  # columns of a name; narrower than that, something else has to go
@@ -45,7 +45,7 @@ _SORT_WORDS: Final[Mapping[Sort, str]] = {
     Sort.NAME: "name",
 }
 _SORT_KEYS: Final[Mapping[str, Sort]] = {word[0]: sort for sort, word in _SORT_WORDS.items()}
-_SIZES: Final[Mapping[Sort, Callable[[Row], float | None]]] = {
+_SIZES: Final[Mapping[Sort, Callable[[InstanceRow], float | None]]] = {
     Sort.REQUESTS: lambda row: row.requests_per_s,
     Sort.ERRORS: lambda row: row.errors_per_s,
     Sort.IN_FLIGHT: lambda row: row.in_flight,
@@ -96,7 +96,7 @@ class Saying(NamedTuple):
     has_keys: bool = True
 
 
-def ordered(rows: Sequence[Row], look: Look) -> list[Row]:
+def ordered(rows: Sequence[InstanceRow], look: Look) -> list[InstanceRow]:
     """Return instances, the largest first; what is not known comes last, and equals go by name."""
     by_name = sorted(
         rows, key=lambda row: (_model(row.id), row.id, row.service), reverse=look.sort is Sort.NAME and look.is_reversed
@@ -151,7 +151,7 @@ def percent(share: float | None) -> str:
 _FLIGHT_WIDTH: Final = 7
 
 
-def _flight(row: Row) -> str:
+def _flight(row: InstanceRow) -> str:
     if row.slots is None:
         return str(row.in_flight)
     taken = f"{row.in_flight}/{row.slots.limit}"
@@ -161,14 +161,14 @@ def _flight(row: Row) -> str:
     return whole if len(whole) <= _FLIGHT_WIDTH else f"{taken}+"
 
 
-def _slots(row: Row) -> str:
+def _slots(row: InstanceRow) -> str:
     return "-" if row.slots is None else f"{row.slots.taken}/{row.slots.limit}"
 
 
 class _Column(NamedTuple):
     title: str
     width: int
-    shown: Callable[[Row], str]
+    shown: Callable[[InstanceRow], str]
     left: bool = False
 
 
@@ -194,7 +194,7 @@ _COLUMNS: Final = (
 # --- names ---
 
 
-def names(rows: Sequence[Row], width: int) -> dict[str, str]:
+def names(rows: Sequence[InstanceRow], width: int) -> dict[str, str]:
     """Return what instances are called, by id, on so many columns.
 
     `model@host:port`; where that is too long the model goes without the folder that hubs put before it, then without
@@ -236,7 +236,7 @@ def _middle_out(text: str, width: int) -> str:
 # --- lines ---
 
 
-def columns(rows: Sequence[Row], width: int) -> tuple[int, tuple[_Column, ...]]:
+def columns(rows: Sequence[InstanceRow], width: int) -> tuple[int, tuple[_Column, ...]]:
     """Return how wide names are on a screen, and which columns there are beside them."""
     ideal = max((cell_len(_whole(row.id)) for row in rows), default=0)
     left, shown = width, []
@@ -249,7 +249,7 @@ def columns(rows: Sequence[Row], width: int) -> tuple[int, tuple[_Column, ...]]:
     return (min(left, max(ideal, len(_NAME)))), tuple(shown)
 
 
-def table(rows: Sequence[Row], width: int, names_of: Sequence[Row] | None = None) -> list[Text]:
+def table(rows: Sequence[InstanceRow], width: int, names_of: Sequence[InstanceRow] | None = None) -> list[Text]:
     """Return the titles, and a line for each of some rows; names are shortened as the whole of `names_of` needs it."""
     everyone = rows if names_of is None else names_of
     name_width, shown = columns(everyone, width)

@@ -23,7 +23,7 @@ _SLASHES_AT_END: Final = re.compile(r"/+(?=(?:#\d+)?$)")
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _NewInstance:
     """An instance as it stands in the file: at `index`, as the `number`th of `count` with its name and address."""
 
     index: int
@@ -141,16 +141,16 @@ def _key(node: Any, wanted: str) -> str:
     return found or wanted
 
 
-def _entries(document: Document, path: Path) -> list[_Entry]:
+def _entries(document: Document, path: Path) -> list[_NewInstance]:
     """Return the instances at a path; what is no mapping is none, but counts for the index."""
     found = document.get(path)
     items = enumerate(found) if isinstance(found, list) else ()
     return list(_numbered([_entry(index, item) for index, item in items if isinstance(item, Mapping)]))
 
 
-def _entry(index: int, item: Mapping[str, Any]) -> _Entry:
+def _entry(index: int, item: Mapping[str, Any]) -> _NewInstance:
     name, base_url = (_member(item, key) for key in ("name", "base-url"))
-    return _Entry(index, name, base_url.rstrip("/"))
+    return _NewInstance(index, name, base_url.rstrip("/"))
 
 
 def _member(item: Mapping[str, Any], wanted: str) -> str:
@@ -158,24 +158,24 @@ def _member(item: Mapping[str, Any], wanted: str) -> str:
     return "" if value is None else text_of(value) or str(value)
 
 
-def _numbered(entries: Sequence[_Entry]) -> Iterator[_Entry]:
+def _numbered(entries: Sequence[_NewInstance]) -> Iterator[_NewInstance]:
     ids = [entry.plain_id for entry in entries]
     for at, entry in enumerate(entries):
         number, count = ids[: at + 1].count(entry.plain_id), ids.count(entry.plain_id)
-        yield _Entry(entry.index, entry.name, entry.base_url, number, count)
+        yield _NewInstance(entry.index, entry.name, entry.base_url, number, count)
 
 
 # --- choosing ---
 
 # What a user may mean by a text, the closest reading first.
-_READINGS: Final[Sequence[Callable[[_Entry, str], bool]]] = (
+_READINGS: Final[Sequence[Callable[[_NewInstance, str], bool]]] = (
     lambda entry, wanted: trimmed(wanted) == entry.id,
     lambda entry, wanted: trimmed(wanted) == entry.plain_id,
     lambda entry, wanted: wanted == entry.name,
 )
 
 
-def _chosen(service: ServiceType, entries: Sequence[_Entry], wanted: str) -> _Entry:
+def _chosen(service: ServiceType, entries: Sequence[_NewInstance], wanted: str) -> _NewInstance:
     """Return the one instance that `wanted` fits."""
     readings = ([entry for entry in entries if fits(entry, wanted)] for fits in _READINGS)
     fitting = next((found for found in readings if found), [])
@@ -187,7 +187,7 @@ def _chosen(service: ServiceType, entries: Sequence[_Entry], wanted: str) -> _En
     return fitting[0]
 
 
-def _closest(entries: Sequence[_Entry], wanted: str) -> str:
+def _closest(entries: Sequence[_NewInstance], wanted: str) -> str:
     if not entries:
         return "the service has no instances"
     close = difflib.get_close_matches(wanted, [entry.id for entry in entries], _SHOWN, cutoff=0)

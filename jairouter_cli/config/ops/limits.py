@@ -15,7 +15,7 @@ from jairouter_cli.errors import LimitNotFound
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LimitPlace:
     """Where a limit stands: at the gateway, at a service, at an instance of it; or the one of each client there."""
 
     service: ServiceType | None = None
@@ -27,7 +27,7 @@ class Place:
         return f"each client of {name}" if self.per_client else name
 
 
-def set_limit(document: Document, place: Place, values: Mapping[str, Any]) -> Change:
+def set_limit(document: Document, place: LimitPlace, values: Mapping[str, Any]) -> Change:
     """Set members of a limit, by the names of their fields, and switch it on; the others stay as they are.
 
     Raises `EditImpossible`, `InstanceNotFound`, `InstanceAmbiguous`.
@@ -41,7 +41,7 @@ def set_limit(document: Document, place: Place, values: Mapping[str, Any]) -> Ch
     return Change(edited, f"set the limit of {place}: {said or 'enabled'}", *_whose(place))
 
 
-def clear_limit(document: Document, place: Place) -> Change:
+def clear_limit(document: Document, place: LimitPlace) -> Change:
     """Remove a limit. Raises `LimitNotFound`, `EditImpossible`, `InstanceNotFound`, `InstanceAmbiguous`."""
     section, place = _section(document, place)
     present = document.get(section)
@@ -57,16 +57,16 @@ def clear_limit(document: Document, place: Place) -> Change:
     return Change(edited, f"removed the limit of {place}", *_whose(place))
 
 
-def _whose(place: Place) -> tuple[str | None, str | None]:
+def _whose(place: LimitPlace) -> tuple[str | None, str | None]:
     return (None if place.service is None else place.service.value), place.instance
 
 
-def _section(document: Document, place: Place) -> tuple[Path, Place]:
+def _section(document: Document, place: LimitPlace) -> tuple[Path, LimitPlace]:
     """Return where the section stands, or would stand, and the place with the whole id of its instance."""
     holder: Path = (find_key(document.root, "model") or "model",)
     if place.service is not None and place.instance is not None:
         holder, found = instances.place(document, place.service, place.instance)
-        place = Place(place.service, found, place.per_client)
+        place = LimitPlace(place.service, found, place.per_client)
     elif place.service is not None:
         holder = instances.service_path(document, place.service)
     section = (*holder, key_in(document, holder, ["rate-limit"]))

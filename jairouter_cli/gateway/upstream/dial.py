@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
 from typing import Final
 
-from jairouter_cli.gateway.upstream.resolver import Address
+from jairouter_cli.gateway.upstream.resolver import SocketAddress
 
 _HEAD_START_S: Final = 0.25  # of an address before the next one is tried beside it (RFC 8305, 8)
 
 
-async def dial(addresses: Sequence[Address]) -> socket.socket:
+async def dial(addresses: Sequence[SocketAddress]) -> socket.socket:
     """Return a connected socket. Raises `OSError`: why the first address did not do."""
     left = _alternating(addresses)
     trying: set[asyncio.Task[socket.socket]] = set()
@@ -38,7 +38,7 @@ async def dial(addresses: Sequence[Address]) -> socket.socket:
         _give_up(trying)
 
 
-async def _open(address: Address) -> socket.socket:
+async def _open(address: SocketAddress) -> socket.socket:
     opened = socket.socket(address.family, socket.SOCK_STREAM)
     try:
         opened.setblocking(False)  # noqa: FBT003 - as the standard library has it
@@ -50,7 +50,7 @@ async def _open(address: Address) -> socket.socket:
     return opened
 
 
-def _alternating(addresses: Sequence[Address]) -> Iterator[Address]:
+def _alternating(addresses: Sequence[SocketAddress]) -> Iterator[SocketAddress]:
     """Yield addresses of both families in turn, beginning with the preferred one."""
     first = [one for one in addresses if one.family == addresses[0].family]
     other = [one for one in addresses if one.family != addresses[0].family]

@@ -18,25 +18,25 @@ _NO_SUCH_NAME: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA
 _STALE_S: Final = 1.0  # how long the resolver may take to renew an answer before the old one is used
 
 
-class Address(NamedTuple):
+class SocketAddress(NamedTuple):
     """Where a socket connects to; `name` is for the port to be put in."""
 
     family: int
     name: tuple[Any, ...]
 
-    def at(self, port: int) -> "Address":
+    def at(self, port: int) -> "SocketAddress":
         """Return it with a port."""
         host, _, *rest = self.name
-        return Address(self.family, (host, port, *rest))
+        return SocketAddress(self.family, (host, port, *rest))
 
 
-def look_up(host: str, flags: int = 0) -> list[Address]:
+def look_up(host: str, flags: int = 0) -> list[SocketAddress]:
     """Ask the system, which may take long. Raises `OSError`."""
     try:
         found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=flags)
     except UnicodeError:
         raise socket.gaierror(socket.EAI_NONAME, "not a valid host name") from None
-    return [Address(family, name) for family, _, _, _, name in found]
+    return [SocketAddress(family, name) for family, _, _, _, name in found]
 
 
 class _Name:
@@ -45,12 +45,12 @@ class _Name:
     __slots__ = ("addresses", "error", "fresh_until", "pending")
 
     def __init__(self) -> None:
-        self.addresses: Sequence[Address] = ()
+        self.addresses: Sequence[SocketAddress] = ()
         self.error: OSError | None = None
         self.fresh_until = float("-inf")
         self.pending: asyncio.Future[None] | None = None
 
-    def answer(self) -> Sequence[Address]:
+    def answer(self) -> Sequence[SocketAddress]:
         """Return the addresses. Raises `OSError` if the name has none."""
         if self.error is not None:
             raise type(self.error)(*self.error.args)
@@ -60,14 +60,14 @@ class _Name:
 class Resolver:
     """The names of a worker's backends. `ask` is who knows; it may take as long as it likes."""
 
-    def __init__(self, cache_s: float, ask: Callable[[str], Sequence[Address]] = look_up) -> None:
+    def __init__(self, cache_s: float, ask: Callable[[str], Sequence[SocketAddress]] = look_up) -> None:
         self._cache_s: Final = cache_s
         self._ask: Final = ask
         self._names: Final[dict[str, _Name]] = {}
         self._waiting: Final[deque[str]] = deque()
         self._threads = 0
 
-    async def resolve(self, host: str) -> Sequence[Address]:
+    async def resolve(self, host: str) -> Sequence[SocketAddress]:
         """Return a name's addresses, in the order of the system's preference. Raises `OSError`."""
         with contextlib.suppress(OSError):
             return look_up(host, socket.AI_NUMERICHOST)
@@ -110,13 +110,13 @@ class Resolver:
 
     def _work(self, loop: asyncio.AbstractEventLoop, host: str) -> None:
         try:
-            found: Sequence[Address] | OSError = self._ask(host)
+            found: Sequence[SocketAddress] | OSError = self._ask(host)
         except OSError as error:
             found = error
         with contextlib.suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(self._done, host, found)
 
-    def _done(self, host: str, found: Sequence[Address] | OSError) -> None:
+    def _done(self, host: str, found: Sequence[SocketAddress] | OSError) -> None:
         name, now = self._names[host], asyncio.get_running_loop().time()
         self._threads -= 1
         if not isinstance(found, OSError):

@@ -14,7 +14,7 @@ from jairouter_cli.config.spelling import squash
 from jairouter_cli.errors import MethodNotAllowed, NotFound
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.web.auth.operators import is_operator, no_pages
-from jairouter_cli.web.errors import AnyRequest, Form, allowed_methods, answer_error
+from jairouter_cli.web.errors import AnyRequest, SurfaceErrors, allowed_methods, answer_error
 from jairouter_cli.web.views.node import Node
 
 BASE: Final = "/actuator"
@@ -99,5 +99,5 @@ def _answer_empty(request: AnyRequest, error: HTTPException) -> Response[Any]:
     return Response(b"", status_code=status, headers=headers, media_type="text/plain")
 
 
-ERRORS: Final = Form((BASE,), answer_error, _answer_empty)
+ERRORS: Final = SurfaceErrors((BASE,), answer_error, _answer_empty)
 """How errors are told here."""

@@ -43,7 +43,7 @@ _PLACEHOLDER: Final = re.compile(r"\$\{\s*([^}:\s]+)")
 _PROFILES: Final[Mapping[str, list[str]]] = {"activeProfiles": [], "defaultProfiles": ["default"]}
 
 
-class Source(NamedTuple):
+class PropertySource(NamedTuple):
     """A source of settings, and the file in which they stand, if it is one."""
 
     name: str
@@ -95,19 +95,19 @@ class Origins:
             return None
         return tree(loaded.document, os.environ) if loaded.digest == self._gateway.digest else None
 
-    def sources(self) -> list[Source]:
+    def sources(self) -> list[PropertySource]:
         """Return all sources, the one that wins first. To be called beside the event loop."""
         found, file = self.tree(), str(self._store.file)
         if found is None:
             plain = list(properties_of(as_yaml(self.config)))
-            in_file = Source(f"Config resource '{file}' as it is in force: it was edited since", plain)
+            in_file = PropertySource(f"Config resource '{file}' as it is in force: it was edited since", plain)
         else:
-            in_file = Source(f"Config resource '{file}'", list(flat(found)), file)
+            in_file = PropertySource(f"Config resource '{file}'", list(flat(found)), file)
         return [
-            Source("commandLineArgs", [Property(*pair) for pair in self.options.items()]),
-            Source("systemEnvironment", list(self._environment())),
+            PropertySource("commandLineArgs", [Property(*pair) for pair in self.options.items()]),
+            PropertySource("systemEnvironment", list(self._environment())),
             in_file,
-            Source("defaults", list(properties_of(as_yaml(Config())))),
+            PropertySource("defaults", list(properties_of(as_yaml(Config())))),
         ]
 
     def _environment(self) -> Iterator[Property]:
@@ -165,7 +165,7 @@ def env_routes(origins: Origins) -> list[Any]:
     return [env, env_of]
 
 
-def _shown(source: Source, one: Property, mask: Mask) -> Node:
+def _shown(source: PropertySource, one: Property, mask: Mask) -> Node:
     origin = {"origin": f"{source.file}:{one.line}"} if source.file and one.line else {}
     return {"value": mask(one), **origin}
 

@@ -8,8 +8,8 @@ from litestar import Response, get, head
 
 from jairouter_cli.gateway.aside import Aside
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.routing.health import State
-from jairouter_cli.telemetry.scrape import Observatory
+from jairouter_cli.routing.health import HealthState
+from jairouter_cli.telemetry.scrape import Scrape
 from jairouter_cli.web.actuator.conventions import ACTUATOR_JSON, BASE, answer, nothing, shows
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.views.health import (
@@ -31,7 +31,7 @@ _PART: Final = f"{_PATH}/{{component:path}}"
 _DETAILED: Final = "detailed"
 
 
-def health_routes(gateway: Gateway, observatory: Observatory, folder: Path) -> list[Any]:
+def health_routes(gateway: Gateway, observatory: Scrape, folder: Path) -> list[Any]:
     """Return the routes; `folder` is where the configuration lies."""
     aside = Aside()
 
@@ -119,8 +119,8 @@ def _parts(node: Node) -> dict[str, Node]:
 
 def _service_node(service: Node) -> Node:
     if not service["instances"]:
-        return {"status": State.UNKNOWN.value, "details": service}
-    return {"status": (State.UP if service["healthyInstances"] else State.DOWN).value, "details": service}
+        return {"status": HealthState.UNKNOWN.value, "details": service}
+    return {"status": (HealthState.UP if service["healthyInstances"] else HealthState.DOWN).value, "details": service}
 
 
 def _answer(request: AnyRequest, node: Node) -> Response[Node]:

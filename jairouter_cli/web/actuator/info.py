@@ -8,14 +8,14 @@ from typing import Any
 from litestar import Response, get
 
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.telemetry.scrape import Observatory
+from jairouter_cli.telemetry.scrape import Scrape
 from jairouter_cli.web.actuator.checkout import git_node
 from jairouter_cli.web.actuator.conventions import BASE, answer
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.views.node import Node
 
 
-def info_routes(gateway: Gateway, observatory: Observatory) -> list[Any]:
+def info_routes(gateway: Gateway, observatory: Scrape) -> list[Any]:
     """Return the route. What cannot change while the program runs is looked up here, once."""
     fixed = _fixed()
 

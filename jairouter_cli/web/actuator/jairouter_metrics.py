@@ -21,7 +21,7 @@ from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.observe import host
 from jairouter_cli.observe.collection import Distribution, Value
 from jairouter_cli.routing.breaker import BreakerState
-from jairouter_cli.telemetry.scrape import Observatory
+from jairouter_cli.telemetry.scrape import Scrape
 from jairouter_cli.web.actuator.conventions import BASE
 from jairouter_cli.web.auth.operators import operators_only
 from jairouter_cli.web.errors import AnyRequest
@@ -37,19 +37,19 @@ _NO_SAMPLING: Final = "Not implemented: every request is counted, metrics are ne
 _NO_BUFFER: Final = "Not implemented: requests are counted at once, there is no buffer and no batch here"
 _NO_DEGRADATION: Final = "Not implemented: metrics never degrade here"
 
-Text = Response[str]
+PlainText = Response[str]
 Component = Annotated[str, QueryParameter(name="component", description="The instance, model@base-url.")]
-Operation = Annotated[str, QueryParameter(name="operation", description="health, breaker or all.")]
+MetricsOrder = Annotated[str, QueryParameter(name="operation", description="health, breaker or all.")]
 Word = Annotated[str, QueryParameter(name="level", description="Only NONE.")]
 Flag = Annotated[str, QueryParameter(name="enabled", description="Only false.")]
 
 
-def jairouter_metrics_routes(gateway: Gateway, observatory: Observatory) -> list[Any]:
+def jairouter_metrics_routes(gateway: Gateway, observatory: Scrape) -> list[Any]:
     """Return the routes."""
     return [*_reading(gateway, observatory), *_orders(gateway)]
 
 
-def _reading(gateway: Gateway, observatory: Observatory) -> list[Any]:
+def _reading(gateway: Gateway, observatory: Scrape) -> list[Any]:
     of, guards = LiveState(gateway), [counting_only]
 
     async def values(name: str, *labels: str) -> list[Value]:
@@ -157,38 +157,38 @@ def counting_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHa
 def _orders(gateway: Gateway) -> list[Any]:
     of, guards = LiveState(gateway), [counting_only, operators_only]
 
-    def clear() -> Text:
+    def clear() -> PlainText:
         gateway.answers.clear()
         gateway.crew.call_to_clear()
         return _said("缓存已清空")
 
     @post(f"{_PATH}/sampling", summary="Refuse to count less", status_code=200, guards=guards)
-    async def set_sampling(request: AnyRequest) -> Text:
+    async def set_sampling(request: AnyRequest) -> PlainText:
         """Everything is counted: shares other than 1 are refused."""
         return await _only(request, _SAMPLING, "采样配置无变化", _NO_SAMPLING)
 
     @post(f"{_PATH}/performance-config", summary="Refuse to buffer", status_code=200, guards=guards)
-    async def set_performance(request: AnyRequest) -> Text:
+    async def set_performance(request: AnyRequest) -> PlainText:
         """There is nothing to configure: what is not as it is, is refused."""
         return await _only(request, _PERFORMANCE, "性能配置无变化", _NO_BUFFER)
 
     @post(f"{_PATH}/memory/cleanup", summary="Collect garbage", status_code=200, guards=guards)
-    async def cleanup() -> Text:
+    async def cleanup() -> PlainText:
         """In the worker that is asked."""
         return _said(f"内存清理完成: {gc.collect()}")
 
     @post(f"{_PATH}/memory/clear-cache", summary="Empty the cache of answers", status_code=200, guards=guards)
-    async def clear_memory() -> Text:
+    async def clear_memory() -> PlainText:
         """That of `fallback: cache`, in all workers."""
         return clear()
 
     @post(f"{_PATH}/cache-retry/clear-cache", summary="Empty the cache of answers", status_code=200, guards=guards)
-    async def clear_cache() -> Text:
+    async def clear_cache() -> PlainText:
         """That of `fallback: cache`, in all workers."""
         return clear()
 
     @post(f"{_PATH}/circuit-breaker/{{action:str}}", summary="Force circuit breakers", status_code=200, guards=guards)
-    async def force(action: str) -> Text:
+    async def force(action: str) -> PlainText:
         """`open` or `close` every one."""
         states = {"open": (BreakerState.OPEN, "熔断器已强制开启"), "close": (BreakerState.CLOSED, "熔断器已强制关闭")}
         if action not in states:
@@ -197,7 +197,7 @@ def _orders(gateway: Gateway) -> list[Any]:
         return _said(said) if of.force(state) else _refused("No circuit breaker is enabled")
 
     @post(f"{_PATH}/error-handler/reset", summary="Forget an instance's failures", status_code=200, guards=guards)
-    async def reset(component: Component = "", operation: Operation = "") -> Text:
+    async def reset(component: Component = "", operation: MetricsOrder = "") -> PlainText:
         """Of the instance that `component` names; `operation` is `health`, `breaker` or `all`."""
         if not component or not operation:
             return _refused("Missing 'component' or 'operation' parameter")
@@ -208,21 +208,21 @@ def _orders(gateway: Gateway) -> list[Any]:
         return _said(f"错误状态已重置: {component}:{operation}")
 
     @post(f"{_PATH}/degradation/level", summary="Refuse any level but NONE", status_code=200, guards=guards)
-    async def level(word: Word = "") -> Text:
+    async def level(word: Word = "") -> PlainText:
         """There is nothing here that could be counted less."""
         if word.upper() not in _LEVELS:
             return _refused(f"Invalid degradation level: {word}" if word else "Missing 'level' parameter")
         return _said("降级级别已设置为: 正常模式") if word.upper() == "NONE" else _not_here(_NO_DEGRADATION)
 
     @post(f"{_PATH}/degradation/auto-mode", summary="Refuse to degrade by itself", status_code=200, guards=guards)
-    async def auto_mode(flag: Flag = "") -> Text:
+    async def auto_mode(flag: Flag = "") -> PlainText:
         """It is off."""
         if flag.lower() not in {"true", "false"}:
             return _refused("Missing 'enabled' parameter")
         return _said("降级策略自动模式已禁用") if flag.lower() == "false" else _not_here(_NO_DEGRADATION)
 
     @post(f"{_PATH}/degradation/force-recovery", summary="Be normal", status_code=200, guards=guards)
-    async def recovery() -> Text:
+    async def recovery() -> PlainText:
         """It always is."""
         return _said("已强制恢复到正常模式")
 
@@ -231,7 +231,7 @@ def _orders(gateway: Gateway) -> list[Any]:
     ]
 
 
-async def _only(request: AnyRequest, values: Mapping[str, Any], said: str, refusal: str) -> Text:
+async def _only(request: AnyRequest, values: Mapping[str, Any], said: str, refusal: str) -> PlainText:
     """Take what changes nothing; refuse the rest."""
     try:
         body = msgspec.json.decode(await request.body())
@@ -242,13 +242,13 @@ async def _only(request: AnyRequest, values: Mapping[str, Any], said: str, refus
     return _said(said) if all(values[key] == value for key, value in body.items()) else _not_here(refusal)
 
 
-def _said(text: str) -> Text:
+def _said(text: str) -> PlainText:
     return Response(text, media_type=MediaType.TEXT)
 
 
-def _refused(text: str) -> Text:
+def _refused(text: str) -> PlainText:
     return Response(text, media_type=MediaType.TEXT, status_code=400)
 
 
-def _not_here(text: str) -> Text:
+def _not_here(text: str) -> PlainText:
     return Response(text, media_type=MediaType.TEXT, status_code=501)

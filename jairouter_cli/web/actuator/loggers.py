@@ -7,7 +7,7 @@ import msgspec
 from litestar import Response, get, post
 
 from jairouter_cli.config.monitoring import Level
-from jairouter_cli.observe.log_levels import Levels, canonical
+from jairouter_cli.observe.log_levels import LoggerLevels, canonical
 from jairouter_cli.web.actuator.conventions import BASE, answer, bad_parameter, nothing
 from jairouter_cli.web.auth.operators import operators_only
 from jairouter_cli.web.errors import AnyRequest
@@ -19,7 +19,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {"web": ("_granian", "jairouter.a
 _PATH: Final = f"{BASE}/loggers"
 
 
-def loggers_routes(levels: Levels) -> list[Any]:
+def loggers_routes(levels: LoggerLevels) -> list[Any]:
     """Return the routes."""
 
     @get(_PATH, summary="Show how much each logger says")
@@ -56,13 +56,13 @@ def loggers_routes(levels: Levels) -> list[Any]:
     return [loggers, logger, set_level]
 
 
-def _logger(levels: Levels, name: str) -> Node:
+def _logger(levels: LoggerLevels, name: str) -> Node:
     configured = levels.configured(name)
     node = {} if configured is None else {"configuredLevel": configured.value}
     return {**node, "effectiveLevel": levels.effective(name).value}
 
 
-def _group(levels: Levels, name: str) -> Node:
+def _group(levels: LoggerLevels, name: str) -> Node:
     members = GROUPS[name]
     given = {levels.configured(one) for one in members}
     level = given.pop() if len(given) == 1 else None

@@ -57,7 +57,7 @@ DOCUMENTED: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
 Tag = tuple[str, str]
 
 
-class Meter(NamedTuple):
+class SpringMeter(NamedTuple):
     """What a name stands for: a family, and the labels that its series must have."""
 
     family: Family
@@ -80,13 +80,13 @@ def dotted(family: Family, prefix: str) -> str:
     return bare.replace("_", ".") + (".total" if ours else "")
 
 
-class Catalogue:
+class Meters:
     """Everything that can be asked for: the families, and those of their metrics that have series."""
 
     def __init__(self, families: Sequence[Family], metrics: Sequence[Metric], prefix: str, tags: Iterable[Tag]) -> None:
         self._metrics: Final = {metric.family.name: metric for metric in metrics}
         self._tags: Final = dict(tags)
-        self._meters: Final[dict[str, Meter]] = {}
+        self._meters: Final[dict[str, SpringMeter]] = {}
         self.names: Final = sorted(set(self._noted(families, prefix)))
         """The names, one spelling of each."""
 
@@ -96,18 +96,20 @@ class Catalogue:
         for family in shown.values():  # first of all what each is called itself
             own = dotted(family, prefix)
             yield own
-            self._note(_spellings(own, full_name(family, prefix)), Meter(family))
+            self._note(_spellings(own, full_name(family, prefix)), SpringMeter(family))
         for family in shown.values():
             if not family.is_bare:
                 names = (f"{first}.{family.name}" for first in (_OURS, _MODEL_ROUTER))
-                self._note(_spellings(*names), Meter(family))
+                self._note(_spellings(*names), SpringMeter(family))
         for name, (of, fixed) in DOCUMENTED.items():
             if of in shown:
                 yield name
                 rest = name.removeprefix(f"{_OURS}.").removeprefix(f"{_MODEL_ROUTER}.")
-                self._note((f"{first}.{rest}" for first in (_OURS, _MODEL_ROUTER, prefix)), Meter(shown[of], fixed))
+                self._note(
+                    (f"{first}.{rest}" for first in (_OURS, _MODEL_ROUTER, prefix)), SpringMeter(shown[of], fixed)
+                )
 
-    def _note(self, names: Iterable[str], meter: Meter) -> None:
+    def _note(self, names: Iterable[str], meter: SpringMeter) -> None:
         for name in names:
             self._meters.setdefault(spelled(name), meter)
 

@@ -6,9 +6,9 @@ from litestar import Response, get
 from litestar.params import QueryParameter
 
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.telemetry.scrape import Observatory
+from jairouter_cli.telemetry.scrape import Scrape
 from jairouter_cli.web.actuator.conventions import BASE, answer, bad_parameter, nothing
-from jairouter_cli.web.actuator.meters import Catalogue, Tag
+from jairouter_cli.web.actuator.meters import Meters, Tag
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.views.node import Node
 
@@ -18,13 +18,13 @@ Tags = Annotated[
 ]
 
 
-def metrics_routes(gateway: Gateway, observatory: Observatory) -> list[Any]:
+def metrics_routes(gateway: Gateway, observatory: Scrape) -> list[Any]:
     """Return the routes."""
 
-    async def catalogue() -> Catalogue:
+    async def catalogue() -> Meters:
         families, metrics = await observatory.everything()
         prefix = gateway.table.config.monitoring.metrics.prefix
-        return Catalogue(families, metrics, prefix, observatory.tags.items())
+        return Meters(families, metrics, prefix, observatory.tags.items())
 
     @get(f"{BASE}/metrics", summary="List the metrics")
     async def metrics(request: AnyRequest) -> Response[Node]:

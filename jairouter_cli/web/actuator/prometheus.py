@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from litestar import Request, Response, get
 from litestar.params import QueryParameter
 
-from jairouter_cli.telemetry.scrape import Observatory
+from jairouter_cli.telemetry.scrape import Scrape
 
 Names = Annotated[list[str] | None, QueryParameter(name="includedNames", description="Only metrics of these names.")]
 
 
-def prometheus_routes(observatory: Observatory) -> list[Any]:
+def prometheus_routes(observatory: Scrape) -> list[Any]:
     """Return the routes."""
 
     @get("/actuator/prometheus", summary="All metrics, as Prometheus reads them")

@@ -3,8 +3,8 @@
 from litestar import Router
 
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.observe.log_levels import Levels
-from jairouter_cli.telemetry.scrape import Observatory
+from jairouter_cli.observe.log_levels import LoggerLevels
+from jairouter_cli.telemetry.scrape import Scrape
 from jairouter_cli.web.actuator.configprops import configprops_routes
 from jairouter_cli.web.actuator.conventions import exposed_only, no_pages_here
 from jairouter_cli.web.actuator.discovery import discovery_routes
@@ -18,7 +18,7 @@ from jairouter_cli.web.actuator.prometheus import prometheus_routes
 from jairouter_cli.web.auth.operators import not_too_often, plain_only
 
 
-def actuator_router(gateway: Gateway, origins: Origins, observatory: Observatory, levels: Levels) -> Router:
+def actuator_router(gateway: Gateway, origins: Origins, observatory: Scrape, levels: LoggerLevels) -> Router:
     """Return its routes; those that show or change the configuration have a guard of their own beside these."""
     return Router(
         "/",

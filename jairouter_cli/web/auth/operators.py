@@ -14,12 +14,12 @@ from jairouter_cli.payloads.request_coding import codings
 from jairouter_cli.routing.admission import Refusal, client_of, demanded
 from jairouter_cli.web.auth.pages import is_cross_site, is_ours
 
-Connection = ASGIConnection[Any, Any, Any, Any]
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
 
 _SHOWN: Final = 40  # letters of the name of a coding
 
 
-def operators_only(connection: Connection, _: BaseRouteHandler) -> None:
+def operators_only(connection: AnyConnection, _: BaseRouteHandler) -> None:
     """Let in who has the admin token, or, where there is none, programs on the gateway's own machine.
 
     Raises `TokenMissing`, `NotFromHere`, `FromOtherSite`.
@@ -27,7 +27,7 @@ def operators_only(connection: Connection, _: BaseRouteHandler) -> None:
     _let_in(connection)
 
 
-def _let_in(connection: Connection) -> None:
+def _let_in(connection: AnyConnection) -> None:
     table = _gateway(connection).table
     server, token = table.config.server, table.callers.token
     if token is not None:
@@ -41,7 +41,7 @@ def _let_in(connection: Connection) -> None:
     _refuse_pages(connection)
 
 
-def is_operator(connection: Connection) -> bool:
+def is_operator(connection: AnyConnection) -> bool:
     """Whether `operators_only` lets somebody in."""
     try:
         _let_in(connection)
@@ -50,7 +50,7 @@ def is_operator(connection: Connection) -> bool:
     return True
 
 
-def no_pages(connection: Connection, _: BaseRouteHandler) -> None:
+def no_pages(connection: AnyConnection, _: BaseRouteHandler) -> None:
     """Let in all but pages of other sites that come from this machine. Raises `FromOtherSite`."""
     table = _gateway(connection).table
     server, token = table.config.server, table.callers.token
@@ -60,25 +60,25 @@ def no_pages(connection: Connection, _: BaseRouteHandler) -> None:
         _refuse_pages(connection)
 
 
-def _refuse_pages(connection: Connection) -> None:
+def _refuse_pages(connection: AnyConnection) -> None:
     own_name = _gateway(connection).table.config.server.host
     if is_cross_site(connection.headers) or not is_ours(connection.headers, own_name):
         raise FromOtherSite(path=connection.url.path)
 
 
-def _has(connection: Connection, token: str) -> bool:
+def _has(connection: AnyConnection, token: str) -> bool:
     authorizations, others = (connection.headers.getall(name, []) for name in ADMIN_HEADERS)
     return any(is_token(given, token) for given in tokens_in(authorizations, others))
 
 
-def plain_only(connection: Connection, _: BaseRouteHandler) -> None:
+def plain_only(connection: AnyConnection, _: BaseRouteHandler) -> None:
     """Let in no bodies that are packed. Raises `EncodingUnsupported`."""
     lines = [("content-encoding", line) for line in connection.headers.getall("content-encoding", [])]
     if packed_with := codings(lines):
         raise EncodingUnsupported(found=packed_with[0][:_SHOWN], accepted="identity")
 
 
-def not_too_often(connection: Connection, _: BaseRouteHandler) -> None:
+def not_too_often(connection: AnyConnection, _: BaseRouteHandler) -> None:
     """Keep a client of another machine to `server.management-rate-limit`. Raises `RateLimitExceeded`."""
     gateway = _gateway(connection)
     limits = gateway.table.management
@@ -89,10 +89,10 @@ def not_too_often(connection: Connection, _: BaseRouteHandler) -> None:
         raise refused(answer)
 
 
-def _gateway(connection: Connection) -> Gateway:
+def _gateway(connection: AnyConnection) -> Gateway:
     gateway: Gateway = connection.app.state.gateway
     return gateway
 
 
-def _client(connection: Connection) -> str:
+def _client(connection: AnyConnection) -> str:
     return client_in(connection.scope, _gateway(connection).table.config.server.trusted_proxies)

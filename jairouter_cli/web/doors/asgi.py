@@ -24,7 +24,7 @@ def _handler(answer: Answer) -> ASGIApp:
     return handle
 
 
-class Pieces:
+class AsgiPieces:
     """The pieces of a body over ASGI; nothing at its end. Raises `InvalidRequest` if it is cut off."""
 
     __slots__ = ("_has_ended", "_receive")
@@ -63,7 +63,7 @@ class AsgiDoor:
 
     async def body(self, intake: Intake) -> bytes | bytearray:
         """Read the body; what comes in one piece is not copied."""
-        return await intake.take(Pieces(self._receive), dict(self.headers).get("content-length"))
+        return await intake.take(AsgiPieces(self._receive), dict(self.headers).get("content-length"))
 
     async def left(self) -> None:
         """Wait for the client's leaving."""

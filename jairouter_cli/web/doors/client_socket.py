@@ -26,7 +26,7 @@ _MAPPED: Final = bytes(10) + b"\xff\xff"  # an IPv4 address among those of IPv6 
 _NONE_LEFT: Final = frozenset({errno.EMFILE, errno.ENFILE})
 _ANY: Final = frozenset({bytes(16), _MAPPED + bytes(4)})
 
-Address = tuple[bytes, int]
+PeerAddress = tuple[bytes, int]
 
 
 def find(client: str, server: str) -> list[socket.socket]:
@@ -58,7 +58,7 @@ def close(sockets: Iterable[socket.socket]) -> None:
         one.close()
 
 
-def address(text: str) -> Address:
+def address(text: str) -> PeerAddress:
     """Return the bytes of an IPv6 address and the port of a `host:port`; IPv4 is mapped, a zone is left out."""
     host, _, port = text.rpartition(":")
     return _packed(host.strip("[]")), int(port)
@@ -70,7 +70,7 @@ def _packed(host: str) -> bytes:
     return socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
 
 
-def _is_between(number: int, peer: Address, own: Address) -> bool:
+def _is_between(number: int, peer: PeerAddress, own: PeerAddress) -> bool:
     """Whether an open file is a connection between two addresses."""
     with suppress(OSError), _Lent(number) as probe:  # no socket, not connected, or closed since
         if not _is_at(probe.getpeername(), peer):
@@ -95,7 +95,7 @@ class _Lent:
         self._probe.detach()
 
 
-def _is_at(name: Any, place: Address) -> bool:
+def _is_at(name: Any, place: PeerAddress) -> bool:
     """Whether the name of a socket, of whatever family, is an address."""
     return _is_internet(name) and bool(name[1] == place[1]) and _packed(name[0]) == place[0]
 

@@ -81,7 +81,7 @@ class RsgiApplication:
             await self._others(bridge.scope, bridge.receive, bridge.send)
 
 
-class Pieces:
+class RsgiPieces:
     """The pieces of a body over RSGI; nothing at its end. Raises `InvalidRequest` if it is cut off.
 
     Granian gives an empty piece at the end. One more before tells of a cut, or of fields that come after the body.
@@ -151,7 +151,7 @@ class RsgiDoor:
         """Read the body; a small one comes in one piece."""
         headers = self._scope.headers
         try:
-            return await intake.take(Pieces(self._proto, headers), headers.get("content-length"))
+            return await intake.take(RsgiPieces(self._proto, headers), headers.get("content-length"))
         except PayloadTooLarge:
             self._is_refused = True
             raise
@@ -263,7 +263,7 @@ class Bridge:
 
     def __init__(self, scope: Any, proto: Any) -> None:
         self._proto = proto
-        self._pieces = Pieces(proto, scope.headers)
+        self._pieces = RsgiPieces(proto, scope.headers)
         self._is_read = False
         self._head: tuple[int, list[tuple[str, str]]] = (500, [])
         self._body = bytearray()

@@ -10,7 +10,7 @@ from litestar import Response
 from jairouter_cli.config.model import ServiceType
 from jairouter_cli.config.spelling import service_type
 from jairouter_cli.errors import RequestError
-from jairouter_cli.web.errors import AnyRequest, Form, error_headers, locale_of
+from jairouter_cli.web.errors import AnyRequest, SurfaceErrors, error_headers, locale_of
 
 WRONG: Final = "参数验证失败: "  # how upstream begins to say what is wrong with a request
 
@@ -45,7 +45,7 @@ def answer_error(request: AnyRequest, error: RequestError) -> Response[Any]:
     return envelope(error.message(locale_of(request)), None, error.status, error_headers(error))
 
 
-ENVELOPED: Final = Form(
+ENVELOPED: Final = SurfaceErrors(
     (
         "/api/config",
         "/api/models",

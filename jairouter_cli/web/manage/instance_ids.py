@@ -15,14 +15,14 @@ from jairouter_cli.config.java_store import instance_view
 from jairouter_cli.config.model import Instance, ServiceType
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.prober import probe_now
-from jairouter_cli.routing.health import State
+from jairouter_cli.routing.health import HealthState
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.editor import Editor
 from jairouter_cli.web.manage.envelope import Refused, envelope, json_object, known_service
 from jairouter_cli.web.manage.instances import add_instance, remove_instance, update_instance
 from jairouter_cli.web.views.standing import standing
 
-BASE = "/api/instances"
+BASE: Final = "/api/instances"
 
 _SLASHES: Final = re.compile("/+")  # Litestar makes one of several in a path
 _HEALTH: Final = "/health"
@@ -89,7 +89,7 @@ def instance_id_routes(editor: Editor, gateway: Gateway) -> list[Any]:
     return [everywhere, of_service, add, one, update, remove, check]
 
 
-def _seen(instance_id: str, state: State, reason: str) -> dict[str, Any]:
+def _seen(instance_id: str, state: HealthState, reason: str) -> dict[str, Any]:
     found = {"instanceId": instance_id, "status": state.value}
     return {**found, "error": reason} if reason else found
 

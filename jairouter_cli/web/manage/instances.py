@@ -1,6 +1,6 @@
 """`/api/config/instance`: the instances of a service (contract 2.3)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from litestar import Response, delete, get, post, put
 from litestar.params import QueryParameter
@@ -16,7 +16,7 @@ from jairouter_cli.web.manage.editor import Editor
 from jairouter_cli.web.manage.envelope import Refused, envelope, json_object, known_service
 from jairouter_cli.web.views.standing import standing
 
-BASE = "/api/config/instance"
+BASE: Final = "/api/config/instance"
 
 ModelName = Annotated[str, QueryParameter(name="modelName")]
 BaseUrl = Annotated[str, QueryParameter(name="baseUrl")]

@@ -1,7 +1,7 @@
 """`/api/services/{type}/ratelimit` and `/circuitbreaker`: what holds for one service (contract 7)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar import Response, get, put
@@ -11,15 +11,15 @@ from jairouter_cli.config.document import Document
 from jairouter_cli.config.java_store import section_view
 from jairouter_cli.config.model import ClientLimit, RateLimit, ServiceType
 from jairouter_cli.config.ops import limits, services
-from jairouter_cli.config.ops.limits import Place
+from jairouter_cli.config.ops.limits import LimitPlace
 from jairouter_cli.config.ops.sections import written
 from jairouter_cli.config.spelling import kebab, squash
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.editor import Editor
 from jairouter_cli.web.manage.envelope import envelope, json_object
 
-_LIMIT = "/api/services/{service_type:str}/ratelimit"
-_BREAKER = "/api/services/{service_type:str}/circuitbreaker"
+_LIMIT: Final = "/api/services/{service_type:str}/ratelimit"
+_BREAKER: Final = "/api/services/{service_type:str}/circuitbreaker"
 
 
 def service_limit_routes(editor: Editor) -> list[Any]:
@@ -62,11 +62,11 @@ def _limited(document: Document, kind: ServiceType, body: Mapping[str, Any]) -> 
     """Set the limit of a service, that of its clients, or both."""
     own = {key: value for key, value in body.items() if key != "client-ip"}
     if "client-ip" not in body:
-        return limits.set_limit(document, Place(kind), _fields(RateLimit, own))
-    change = limits.set_limit(document, Place(kind), _fields(RateLimit, own)) if own else None
+        return limits.set_limit(document, LimitPlace(kind), _fields(RateLimit, own))
+    change = limits.set_limit(document, LimitPlace(kind), _fields(RateLimit, own)) if own else None
     of_clients = limits.set_limit(
         document if change is None else change.document,
-        Place(kind, None, per_client=True),
+        LimitPlace(kind, None, per_client=True),
         _fields(ClientLimit, body["client-ip"]),
     )
     summary = of_clients.summary if change is None else f"{change.summary}; {of_clients.summary}"

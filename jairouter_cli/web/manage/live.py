@@ -16,9 +16,9 @@ from jairouter_cli.config.monitoring import Category
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.observe import families
 from jairouter_cli.observe.collection import Distribution, Rows, Value, collect
-from jairouter_cli.observe.families import Family, Kind, Labels, Record
-from jairouter_cli.routing.ledger import Key, Live
-from jairouter_cli.telemetry.scrape import Observatory
+from jairouter_cli.observe.families import CountedRows, Family, Kind, Labels
+from jairouter_cli.routing.ledger import Live, TargetKey
+from jairouter_cli.telemetry.scrape import Scrape
 from jairouter_cli.web.views.node import Node
 
 Series = Mapping[tuple[str, ...], Value]
@@ -32,7 +32,7 @@ def _of_models(labels: Labels) -> bool:
 
 
 def _counted(
-    record: Record, *labels: str, kind: Kind = Kind.COUNTER, keeps: Callable[[Labels], bool] | None = None
+    record: CountedRows, *labels: str, kind: Kind = Kind.COUNTER, keeps: Callable[[Labels], bool] | None = None
 ) -> Family:
     """Return a record's rows added up over all but some labels, under the record's name and kind."""
     shown = MappingProxyType({label: label for label in labels})
@@ -45,7 +45,7 @@ _TOKENS: Final = _counted(families.TOKENS, "service", "instance", "direction")
 _FIRST_TOKENS: Final = _counted(families.FIRST_TOKENS, "service", "instance", kind=Kind.HISTOGRAM)
 
 
-def live_routes(gateway: Gateway, observatory: Observatory) -> list[Any]:
+def live_routes(gateway: Gateway, observatory: Scrape) -> list[Any]:
     """Return the routes."""
 
     @get("/api/monitoring/live", summary="Show what was counted, to make rates of")
@@ -132,7 +132,7 @@ def _instances(gateway: Gateway, counts: _Counts) -> list[Node]:
     return found
 
 
-def _instance(key: Key, live: Live, counts: _Counts) -> Node:
+def _instance(key: TargetKey, live: Live, counts: _Counts) -> Node:
     """Return an instance's numbers. Tokens are counted by its name: of two of one name, the first has them."""
     service, name, ordinal = key
     labels = (service.value, name)

@@ -20,7 +20,7 @@ from jairouter_cli.web.manage.editor import Editor
 from jairouter_cli.web.manage.envelope import Refused, envelope, json_object
 from jairouter_cli.web.views.node import Node
 
-BASE = "/api/loadbalancer"
+BASE: Final = "/api/loadbalancer"
 OK: Final = "操作成功"
 
 # What each is called, and what it does.

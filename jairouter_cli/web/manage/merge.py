@@ -22,13 +22,13 @@ from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.editor import Editor
 from jairouter_cli.web.manage.envelope import WRONG, Refused, envelope
 
-BASE = "/api/config/merge"
-NO_FILES = "未找到任何版本配置文件"
-FAILED = "自动合并过程中发生错误"
-NOTHING_READ = "没有成功读取任何配置文件"
-NOTHING_TO_BACK_UP = "未找到任何需要备份的配置文件"
+BASE: Final = "/api/config/merge"
+NO_FILES: Final = "未找到任何版本配置文件"
+FAILED: Final = "自动合并过程中发生错误"
+NOTHING_READ: Final = "没有成功读取任何配置文件"
+NOTHING_TO_BACK_UP: Final = "未找到任何需要备份的配置文件"
 
-Result = dict[str, Any]
+MergeResult = dict[str, Any]
 Originals = Annotated[bool, QueryParameter(name="deleteOriginals")]
 
 
@@ -56,7 +56,7 @@ class _Files:
         """Return a file as answers name it."""
         return str(Path(self.path) / path.name)
 
-    def result(self, message: str, paths: list[Path], new: int = 0, errors: list[str] | None = None) -> Result:
+    def result(self, message: str, paths: list[Path], new: int = 0, errors: list[str] | None = None) -> MergeResult:
         """Return what was done, in upstream's form."""
         return {
             "success": True,
@@ -80,7 +80,7 @@ class _Files:
             raise Refused(400, NOTHING_READ if errors else NO_FILES)
         return java_store.united(documents), read, errors
 
-    async def merge(self, request: AnyRequest) -> Result:
+    async def merge(self, request: AnyRequest) -> MergeResult:
         """Put what the files come to into force, and keep it as version 1 in their place."""
         model, read, errors = await self._editor.call(FAILED, self.united)
         summary = f"merged {len(read)} files of upstream's store"
@@ -99,7 +99,7 @@ class _Files:
         await self._editor.call(FAILED, reset)
         return self.result(f"成功合并 {len(read)} 个配置文件，重置版本为1", read, 1, errors)
 
-    def back_up(self) -> Result:
+    def back_up(self) -> MergeResult:
         """Copy them into a folder beside them."""
         paths = list(self.present().values())
         if not paths:
@@ -110,7 +110,7 @@ class _Files:
             shutil.copy2(path, target / path.name)
         return self.result(f"成功备份 {len(paths)} 个配置文件到 {self.path}/{target.name}", paths)
 
-    def clean_up(self, *, wanted: bool, keep: frozenset[int] = frozenset()) -> Result:
+    def clean_up(self, *, wanted: bool, keep: frozenset[int] = frozenset()) -> MergeResult:
         """Remove them, if that is wanted."""
         paths = [path for number, path in self.present().items() if wanted and number not in keep]
         for path in paths:

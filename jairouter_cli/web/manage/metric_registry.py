@@ -19,12 +19,12 @@ from jairouter_cli.config.kinds import Moment
 from jairouter_cli.config.monitoring import CustomMetric
 from jairouter_cli.config.ops import metrics as ops
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.telemetry.metric_catalogue import Catalogue, Entry, moment
+from jairouter_cli.telemetry.metric_catalogue import Catalogue, CatalogueEntry, moment
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.editor import Editor
 from jairouter_cli.web.manage.envelope import Refused
 from jairouter_cli.web.manage.metric_request import ONLY_WHOLE, Verdict, Wanted, judged
-from jairouter_cli.web.manage.metrics import BASE, ONE, Name, failure
+from jairouter_cli.web.manage.metrics import BASE, ONE, NamedMetric, failure
 from jairouter_cli.web.manage.sentences import json_of
 from jairouter_cli.web.views.node import Node
 
@@ -89,7 +89,7 @@ def _changes(registry: "_Registry") -> list[Any]:
     catalogue = registry.catalogue
 
     @delete(ONE, summary="Delete a metric", status_code=200)
-    async def unregister(request: AnyRequest, metric_name: Name) -> Response[Node]:
+    async def unregister(request: AnyRequest, metric_name: NamedMetric) -> Response[Node]:
         """Of the operator's own, and if it has all the tags that the query names; its series are gone."""
         tags, metric = dict(request.query_params.items()), catalogue.custom(metric_name)
         if metric is None and catalogue.own(metric_name) is not None:
@@ -117,7 +117,7 @@ def _changes(registry: "_Registry") -> list[Any]:
         )
 
     @put(f"{BASE}/metadata/{{metric_name:str}}", summary="Change what is said of a metric")
-    async def update(request: AnyRequest, metric_name: Name) -> Response[Node]:
+    async def update(request: AnyRequest, metric_name: NamedMetric) -> Response[Node]:
         """Description, unit, tags, category, enabled; what the body does not name stays. Of the operator's own."""
         metric = catalogue.custom(metric_name)
         if metric is None and catalogue.own(metric_name) is not None:
@@ -136,7 +136,7 @@ def _changes(registry: "_Registry") -> list[Any]:
 
     @put(f"{ONE}/configuration", summary="Show a metric, or do not")
     async def configure(
-        request: AnyRequest, metric_name: Name, enabled: Enabled, sampling_rate: SamplingRate = 1.0
+        request: AnyRequest, metric_name: NamedMetric, enabled: Enabled, sampling_rate: SamplingRate = 1.0
     ) -> Response[Node]:
         """What is switched off is counted, but shown nowhere. Also of the gateway's own."""
         shape = {"metricName": metric_name, "enabled": enabled, "samplingRate": sampling_rate}
@@ -212,7 +212,7 @@ class _Registry:
                 return _refusal(refusal)
         return Response(answer)
 
-    def is_expired(self, entry: Entry) -> bool:
+    def is_expired(self, entry: CatalogueEntry) -> bool:
         """Whether a metric was neither changed nor fed for long; one that was written by hand never is."""
         if entry.custom is None or entry.custom.created_at is None or entry.updated_at is None:
             return False

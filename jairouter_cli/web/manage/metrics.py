@@ -11,7 +11,7 @@ from jairouter_cli.config.monitoring import CustomKind, CustomMetric
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.observe.custom import feed
 from jairouter_cli.telemetry.metric_catalogue import Catalogue, searched
-from jairouter_cli.telemetry.scrape import Observatory
+from jairouter_cli.telemetry.scrape import Scrape
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.metric_request import tag_errors
 from jairouter_cli.web.manage.monitoring import BASE as MONITORING
@@ -23,7 +23,9 @@ ONE: Final = f"{BASE}/{{metric_name:str}}"
 
 _MOST: Final = 1e300
 
-Name = Annotated[str, QueryParameter(description="A metric's name; the gateway's own also without prefix or _total.")]
+NamedMetric = Annotated[
+    str, QueryParameter(description="A metric's name; the gateway's own also without prefix or _total.")
+]
 NamePattern = Annotated[str, QueryParameter(name="namePattern", description="A regular expression, in any case.")]
 CategoryName = Annotated[str | None, QueryParameter(name="category", description="Only of this category.")]
 
@@ -42,7 +44,7 @@ def metric_view_routes(catalogue: Catalogue) -> list[Any]:
         return [entry.metadata() for entry in await asyncio.to_thread(catalogue.entries)]
 
     @get(f"{BASE}/metadata/{{metric_name:str}}", summary="Show what a metric is")
-    async def metadata_of(metric_name: Name) -> Response[Any]:
+    async def metadata_of(metric_name: NamedMetric) -> Response[Any]:
         """404 without a body if there is none of that name."""
         entry = await asyncio.to_thread(catalogue.entry, metric_name)
         return said("", 404) if entry is None else Response(entry.metadata())
@@ -76,7 +78,7 @@ def metric_view_routes(catalogue: Catalogue) -> list[Any]:
         return Response([entry.metadata() for entry in found])
 
     @get(f"{BASE}/exists/{{metric_name:str}}", summary="Whether there is such a metric")
-    async def exists(request: AnyRequest, metric_name: Name) -> Node:
+    async def exists(request: AnyRequest, metric_name: NamedMetric) -> Node:
         """Every query parameter is a tag that it, or a series of it, must have."""
         tags = dict(request.query_params.items())
         entry = await asyncio.to_thread(catalogue.entry, metric_name)
@@ -95,11 +97,11 @@ def metric_view_routes(catalogue: Catalogue) -> list[Any]:
     return [metadata, metadata_of, statistics, of_category, search, exists, listing]
 
 
-def metric_value_routes(catalogue: Catalogue, gateway: Gateway, observatory: Observatory) -> list[Any]:
+def metric_value_routes(catalogue: Catalogue, gateway: Gateway, observatory: Scrape) -> list[Any]:
     """Return the route that feeds metrics."""
 
     @post(f"{ONE}/record", summary="Feed a metric", status_code=200)
-    async def record(request: AnyRequest, metric_name: Name) -> Response[Node]:
+    async def record(request: AnyRequest, metric_name: NamedMetric) -> Response[Node]:
         """Add `value` to a counter (1 if there is none), or count a duration of `value` seconds; for `tags`."""
         metric, body = catalogue.custom(metric_name), await json_of(request) if await request.body() else {}
         if metric is None and catalogue.own(metric_name) is not None:

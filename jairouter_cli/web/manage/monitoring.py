@@ -17,7 +17,7 @@ from jairouter_cli.web.views.health import health_node
 from jairouter_cli.web.views.live_state import LiveState
 from jairouter_cli.web.views.node import Node
 
-BASE = "/api/monitoring"
+BASE: Final = "/api/monitoring"
 _MS: Final = 1000
 # Those of upstream's code, and those of its documents; the first of each is how it always is here.
 _LEVELS: Final = ("NONE", "LIGHT", "MODERATE", "HEAVY", "EMERGENCY", "NORMAL", "PARTIAL", "MINIMAL", "DISABLED")

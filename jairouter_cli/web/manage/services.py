@@ -1,6 +1,6 @@
 """`/api/config/type`: the services and what holds for each (contract 2.2)."""
 
-from typing import Any
+from typing import Any, Final
 
 from litestar import Response, delete, get, post, put
 
@@ -13,7 +13,7 @@ from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.editor import Editor
 from jairouter_cli.web.manage.envelope import envelope, json_object, known_service
 
-BASE = "/api/config/type"
+BASE: Final = "/api/config/type"
 
 
 def service_routes(editor: Editor) -> list[Any]:

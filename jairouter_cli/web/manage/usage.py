@@ -32,7 +32,7 @@ _CLIENT_ERROR: Final = 400
 
 Start = Annotated[datetime | None, QueryParameter(name="startTime")]
 End = Annotated[datetime | None, QueryParameter(name="endTime")]
-Limit = Annotated[int, QueryParameter(ge=1)]
+RowLimit = Annotated[int, QueryParameter(ge=1)]
 
 
 def usage_routes(gateway: Gateway, ledger: UsageLedger) -> list[Any]:
@@ -49,24 +49,24 @@ def usage_routes(gateway: Gateway, ledger: UsageLedger) -> list[Any]:
         return envelope(_DONE, await of.now(lambda: of.statistics(span)))
 
     @get(f"{BASE}/recent", summary="获取最近的使用记录")
-    async def recent(limit: Limit = 20) -> Response[Any]:
+    async def recent(limit: RowLimit = 20) -> Response[Any]:
         """The newest calls, the last one first; as many are kept as `usage.recent` says."""
         return envelope(_DONE, await of.now(lambda: of.recent(limit, None)))
 
     @get(f"{BASE}/recent/{{modelName:path}}", summary="获取指定模型的最近使用记录")
-    async def recent_of_model(request: Request[Any, Any, Any], limit: Limit = 20) -> Response[Any]:
+    async def recent_of_model(request: Request[Any, Any, Any], limit: RowLimit = 20) -> Response[Any]:
         """The newest calls to one model, whose name may hold slashes."""
         model = str(request.path_params["modelName"]).removeprefix("/")
         return envelope(_DONE, await of.now(lambda: of.recent(limit, model)))
 
     @get(f"{BASE}/top/models", summary="获取模型使用量排名")
-    async def top_models(start: Start = None, end: End = None, limit: Limit = 10) -> Response[Any]:
+    async def top_models(start: Start = None, end: End = None, limit: RowLimit = 10) -> Response[Any]:
         """The models with the most tokens."""
         span = _span(start, end)
         return envelope(_DONE, await of.now(lambda: of.top(span, "model", "modelName", limit)))
 
     @get(f"{BASE}/top/services", summary="获取服务类型使用量排名")
-    async def top_services(start: Start = None, end: End = None, limit: Limit = 10) -> Response[Any]:
+    async def top_services(start: Start = None, end: End = None, limit: RowLimit = 10) -> Response[Any]:
         """The services with the most tokens."""
         span = _span(start, end)
         return envelope(_DONE, await of.now(lambda: of.top(span, "service", "serviceType", limit)))

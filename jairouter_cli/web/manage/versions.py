@@ -1,7 +1,7 @@
 """`/api/config/version` and `/api/config/store`: the revisions of the file (contract 2.4)."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from litestar import Response, delete, get, post
 
@@ -16,7 +16,7 @@ from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.editor import Editor
 from jairouter_cli.web.manage.envelope import Refused, envelope
 
-BASE = "/api/config/version"
+BASE: Final = "/api/config/version"
 
 
 def version_routes(editor: Editor) -> list[Any]:

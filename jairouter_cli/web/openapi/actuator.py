@@ -5,8 +5,6 @@ from typing import Any, Final
 
 from jairouter_cli.web.actuator.conventions import MEDIA_TYPES
 
-Schema = dict[str, Any]
-
 _PREFIX: Final = "/actuator"
 _OURS: Final = f"{_PREFIX}/jairouter-metrics"
 _HREF: Final = "http://127.0.0.1:8080/actuator"
@@ -99,12 +97,12 @@ def is_guarded(method: str, path: str) -> bool:
     return method != "GET" or path.startswith((f"{_PREFIX}/env", f"{_PREFIX}/configprops"))
 
 
-def complete(method: str, path: str, operation: Schema) -> None:
+def complete(method: str, path: str, operation: dict[str, Any]) -> None:
     """Put into an operation what its handler does not say."""
     rest = path.removeprefix(_PREFIX)
     example = _ANSWERS[method, rest]
     status = next(code for code in operation["responses"] if code.startswith("2"))
-    answer: Schema = {"description": "OK"}
+    answer: dict[str, Any] = {"description": "OK"}
     if example is not None:
         answer["content"] = _content(path, example)
     operation["responses"] = {status: answer}
@@ -122,9 +120,9 @@ def complete(method: str, path: str, operation: Schema) -> None:
         operation["requestBody"] = {"required": True, "content": dict.fromkeys(types, content)}
 
 
-def _content(path: str, example: Any) -> Schema:
+def _content(path: str, example: Any) -> dict[str, Any]:
     if isinstance(example, str):
-        content: Schema = {"schema": {"type": "string"}, "example": example}
+        content: dict[str, Any] = {"schema": {"type": "string"}, "example": example}
         types: tuple[str, ...] = ("text/plain",)
         if path.endswith("/prometheus"):
             types = (*types, "application/openmetrics-text")

@@ -26,8 +26,6 @@ from jairouter_cli.web.openapi.examples import MANAGEMENT, OPENAI, ORDERS, PARAM
 from jairouter_cli.web.openapi.monitoring import MONITORING, describe
 from jairouter_cli.web.v1.endpoints import ENDPOINTS, Endpoint
 
-Schema = dict[str, Any]
-
 _PAGE: Final = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -66,7 +64,7 @@ _TAGS: Final = {
     "/api": "Monitoring",
     "/actuator": "Actuator",
 }
-_ENVELOPE: Final[Schema] = {
+_ENVELOPE: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["success", "message", "timestamp"],
     "properties": {
@@ -77,7 +75,7 @@ _ENVELOPE: Final[Schema] = {
     },
     "additionalProperties": False,
 }
-_ERROR: Final[Schema] = {
+_ERROR: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["error"],
     "properties": {
@@ -119,7 +117,7 @@ class AsJson(OpenAPIRenderPlugin):
     def __init__(self) -> None:
         super().__init__(path=["/api-docs", "/openapi.json"], media_type=MediaType.JSON)
 
-    def render(self, _: Request[Any, Any, Any], openapi_schema: Schema) -> bytes:
+    def render(self, _: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         """Return the document."""
         return msgspec.json.encode(description(openapi_schema))
 
@@ -130,7 +128,7 @@ class AsYaml(OpenAPIRenderPlugin):
     def __init__(self) -> None:
         super().__init__(path="/api-docs.yaml", media_type=OpenAPIMediaType.OPENAPI_YAML)
 
-    def render(self, _: Request[Any, Any, Any], openapi_schema: Schema) -> bytes:
+    def render(self, _: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         """Return the document."""
         stream = io.StringIO()
         yaml = YAML(typ="safe", pure=True)
@@ -176,10 +174,10 @@ def _asset(name: str) -> bytes:
     return resources.files("jairouter_cli.web").joinpath("swagger", name).read_bytes()
 
 
-def description(generated: Schema) -> Schema:
+def description(generated: dict[str, Any]) -> dict[str, Any]:
     """Return the whole document, from what Litestar makes of the handlers."""
     found = copy.deepcopy(generated)
-    paths: dict[str, Schema] = {_in_camel_case(path): item for path, item in found["paths"].items()}
+    paths: dict[str, dict[str, Any]] = {_in_camel_case(path): item for path, item in found["paths"].items()}
     # what follows a whole path is no route of its own
     paths["/api/instances/{instanceId}/health"] = {"post": paths["/api/instances/{instanceId}"].pop("post")}
     for path, item in paths.items():
@@ -199,7 +197,7 @@ def description(generated: Schema) -> Schema:
     return found
 
 
-def _complete(method: str, path: str, operation: Schema) -> None:
+def _complete(method: str, path: str, operation: dict[str, Any]) -> None:
     """Put into an operation what its handler does not say."""
     operation["tags"] = [next(tag for prefix, tag in _TAGS.items() if path.startswith(prefix))]
     for parameter in operation.get("parameters", ()):
@@ -216,7 +214,7 @@ def _complete(method: str, path: str, operation: Schema) -> None:
         _answered(method, path, operation)
 
 
-def _answered(method: str, path: str, operation: Schema) -> None:
+def _answered(method: str, path: str, operation: dict[str, Any]) -> None:
     """Put in what is answered, and what is sent."""
     is_enveloped = path.startswith(ENVELOPED.prefixes)
     example = MANAGEMENT.get((method, path)) or MANAGEMENT.get((method, _main(path))) if is_enveloped else None
@@ -261,11 +259,11 @@ def _statuses(method: str, path: str) -> tuple[int, ...]:
     return _GUARDED if method == "GET" or path.startswith("/api/monitoring") else (*_GUARDED, 412)
 
 
-def _endpoint(endpoint: Endpoint, path: str) -> Schema:
+def _endpoint(endpoint: Endpoint, path: str) -> dict[str, Any]:
     """Describe an endpoint of the OpenAI API: its answer is the backend's."""
     body, answer = OPENAI[endpoint.tail]
     kind = "multipart/form-data" if endpoint.multipart else "application/json"
-    schema: Schema = {"type": "object", "required": ["model"], "properties": {"model": {"type": "string"}}}
+    schema: dict[str, Any] = {"type": "object", "required": ["model"], "properties": {"model": {"type": "string"}}}
     told = (
         {"schema": {}, "example": answer} if answer is not None else {"schema": {"type": "string", "format": "binary"}}
     )
@@ -283,7 +281,7 @@ def _endpoint(endpoint: Endpoint, path: str) -> Schema:
     }
 
 
-def _refusals(statuses: tuple[int, ...], *, enveloped: bool) -> Iterator[tuple[str, Schema]]:
+def _refusals(statuses: tuple[int, ...], *, enveloped: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     for status in statuses:
         if enveloped:
             example: Mapping[str, Any] = {"success": False, "message": "…", "timestamp": "2026-11-24T08:00:00.123456"}
@@ -293,12 +291,12 @@ def _refusals(statuses: tuple[int, ...], *, enveloped: bool) -> Iterator[tuple[s
         yield str(status), {"description": _SAID[status], "content": _json(schema, example)}
 
 
-def _plain(example: Any) -> Schema:
+def _plain(example: Any) -> dict[str, Any]:
     """Return content that is no envelope: an object, or a sentence."""
     if isinstance(example, str):
         return {"text/plain": {"schema": {"type": "string"}, "example": example}}
     return _json({"type": "object"}, example)
 
 
-def _json(schema: Schema, example: Any) -> Schema:
+def _json(schema: dict[str, Any], example: Any) -> dict[str, Any]:
     return {"application/json": {"schema": schema, "example": example}}

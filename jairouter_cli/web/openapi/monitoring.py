@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-Schema = dict[str, Any]
-
 _CONFIG: Final = "/api/monitoring/config"
 _METRICS: Final = "/api/monitoring/metrics"
 _ONE: Final = f"{_METRICS}/{{metricName}}"
@@ -119,7 +117,7 @@ MONITORING: Final[Mapping[tuple[str, str], tuple[Any, Any]]] = {
 }
 
 
-def describe(method: str, path: str, operation: Schema, refusals: Mapping[str, Schema]) -> None:
+def describe(method: str, path: str, operation: dict[str, Any], refusals: Mapping[str, dict[str, Any]]) -> None:
     """Put in what is answered, and what is sent; refusals may be sentences or upstream's objects, too."""
     answer, body = MONITORING[method, path]
     if body is not None:
@@ -136,7 +134,7 @@ def describe(method: str, path: str, operation: Schema, refusals: Mapping[str, S
         }
 
 
-def _content(example: Any) -> Schema:
+def _content(example: Any) -> dict[str, Any]:
     """Return content by its example: a sentence, an object or a list."""
     if isinstance(example, str):
         return {"text/plain": {"schema": {"type": "string"}, "example": example}}

@@ -40,7 +40,7 @@ from jairouter_cli.web.doors.door import Answer, ClientLeft, Door
 from jairouter_cli.web.errors import error_headers
 from jairouter_cli.web.language import negotiate
 from jairouter_cli.web.v1.endpoints import BY_PATH, Endpoint
-from jairouter_cli.web.v1.forms import Form, Told, form_of
+from jairouter_cli.web.v1.forms import ErrorForm, ToldError, form_of
 from jairouter_cli.web.v1.relay import relay
 
 logger: Final = logging.getLogger("jairouter")
@@ -48,7 +48,7 @@ logger: Final = logging.getLogger("jairouter")
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
-class Asked(NamedTuple):
+class Arrival(NamedTuple):
     """A request that has begun to come; `table` is the configuration in force then, which holds to its end."""
 
     table: Table
@@ -81,7 +81,7 @@ class OpenAI:
 
     async def answer(self, endpoint: Endpoint, door: Door) -> None:
         """Answer, whatever happens; a page of another origin is told whether it may have the answer."""
-        asked = Asked(self._gateway.table, endpoint, door, RequestHeaders(door.headers))
+        asked = Arrival(self._gateway.table, endpoint, door, RequestHeaders(door.headers))
         if "origin" not in asked.headers:
             await self._answer(asked, ())
             return
@@ -91,7 +91,7 @@ class OpenAI:
         else:
             await self._answer(asked, allowing(asked.headers.get("origin", ""), allowed))
 
-    async def _answer(self, asked: Asked, shared: Headers) -> None:
+    async def _answer(self, asked: Arrival, shared: Headers) -> None:
         """Answer with these headers among others; a failure before the head is sent becomes an error answer."""
         request_id = self._request_id(asked.headers.get("x-request-id", ""))
         door, form, presence = asked.door, form_of(asked.endpoint.path), self.departures.enter()
@@ -104,7 +104,7 @@ class OpenAI:
             await relay(reply, door, form, asked.locale, inbound.table.config.webclient.heartbeat_interval_s)
         except RequestError as error:
             if not presence.left:
-                await _fail(door, form, Told(error, asked.locale(), request_id), shared)
+                await _fail(door, form, ToldError(error, asked.locale(), request_id), shared)
         except ClientLeft:
             pass
         except asyncio.CancelledError:
@@ -112,10 +112,10 @@ class OpenAI:
                 if not self._gateway.drain.is_over:
                     raise
                 if not door.started:  # not even read; the others have been told
-                    await _fail(door, form, Told(ShuttingDown(), asked.locale(), request_id), shared)
+                    await _fail(door, form, ToldError(ShuttingDown(), asked.locale(), request_id), shared)
         except Exception:
             logger.exception("bug while answering request %s", request_id)
-            await _fail(door, form, Told(InternalError(), asked.locale(), request_id), shared)
+            await _fail(door, form, ToldError(InternalError(), asked.locale(), request_id), shared)
         finally:
             presence.over()
 
@@ -125,7 +125,7 @@ class OpenAI:
             return given
         return f"req_{self._origin}{next(self._number):08x}"
 
-    async def _admit(self, asked: Asked, request_id: str) -> Inbound:
+    async def _admit(self, asked: Arrival, request_id: str) -> Inbound:
         """Read the request whole; what cannot be used is reported here, as nobody else sees it. Raises as `_read`."""
         began = self._gateway.clock()
         try:
@@ -134,7 +134,7 @@ class OpenAI:
             self._report(asked, request_id, error, began)
             raise
 
-    def _report(self, asked: Asked, request_id: str, error: RequestError, began: float) -> None:
+    def _report(self, asked: Arrival, request_id: str, error: RequestError, began: float) -> None:
         """Report a request that was refused before anybody could be asked; its body had begun to come at a time."""
         address = asked.table.callers.address(asked.door.client_ip, asked.door.headers)
         call = Call(asked.endpoint.service, "", address)
@@ -145,7 +145,7 @@ class OpenAI:
         if (tracer := self._gateway.tracer) is not None:
             tracer.begin(asked.door.headers, told.duration_s).end(told, "")
 
-    async def _read(self, asked: Asked, request_id: str) -> Inbound:
+    async def _read(self, asked: Arrival, request_id: str) -> Inbound:
         """Read the request whole. Raises `InvalidRequest` and its kin."""
         table, endpoint, door, headers = asked
         if door.method != "POST":
@@ -168,7 +168,7 @@ class OpenAI:
             table, call, caller, request, own, request_id, endpoint.tail, endpoint.is_main, door.query, endpoint.path
         )
 
-    async def _body(self, asked: Asked) -> bytes | bytearray:
+    async def _body(self, asked: Arrival) -> bytes | bytearray:
         """Return the body, unpacked. Raises `InvalidRequest` and its kin."""
         door = asked.door
         # read first, refused after: a connection whose request was not read cannot be used again
@@ -190,7 +190,7 @@ def _check_media_type(endpoint: Endpoint, content_type: str) -> None:
         raise UnsupportedMediaType(expected=expected, found=kind)
 
 
-async def _fail(door: Door, form: Form, told: Told, shared: Headers) -> None:
+async def _fail(door: Door, form: ErrorForm, told: ToldError, shared: Headers) -> None:
     """Answer with an error, and headers beside its own, or break off if the head of another answer is out."""
     if door.started:
         await door.break_off()

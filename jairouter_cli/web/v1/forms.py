@@ -25,7 +25,7 @@ _ANTHROPIC_TYPES: Final[Mapping[int, str]] = {
 _SERVER_ERROR: Final = 500
 
 
-class Told(NamedTuple):
+class ToldError(NamedTuple):
     """An error, and what has gone before it: `events` of the same stream, none before a whole answer."""
 
     error: RequestError
@@ -34,29 +34,29 @@ class Told(NamedTuple):
     events: int = 0
 
 
-class Form(NamedTuple):
+class ErrorForm(NamedTuple):
     """How an API tells errors."""
 
-    whole: Callable[[Told], object]
+    whole: Callable[[ToldError], object]
     """The body of an answer, to be made JSON."""
-    event: Callable[[Told], bytes]
+    event: Callable[[ToldError], bytes]
     """The last event of a stream."""
 
 
-def form_of(path: str) -> Form:
+def form_of(path: str) -> ErrorForm:
     """Return the form of the endpoint that is served at a path."""
     return _FORMS.get(path, _CHAT)
 
 
-def _whole(told: Told) -> object:
+def _whole(told: ToldError) -> object:
     return error_object(told.error, told.locale)
 
 
-def _event(told: Told) -> bytes:
+def _event(told: ToldError) -> bytes:
     return b"data: " + msgspec.json.encode(_whole(told)) + b"\n\n"
 
 
-def _message(told: Told) -> object:
+def _message(told: ToldError) -> object:
     """Return an error of Anthropic's Messages API, and beside its members what ours has."""
     ours = error_object(told.error, told.locale)["error"]
     status = told.error.status
@@ -64,11 +64,11 @@ def _message(told: Told) -> object:
     return {"type": "error", "error": {**ours, "type": kind}, "request_id": told.request_id}
 
 
-def _message_event(told: Told) -> bytes:
+def _message_event(told: ToldError) -> bytes:
     return b"event: error\ndata: " + msgspec.json.encode(_message(told)) + b"\n\n"
 
 
-def _response_event(told: Told) -> bytes:
+def _response_event(told: ToldError) -> bytes:
     """Return the `error` event of OpenAI's Responses API.
 
     Its SDKs raise only for a member `error`, which OpenAI's own service sends there, too.
@@ -85,10 +85,10 @@ def _response_event(told: Told) -> bytes:
     return b"event: error\ndata: " + msgspec.json.encode(said) + b"\n\n"
 
 
-_CHAT: Final = Form(_whole, _event)
-_MESSAGES: Final = Form(_message, _message_event)
-_RESPONSES: Final = Form(_whole, _response_event)
-_FORMS: Final[Mapping[str, Form]] = {
+_CHAT: Final = ErrorForm(_whole, _event)
+_MESSAGES: Final = ErrorForm(_message, _message_event)
+_RESPONSES: Final = ErrorForm(_whole, _response_event)
+_FORMS: Final[Mapping[str, ErrorForm]] = {
     "/v1/messages": _MESSAGES,
     "/v1/messages/count_tokens": _MESSAGES,
     "/v1/responses": _RESPONSES,

@@ -17,7 +17,7 @@ from jairouter_cli.payloads.answer_coding import is_packed
 from jairouter_cli.payloads.headers import Headers
 from jairouter_cli.routing.call import Outcome
 from jairouter_cli.web.doors.door import ClientLeft, Door
-from jairouter_cli.web.v1.forms import Form, Told
+from jairouter_cli.web.v1.forms import ErrorForm, ToldError
 
 # Proxies in front of us must neither hold events back nor keep them.
 _SSE_HEADERS: Final = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
@@ -33,7 +33,9 @@ Farewell = Callable[[RequestError], bytes]
 HEARTBEAT: Final = b": waiting for the model\n\n"
 
 
-async def relay(reply: Reply, door: Door, form: Form, locale: Callable[[], Locale], heartbeat_s: float | None) -> None:
+async def relay(
+    reply: Reply, door: Door, form: ErrorForm, locale: Callable[[], Locale], heartbeat_s: float | None
+) -> None:
     """Send the answer on and settle it, once, however it ends.
 
     Cancelling it is how a client leaves, or how a gateway that shuts down ends it. Raises a `RequestError` if the
@@ -42,7 +44,7 @@ async def relay(reply: Reply, door: Door, form: Form, locale: Callable[[], Local
 
     def farewell(error: RequestError) -> bytes:
         events = 0 if reply.meter is None else reply.meter.events
-        return form.event(Told(error, locale(), reply.request_id, events))
+        return form.event(ToldError(error, locale(), reply.request_id, events))
 
     outcome, status = Outcome.LEFT, reply.exchange.status
     try:

@@ -15,9 +15,9 @@ from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.tasks import Trouble
 from jairouter_cli.routing.breaker import BreakerState
 from jairouter_cli.routing.call import Target
-from jairouter_cli.routing.health import State
+from jairouter_cli.routing.health import HealthState
 from jairouter_cli.state.redis import RedisLevels
-from jairouter_cli.state.roll import Told
+from jairouter_cli.state.roll import RollCall
 from jairouter_cli.web.views.node import Node
 
 SEVERITY: Final = ("DOWN", "OUT_OF_SERVICE", "UP", "UNKNOWN")
@@ -28,7 +28,7 @@ HANGS_S: Final = 1.0
 
 _THRESHOLD_BYTES: Final = 10 * 1024 * 1024  # Spring's
 _MS: Final = 1000
-_USABLE: Final = frozenset({State.UP.value, State.UNKNOWN.value})
+_USABLE: Final = frozenset({HealthState.UP.value, HealthState.UNKNOWN.value})
 
 
 def readiness_node(gateway: Gateway) -> Node:
@@ -95,7 +95,7 @@ def _tasks_node(troubles: Mapping[str, Trouble]) -> Node:
     return {"status": "UNKNOWN", "details": details}
 
 
-def workers_node(told: Told) -> Node:
+def workers_node(told: RollCall) -> Node:
     """UP: whoever answers is a worker that is well; the others are the parent's concern."""
     details: Node = {"states": list(told.states), "restarts": told.restarts}
     if (last := told.last) is not None:
@@ -132,7 +132,7 @@ def _router_node(gateway: Gateway) -> Node:
     """DOWN when no service can be served, UNKNOWN when none is configured (contract 3.4)."""
     services = _services(gateway)
     usable = {name: any(i["status"] in _USABLE for i in node["instances"]) for name, node in services.items()}
-    status = (State.UP if any(usable.values()) else State.DOWN) if services else State.UNKNOWN
+    status = (HealthState.UP if any(usable.values()) else HealthState.DOWN) if services else HealthState.UNKNOWN
     instances = [instance for node in services.values() for instance in node["instances"]]
     details = {
         "totalInstances": len(instances),
@@ -158,7 +158,7 @@ def _services(gateway: Gateway) -> Node:
         service, *_ = target.key
         by_service[service.value].append(_instance(gateway, target))
     for (service, instance, _), live in gateway.ledger.retired:
-        node = {**_named(instance), "status": State.DRAINING.value, "inFlight": live.in_flight}
+        node = {**_named(instance), "status": HealthState.DRAINING.value, "inFlight": live.in_flight}
         by_service.setdefault(service.value, []).append(node)
     return {
         name: {

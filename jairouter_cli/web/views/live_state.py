@@ -10,12 +10,12 @@ from jairouter_cli.routing import breaker
 from jairouter_cli.routing.admission import Unit, client_of, demanded
 from jairouter_cli.routing.breaker import BreakerState
 from jairouter_cli.routing.call import Target
-from jairouter_cli.routing.health import State
+from jairouter_cli.routing.health import HealthState
 from jairouter_cli.routing.ledger import Live
 from jairouter_cli.web.views.node import Node
 
 _MS: Final = 1000
-_HEALTHY: Final = {State.UP: "HEALTHY", State.DOWN: "UNHEALTHY"}
+_HEALTHY: Final = {HealthState.UP: "HEALTHY", HealthState.DOWN: "UNHEALTHY"}
 
 
 class LiveState:

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from jairouter_cli.config.model import Instance, ServiceType
 from jairouter_cli.gateway.gateway import Gateway
-from jairouter_cli.routing.health import State
+from jairouter_cli.routing.health import HealthState
 
-_WORDS: Final = {State.UP: "HEALTHY", State.DOWN: "UNHEALTHY"}
+_WORDS: Final = {HealthState.UP: "HEALTHY", HealthState.DOWN: "UNHEALTHY"}
 _MS: Final = 1000
 
 

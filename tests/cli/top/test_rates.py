@@ -7,10 +7,10 @@ import pytest
 
 from jairouter_cli.cli.top.rates import (
     WINDOW_S,
-    History,
-    Instance,
-    Row,
-    Slots,
+    InstanceRates,
+    InstanceRow,
+    Looks,
+    SlotsNow,
     Snapshot,
     Totals,
     View,
@@ -23,14 +23,14 @@ BOUNDS = (0.1, 1.0, 10.0)
 NAME = "m@http://h:1"
 
 
-def instance(**given: Any) -> Instance:
+def instance(**given: Any) -> InstanceRates:
     """Return an instance, idle but for what is given."""
-    return Instance(
+    return InstanceRates(
         **{"service": "chat", "id": NAME, "state": "UP", "requests": 0, "failures": 0, "in_flight": 0, **given}
     )
 
 
-def look(at: float, *instances: Instance, era: str = "x", **totals: Any) -> Snapshot:
+def look(at: float, *instances: InstanceRates, era: str = "x", **totals: Any) -> Snapshot:
     """Return a look at a gateway."""
     return Snapshot(
         era=era,
@@ -49,7 +49,7 @@ def look(at: float, *instances: Instance, era: str = "x", **totals: Any) -> Snap
 
 def seen(*looks: Snapshot) -> View:
     """Return what is shown after some looks."""
-    history = History()
+    history = Looks()
     for one in looks:
         history.add(one)
     return history.view()
@@ -57,7 +57,7 @@ def seen(*looks: Snapshot) -> View:
 
 def test_two_looks_make_rates() -> None:
     """Differences over the time between, of the whole and of each instance; how things stand is that of the last."""
-    slots = Slots(limit=4, taken=3, waiting=2)
+    slots = SlotsNow(limit=4, taken=3, waiting=2)
     view = seen(
         look(100, instance(requests=10, failures=1, input_tokens=100, output_tokens=1000), requests=9, errors=1),
         look(
@@ -98,7 +98,7 @@ def test_two_looks_make_rates() -> None:
         waiting=2,
         draining=0,
         instances=(
-            Row(
+            InstanceRow(
                 service="chat",
                 id=NAME,
                 state="UP",

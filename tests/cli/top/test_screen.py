@@ -8,15 +8,15 @@ import pytest
 from rich.cells import cell_len
 
 from jairouter_cli.cli.top import keyboard
-from jairouter_cli.cli.top.rates import Row, Slots, View
+from jairouter_cli.cli.top.rates import InstanceRow, SlotsNow, View
 from jairouter_cli.cli.top.screen import Look, Saying, Sort, duration, frame, names, number, ordered, percent
 
 SAYING = Saying("http://127.0.0.1:8080", "12:03:04")
 
 
-def row(name: str, **given: Any) -> Row:
+def row(name: str, **given: Any) -> InstanceRow:
     """Return an instance about which nothing is known but what is given."""
-    return Row(
+    return InstanceRow(
         **{
             "service": "chat",
             "id": name,
@@ -48,7 +48,7 @@ ROWS = (
         input_tokens_per_s=1234.0,
         output_tokens_per_s=123456.0,
         in_flight=8,
-        slots=Slots(limit=8, taken=8, waiting=12),
+        slots=SlotsNow(limit=8, taken=8, waiting=12),
         first_token_p50_s=0.25,
         first_token_p95_s=1.5,
         latency_s=0.245,
@@ -62,7 +62,7 @@ ROWS = (
         error_share=0.123,
         input_tokens_per_s=0.0,
         output_tokens_per_s=0.05,
-        slots=Slots(limit=8, taken=0, waiting=0),
+        slots=SlotsNow(limit=8, taken=0, waiting=0),
         first_token_p50_s=12.5,
         first_token_p95_s=60.0,
     ),
@@ -301,6 +301,6 @@ def test_numbers() -> None:
 def _flight_of(in_flight: int, limit: int, waiting: int) -> str:
     """Return what is said of slots."""
     view = msgspec.structs.replace(
-        VIEW, instances=(row("m@http://h", in_flight=in_flight, slots=Slots(limit, limit, waiting)),)
+        VIEW, instances=(row("m@http://h", in_flight=in_flight, slots=SlotsNow(limit, limit, waiting)),)
     )
     return shown(view, Look(), SAYING, 80, 24).splitlines()[6].split()[5]
