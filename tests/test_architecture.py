@@ -25,7 +25,7 @@ ALLOWED = {
     "payloads": {"errors", "config.kinds"},
     "adapters": {"errors", "config.kinds", "config.model", "payloads"},
     "auth": {"errors", "config.kinds", "config.model", "payloads.headers"},
-    "routing": {"errors", "config.kinds", "config.model", "auth"},
+    "routing": {"errors", "config.kinds", "config.model", "config.place", "auth"},
     "state": {"errors", "config.kinds", "config.model", "routing"},
     "observe": {
         "errors",

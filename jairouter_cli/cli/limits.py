@@ -77,7 +77,7 @@ def show_limit(  # noqa: PLR0913 - one option a field
         found = client.get(client.base(ctx, config, url), "/api/limits", timeout, {"clientIp": client_ip}, token=token)
         if service or instance or everywhere:
             place = _place(service, instance, everywhere=everywhere)
-            found["limits"] = [one for one in found["limits"] if one["place"] == _live_name(place)]
+            found["limits"] = [one for one in found["limits"] if one["place"] == str(place.where)]
         output.show(found, as_json=as_json, text=lambda: _live(found))
         return
     place = _place(service, instance, everywhere=everywhere)
@@ -257,10 +257,6 @@ def _per_client(rules: RateLimit) -> str:
         "max-concurrency": own.max_concurrency,
     }
     return ", ".join(f"{name} {value:g}" for name, value in said.items() if value is not None) or "the same"
-
-
-def _live_name(place: LimitPlace) -> str:
-    return "gateway" if place.service is None else place.instance or f"service {place.service}"
 
 
 def _live(found: dict[str, Any]) -> RenderableType:

@@ -140,7 +140,7 @@ def _stands(limits: Limits, limit: Limit, decision: Decision | None, client: str
         remaining = most - limits.under_way(limit, client_of(client))
     has_window = rule.algorithm is Limiting.SLIDING_WINDOW
     return {
-        "place": limit.place,
+        "place": str(limit.place),
         "scope": limit.scope,
         "unit": limit.unit.value,
         "bucket": limit.name,

@@ -10,6 +10,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
+from jairouter_cli.config.place import Place
 from jairouter_cli.routing.buckets import BucketNumbers, BucketStep, Decision, LimitRule, owe, step
 
 _IPV6_CLIENT_BITS: Final = 64  # what one household or one machine is given: whoever has it has all of its addresses
@@ -27,13 +28,12 @@ class Unit(Enum):
 class Limit:
     """One limit. `name` is that of its bucket; if it is `per_client`, the client's address comes behind it.
 
-    `place` is where it is configured: `gateway`, `service chat`, an instance's id. `of_instance` tells those that
-    another instance may not have reached.
+    `place` is where it is configured. `of_instance` tells those that another instance may not have reached.
     """
 
     name: str
     scope: str
-    place: str
+    place: Place
     unit: Unit
     rule: LimitRule
     step: BucketStep

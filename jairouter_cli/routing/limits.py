@@ -14,6 +14,7 @@ from jairouter_cli.config.model import (
     ServiceType,
     window_of,
 )
+from jairouter_cli.config.place import Place
 from jairouter_cli.routing.admission import Limit, Unit
 from jairouter_cli.routing.buckets import LimitRule, stepper
 
@@ -22,11 +23,9 @@ _SECONDS_PER_MINUTE: Final = 60
 
 
 class _Level(NamedTuple):
-    """A place at which limits stand, the scope that is the plain one there, and what they are read from."""
+    """A place at which limits stand, and what they are read from."""
 
-    name: str
-    scope: str
-    place: str
+    place: Place
     rules: RateLimit | None
 
 
@@ -40,7 +39,7 @@ def instance_limits(
     config: Config, kind: ServiceType, model: str, key: str, rules: RateLimit | None
 ) -> tuple[Limit, ...]:
     """Return the limits that only calls to one instance must pass; `key` is its id with its number among equals."""
-    own = _Level(f"instance:{kind}:{key}", "instance", key, rules)
+    own = _Level(Place(kind, key), rules)
     found = [limit for level in (*_common(config, kind), own) for limit in _limits(level, kind, model, key)]
     return tuple({limit.name: limit for limit in found}.values())
 
@@ -54,7 +53,7 @@ def client_caps(config: Config, kind: ServiceType) -> tuple[Limit, ...]:
             rule = LimitRule(capacity=_fit(most))
             caps.append(
                 Limit(
-                    f"{level.name}/in-flight:",
+                    f"{level.place.key}/in-flight:",
                     "client-ip",
                     level.place,
                     Unit.IN_FLIGHT,
@@ -71,7 +70,7 @@ def management_limits(rules: ManagementLimit) -> tuple[Limit, ...]:
     if not rules.enabled:
         return ()
     rule = LimitRule(capacity=_fit(rules.capacity), rate=_fit(rules.rate))
-    return (Limit("management/client:", "management", "gateway", Unit.REQUESTS, rule, stepper(rule), per_client=True),)
+    return (Limit("management/client:", "management", Place(), Unit.REQUESTS, rule, stepper(rule), per_client=True),)
 
 
 def client_sections(config: Config) -> Iterator[ClientLimit]:
@@ -89,8 +88,8 @@ def _sections(config: Config) -> Iterator[RateLimit]:
 def _common(config: Config, kind: ServiceType) -> tuple[_Level, ...]:
     service = config.model.services.get(kind)
     return (
-        _Level("gateway", "global", "gateway", config.model.rate_limit),
-        _Level(f"service:{kind}", "service", f"service {kind}", service.rate_limit if service else None),
+        _Level(Place(), config.model.rate_limit),
+        _Level(Place(kind), service.rate_limit if service else None),
     )
 
 
@@ -99,15 +98,15 @@ def _limits(level: _Level, kind: ServiceType, model: str, instance: str | None) 
     rules = level.rules
     if rules is None:
         return
-    of_instance = level.scope == "instance" or rules.scope is LimitScope.INSTANCE
+    of_instance = level.place.scope == "instance" or rules.scope is LimitScope.INSTANCE
     if rules.enabled and of_instance == (instance is not None):
         name, scope, per_client = _bucket(level, rules, kind, model, instance)
         for unit, rule in _rules(rules):
             limit = f"{name}{'' if unit is Unit.REQUESTS else '/tokens'}{'/client:' if per_client else ''}"
             yield Limit(limit, scope, level.place, unit, rule, stepper(rule), per_client, of_instance)
-    if rules.limits_clients and (level.scope == "instance") == (instance is not None):
+    if rules.limits_clients and (level.place.scope == "instance") == (instance is not None):
         for unit, rule in _client_rules(rules):
-            limit = f"{level.name}/clients{'' if unit is Unit.REQUESTS else '/tokens'}/client:"
+            limit = f"{level.place.key}/clients{'' if unit is Unit.REQUESTS else '/tokens'}/client:"
             yield Limit(
                 limit,
                 "client-ip",
@@ -116,7 +115,7 @@ def _limits(level: _Level, kind: ServiceType, model: str, instance: str | None) 
                 rule,
                 stepper(rule),
                 per_client=True,
-                of_instance=level.scope == "instance",
+                of_instance=level.place.scope == "instance",
             )
 
 
@@ -124,11 +123,11 @@ def _bucket(
     level: _Level, rules: RateLimit, kind: ServiceType, model: str, instance: str | None
 ) -> tuple[str, str, bool]:
     """Return the name of a level's bucket, its scope, and whether each client has its own."""
-    name = level.name if rules.key is None else f"key:{rules.key}"
+    name = level.place.key if rules.key is None else f"key:{rules.key}"
     if rules.scope is LimitScope.CLIENT_IP:
         return name, "client-ip", True
-    if level.scope == "instance" or rules.scope is LimitScope.SERVICE:
-        return name, level.scope, False
+    if level.place.scope == "instance" or rules.scope is LimitScope.SERVICE:
+        return name, level.place.scope, False
     if rules.scope is LimitScope.MODEL:
         return f"{name}/model:{kind}:{model}", "model", False
     return f"{name}/instance:{kind}:{instance}", "instance", False

@@ -66,9 +66,9 @@ async def _limits(gateway: Gateway) -> AsyncIterator[Reading]:
         limit, labels = demand.limit, _labels(demand.limit)
         yield Reading("rate_limit_tokens", labels, said.remaining)
         yield Reading("rate_limit_tokens_max", labels, limit.rule.limit)
-        if limit.unit is Unit.REQUESTS and limit.place.startswith("service "):
+        if limit.unit is Unit.REQUESTS and limit.place.scope == "service":
             yield Reading("model_router_rate_limit_remaining", (labels[0],), said.remaining)
 
 
 def _labels(limit: Limit) -> tuple[str, ...]:
-    return limit.place.removeprefix("service "), limit.rule.algorithm.value, limit.scope, limit.unit.value
+    return limit.place.label, limit.rule.algorithm.value, limit.scope, limit.unit.value

@@ -9,6 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from jairouter_cli.config.model import Limiting, ServiceType
+from jairouter_cli.config.place import Place
 from jairouter_cli.observe.board import BOARD_BYTES, Board, own_board
 from jairouter_cli.observe.collection import Reading, add_up, collect
 from jairouter_cli.observe.events import Attempt, Completed, Handled
@@ -121,7 +122,7 @@ def test_a_stream() -> None:
 def test_how_calls_end() -> None:
     """Those that clients left, that were cut off, that something else was given for; and what limits said."""
     rule = LimitRule(Limiting.LEAKY_BUCKET, 1, 1)
-    limit = Limit("l", "service", "service chat", Unit.REQUESTS, rule, lambda *args: step(rule, *args))
+    limit = Limit("l", "service", Place(ServiceType.CHAT), Unit.REQUESTS, rule, lambda *args: step(rule, *args))
     found = counted(
         call(499, "left", [Attempt(A, None, "left", 0.1)]),
         call(200, "truncated", [Attempt(A, 200, "broken: cut", 0.1)]),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.model import Limiting, ServiceType
 from jairouter_cli.config.parse import parse
+from jairouter_cli.config.place import Place
 from jairouter_cli.routing.admission import (
     Demand,
     Limit,
@@ -160,7 +161,7 @@ def test_whom_an_address_belongs_to(address: str, client: str) -> None:
 def limit(name: str, capacity: float, *, per_client: bool = False, of_instance: bool = False) -> Limit:
     """Make a limit of ten a second."""
     rule = LimitRule(capacity=capacity)
-    return Limit(name, name, "here", Unit.REQUESTS, rule, stepper(rule), per_client, of_instance)
+    return Limit(name, name, Place(), Unit.REQUESTS, rule, stepper(rule), per_client, of_instance)
 
 
 def shelves() -> tuple[Shelves, dict[str, BucketNumbers], dict[str, BucketNumbers]]:
@@ -202,7 +203,7 @@ def test_a_refusal_of_one_consumes_nothing_of_the_others() -> None:
 def test_tokens_are_charged_and_put_right() -> None:
     """What was expected first; then what it was."""
     rule = LimitRule(capacity=600, rate=10)
-    tokens = Limit("t", "service", "here", Unit.TOKENS, rule, stepper(rule))
+    tokens = Limit("t", "service", Place(), Unit.TOKENS, rule, stepper(rule))
     asked = of_tokens(demanded((limit("r", 5), tokens), ""), 250.0)
     assert [one.cost for one in asked] == [1.0, 250.0]
     made, fixed, _ = shelves()
@@ -215,7 +216,7 @@ def test_tokens_are_charged_and_put_right() -> None:
 def test_what_a_call_names_is_charged_up_to_a_whole_bucket() -> None:
     """A bucket is empty then, and not so far in debt that others wait for years; given back, it is as it was."""
     rule = LimitRule(capacity=600, rate=10)
-    tokens = Limit("t", "service", "here", Unit.TOKENS, rule, stepper(rule))
+    tokens = Limit("t", "service", Place(), Unit.TOKENS, rule, stepper(rule))
     (asked,) = of_tokens(demanded((tokens,), ""), 1e9)
     made, fixed, _ = shelves()
     assert charge(made, [asked], 1.0) == 0.0

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jairouter_cli.config.model import Balancing, Failover, HealthCheck
+from jairouter_cli.config.place import Place
 from jairouter_cli.routing.admission import Limit, Refusal, Unit
 from jairouter_cli.routing.breaker import BreakerRules, BreakerState
 from jairouter_cli.routing.buckets import Decision, LimitRule, stepper
@@ -332,7 +333,7 @@ def test_a_reload_in_the_middle_changes_nothing(data: st.DataObject) -> None:
 def limited(name: str, *, of_instance: bool = False) -> Limit:
     """Make a limit; whether it is reached a test says."""
     rule = LimitRule()
-    return Limit(name, name, "here", Unit.REQUESTS, rule, stepper(rule), of_instance=of_instance)
+    return Limit(name, name, Place(), Unit.REQUESTS, rule, stepper(rule), of_instance=of_instance)
 
 
 def refusing(limit: Limit, retry_after_s: float = 3.0) -> Refusal:

@@ -3,6 +3,7 @@
 import pytest
 
 from jairouter_cli.config.model import Balancing, Failover, HealthCheck
+from jairouter_cli.config.place import Place
 from jairouter_cli.routing.admission import Limit, Unit
 from jairouter_cli.routing.breaker import BreakerRules
 from jairouter_cli.routing.buckets import LimitRule, stepper
@@ -170,7 +171,7 @@ def test_a_flooding_client_does_not_take_what_a_light_one_needs() -> None:
     both = LimitRule(capacity=20, rate=2)
     refused = {}
     for name, rule, per_client in (("each", each, True), ("both", both, False)):
-        limit = Limit(name, "client-ip", "gateway", Unit.REQUESTS, rule, stepper(rule), per_client)
+        limit = Limit(name, "client-ip", Place(), Unit.REQUESTS, rule, stepper(rule), per_client)
         world = World(pool([target("a")], limits=(limit,)), {"a": GOOD})
         world.traffic("flood", 50.0, HOUR / 4)
         world.traffic("light", 0.1, HOUR / 4)

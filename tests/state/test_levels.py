@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jairouter_cli.config.model import Limiting
+from jairouter_cli.config.place import Place
 from jairouter_cli.routing.admission import Demand, Limit, Refusal, Unit, demanded
 from jairouter_cli.routing.buckets import LimitRule, stepper
 from jairouter_cli.state import shared_levels
@@ -24,7 +25,7 @@ from tests.routing.test_buckets import rules
 
 def limit(name: str, rule: LimitRule, *, per_client: bool = False) -> Limit:
     """Make a limit."""
-    return Limit(name, name, "here", Unit.REQUESTS, rule, stepper(rule), per_client)
+    return Limit(name, name, Place(), Unit.REQUESTS, rule, stepper(rule), per_client)
 
 
 @pytest.fixture
@@ -155,11 +156,12 @@ def test_who_is_killed_while_holding_the_lock_harms_nobody(place: Path) -> None:
 MANY = """
 import sys, time
 from pathlib import Path
+from jairouter_cli.config.place import Place
 from jairouter_cli.routing.admission import Limit, Refusal, Unit, demanded
 from jairouter_cli.routing.buckets import LimitRule, stepper
 from jairouter_cli.state.shared_levels import SharedLevels
 rule = LimitRule(capacity=5000, rate=0.0001)
-limits = tuple(Limit(name, name, "here", Unit.REQUESTS, rule, stepper(rule)) for name in "abcd")
+limits = tuple(Limit(name, name, Place(), Unit.REQUESTS, rule, stepper(rule)) for name in "abcd")
 levels = SharedLevels(Path(sys.argv[1]), time.monotonic)
 demands = demanded(limits, "")
 first = not isinstance(levels.charge(demands), Refusal)

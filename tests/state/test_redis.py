@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from jairouter_cli.config.kinds import Secret
 from jairouter_cli.config.model import Limiting, State
+from jairouter_cli.config.place import Place
 from jairouter_cli.errors import StateUnusable
 from jairouter_cli.gateway.tasks import Tasks
 from jairouter_cli.routing.admission import Demand, Limit, Refusal, Unit, demanded
@@ -39,7 +40,7 @@ def client(server: Redis) -> Iterator[Any]:
 
 def limit(name: str, rule: LimitRule) -> Limit:
     """Make a limit."""
-    return Limit(name, name, "here", Unit.REQUESTS, rule, stepper(rule))
+    return Limit(name, name, Place(), Unit.REQUESTS, rule, stepper(rule))
 
 
 asked = st.lists(st.tuples(st.floats(-3, 8), st.integers(0, 4), st.floats(-2, 2)), max_size=25)

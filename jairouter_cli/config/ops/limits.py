@@ -10,6 +10,7 @@ from jairouter_cli.config.fields import names_of
 from jairouter_cli.config.model import ClientLimit, RateLimit, ServiceType
 from jairouter_cli.config.ops import instances
 from jairouter_cli.config.ops.sections import key_in
+from jairouter_cli.config.place import Place
 from jairouter_cli.config.spelling import find_key, kebab
 from jairouter_cli.errors import LimitNotFound
 
@@ -21,6 +22,11 @@ class LimitPlace:
     service: ServiceType | None = None
     instance: str | None = None
     per_client: bool = False
+
+    @property
+    def where(self) -> Place:
+        """Whatever it is that each client has there."""
+        return Place(self.service, self.instance or "")
 
     def __str__(self) -> str:
         name = "the gateway" if self.service is None else self.instance or f"service {self.service}"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from jairouter_cli.config.model import Balancing
+from jairouter_cli.config.place import Place
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.routing import breaker
 from jairouter_cli.routing.admission import Unit, client_of, demanded
@@ -77,7 +78,7 @@ class LiveState:
         """Return the limits of requests that services have, and those of one client."""
         found: Node = {}
         for (kind, _), pool in self._gateway.table.pools.items():
-            limits = tuple(one for one in pool.limits if one.unit is Unit.REQUESTS and one.place == f"service {kind}")
+            limits = tuple(one for one in pool.limits if one.unit is Unit.REQUESTS and one.place == Place(kind))
             demands = [demand._replace(cost=0.0) for demand in demanded(limits, client_of(client))]
             for demand, level in zip(demands, await self._gateway.limits.peek(demands), strict=True):
                 rule, node = demand.limit.rule, found.setdefault(kind.value, {"clientLimits": []})
