@@ -184,7 +184,7 @@ def eventually(condition: Callable[[], object], timeout_s: float = 10) -> None:
 
 @contextmanager
 def mock(name: str, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Run a pretend model server; yield its process and address."""
+    """Run a mock model server; yield its process and address."""
     port = bindable("127.0.0.1", 0)
     command = [sys.executable, "-m", "jairouter_cli.mock", "--port", str(port), "--name", name, *options]
     process = subprocess.Popen(command)

@@ -14,7 +14,7 @@ from tests.process import Served, serving
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Served]:
-    """Run the demo: the gateway and the pretend model server behind it."""
+    """Run the demo: the gateway and the mock model server behind it."""
     with serving("--demo") as served:
         yield served
 

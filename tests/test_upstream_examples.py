@@ -406,7 +406,7 @@ def text(url: str) -> str:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Run a gateway in front of a pretend model server, beside a store of upstream's with two versions."""
+    """Run a gateway in front of a mock model server, beside a store of upstream's with two versions."""
     folder = tmp_path_factory.mktemp("examples")
     (folder / "config").mkdir()
     for number in (1, 2):

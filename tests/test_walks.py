@@ -250,7 +250,7 @@ def test_serve_stops_when_told(tmp_path: Path) -> None:
 
 
 def test_a_demo_that_is_ended_early_leaves_nothing_behind() -> None:
-    """Before it listens, too: the pretend model server ends with it."""
+    """Before it listens, too: the mock model server ends with it."""
     process = subprocess.Popen([*JAIROUTER, "serve", "--demo", "--port", "0"], stderr=subprocess.DEVNULL)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     eventually(lambda: children.read_text().split())

@@ -1,4 +1,4 @@
-"""What `serve --demo` serves: a pretend model server and a configuration in front of it, both gone afterwards."""
+"""What `serve --demo` serves: a mock model server and a configuration in front of it, both gone afterwards."""
 
 import signal
 import socket
@@ -21,7 +21,7 @@ _STOP_S: Final = 5.0
 
 @contextmanager
 def demo() -> Iterator[Path]:
-    """Run the pretend model server for as long as the context lasts; yield a configuration file that uses it."""
+    """Run the mock model server for as long as the context lasts; yield a configuration file that uses it."""
     port = bindable("127.0.0.1", 0)
     with tempfile.TemporaryDirectory(prefix="jairouter-demo-") as folder:
         file = Path(folder) / "jairouter.yaml"
@@ -54,7 +54,7 @@ def _leave(signum: int, _: object) -> None:
 
 
 def _await_port(port: int) -> None:
-    """Wait until the pretend model server listens. Raises `ServeError` if it does not begin to."""
+    """Wait until the mock model server listens. Raises `ServeError` if it does not begin to."""
     end = time.monotonic() + _START_S
     while time.monotonic() < end:
         try:

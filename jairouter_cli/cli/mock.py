@@ -1,4 +1,4 @@
-"""`jairouter mock`: a pretend model server, for trying things out."""
+"""`jairouter mock`: a mock model server, for trying things out."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Runs the pretend model server in a process of its own: `python -m jairouter_cli.mock --port P`."""
+"""Runs the mock model server in a process of its own: `python -m jairouter_cli.mock --port P`."""
 
 import argparse
 

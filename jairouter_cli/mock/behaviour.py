@@ -1,4 +1,4 @@
-"""How a pretend model server behaves."""
+"""How a mock model server behaves."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The pretend model server under Granian."""
+"""The mock model server under Granian."""
 
 from functools import partial
 
@@ -21,6 +21,6 @@ def run(host: str, port: int, behaviour: Behaviour) -> None:
         http=HTTPModes.http1,
         websockets=False,
         log_level=LogLevels.error,
-        workers_kill_timeout=1,  # nobody minds losing what a pretend model says
+        workers_kill_timeout=1,  # nobody minds losing what a mock model says
     )
     server.serve(target_loader=partial(create, behaviour), wrap_loader=False)

@@ -1,4 +1,4 @@
-"""What pretend models say: replies, vectors, scores. Pure, and the same for the same question."""
+"""What the mock models say: replies, vectors, scores. Pure, and the same for the same question."""
 
 import base64
 import hashlib

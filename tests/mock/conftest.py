@@ -1,4 +1,4 @@
-"""One well-behaved pretend model server for all tests of this folder, and the SDK that is pointed at it."""
+"""One well-behaved mock model server for all tests of this folder, and the SDK that is pointed at it."""
 
 from collections.abc import Iterator
 

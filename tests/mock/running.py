@@ -1,4 +1,4 @@
-"""The pretend model server as a real process."""
+"""The mock model server as a real process."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ MODULE = [sys.executable, "-W", "error", "-m", "jairouter_cli.mock"]
 
 @dataclass
 class Mock:
-    """A pretend model server that runs."""
+    """A mock model server that runs."""
 
     url: str
     process: subprocess.Popen[bytes]

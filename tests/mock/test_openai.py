@@ -1,4 +1,4 @@
-"""The official OpenAI package against the pretend model server."""
+"""The official OpenAI package against the mock model server."""
 
 import base64
 import io

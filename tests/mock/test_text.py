@@ -1,4 +1,4 @@
-"""What pretend models say."""
+"""What the mock models say."""
 
 import base64
 import math
