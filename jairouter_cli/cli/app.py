@@ -1,6 +1,6 @@
-"""Where the command `jairouter` begins and ends: errors become words and exit codes, so does output that fails.
+"""The entry point of the command `jairouter`: turns errors and failing output into messages and exit codes.
 
-Nothing heavy is imported before `main`, so that Ctrl-C is an end without a traceback from the first moment on.
+Nothing heavy is imported before `main`, so that Ctrl-C never shows a traceback.
 """
 
 import errno

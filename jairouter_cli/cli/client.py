@@ -1,4 +1,4 @@
-"""Asking a running gateway: where it is, and what it says."""
+"""A client for a running gateway: finds its address and sends requests to it."""
 
 import ipaddress
 import math
@@ -26,7 +26,7 @@ _IPV4: Final = 4
 
 
 def finite(value: float) -> float:
-    """Refuse what is no number, which lies between any two. Raises `UsageError`."""
+    """Return a number that is finite: nan passes Click's check of a range. Raises `UsageError`."""
     if not math.isfinite(value):
         raise UsageError(message="expected a number of seconds, found nan")
     return value
@@ -43,7 +43,7 @@ TimeoutOption = Annotated[
 
 
 def token(ctx: typer.Context, config: Path | None, url: str | None) -> str | None:
-    """Return the admin token; what the configuration file names is not told to another gateway."""
+    """Return the admin token; the one in the configuration file is not sent to another gateway (`--url`)."""
     return admin_token(Server() if url else _server(ctx, config), os.environ)
 
 
@@ -129,9 +129,9 @@ def get(
     headers: Mapping[str, str] | None = None,
     token: str | None = None,
 ) -> dict[str, Any]:
-    """Ask; return the object that is answered, whatever its status unless it is an error of the gateway's.
+    """Send a GET request; return the JSON object of the response, whatever its status, unless it is an error.
 
-    Raises `Unreachable`, `Answered`, `UsageError`.
+    Raises `Unreachable`, `NotAGateway`, `Answered`, `UsageError`.
     """
     import httpx  # noqa: PLC0415 - takes longer to import than most commands take to run
 

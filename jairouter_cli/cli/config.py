@@ -1,4 +1,4 @@
-"""`jairouter config`: where the configuration is, what it says, whether it is good."""
+"""`jairouter config`: find, show, check and change the configuration."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""What `serve --demo` serves: a mock model server and a configuration in front of it, both gone afterwards."""
+"""Runs the mock model server of `serve --demo` and writes a configuration for it; removes both at the end."""
 
 import signal
 import socket

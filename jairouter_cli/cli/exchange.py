@@ -1,4 +1,4 @@
-"""`jairouter config import|export`: from and to what other programs keep."""
+"""`jairouter config import|export`: configurations of the Java version and of LiteLLM."""
 
 import os
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def import_config(
 
 
 class _Source(NamedTuple):
-    """What a file comes to: an edit, and what of the file is not in it."""
+    """What is imported from a file: an edit, and the settings that it leaves out."""
 
     operation: Operation
     left_out: Sequence[str] = ()

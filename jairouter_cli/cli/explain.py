@@ -1,4 +1,4 @@
-"""`jairouter explain`: asks a running gateway how a call would find its instance now."""
+"""`jairouter explain`: asks a running gateway which instance it would choose now, and why."""
 
 from typing import Annotated, Any, Final
 

@@ -1,4 +1,4 @@
-"""`jairouter health`: asks a running gateway how it is; made for scripts."""
+"""`jairouter health`: shows the health of a running gateway; made for scripts."""
 
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from jairouter_cli.cli.client import TimeoutOption, UrlOption
 from jairouter_cli.cli.options import ConfigOption, JsonOption
 from jairouter_cli.errors import NotAGateway
 
-NOT_UP: Final = 1  # the exit code; 3 says that nobody answered, 2 that the command was misused
+NOT_UP: Final = 1  # the exit code; 2 is a usage error, 3 an unreachable gateway
 
 _COLOURS: Final = {"UP": "green", "DOWN": "red", "OUT_OF_SERVICE": "red", "OPEN": "red"}
 

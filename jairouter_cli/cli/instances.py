@@ -1,4 +1,4 @@
-"""`jairouter instances`: list, add and remove the endpoints behind the gateway."""
+"""`jairouter instances`: list, add, change and remove instances."""
 
 from typing import Annotated
 

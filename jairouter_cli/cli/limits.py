@@ -1,4 +1,4 @@
-"""`jairouter limits`: list, show, set and clear how much is let through."""
+"""`jairouter limits`: list, show, set and clear rate limits."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ _LIVE: Final = ("APPLIES TO", "SCOPE", "UNIT", "ALGORITHM", "LIMIT", "REFILL", "
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A section about limits and where it stands."""
+    """A `rate-limit` section and its place in the configuration."""
 
     place: LimitPlace
     rules: RateLimit

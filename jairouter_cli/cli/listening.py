@@ -1,4 +1,4 @@
-"""Where a server could listen, found out before it is started."""
+"""Checks whether the gateway can listen on an address, before it starts."""
 
 import errno
 import ipaddress
@@ -13,9 +13,9 @@ _LAST_PORT: Final = 65535
 
 
 def resolved(host: str) -> str:
-    """Return the address that a host is; of a name's, the first of IPv4, which is what most clients try.
+    """Return the address of a host; for a name, the first IPv4 address, because most clients try that one.
 
-    Raises `ServeError` where it is none.
+    Raises `ServeError` for a host that cannot be used.
     """
     name = host.strip().removeprefix("[").removesuffix("]")
     if not name:

@@ -1,4 +1,4 @@
-"""The options that several commands share, and how the configuration file is found from them."""
+"""The options that several commands share, and the configuration file they name."""
 
 import os
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 
 @dataclass(frozen=True, slots=True)
 class Globals:
-    """What was given before the subcommand."""
+    """The options before the subcommand."""
 
     config: Path | None = None
 
@@ -44,14 +44,14 @@ def store(ctx: typer.Context, config: Path | None) -> Store:
 
 
 def read(ctx: typer.Context, config: Path | None) -> Loaded:
-    """Read the configuration file and say what was noticed about it. Raises `ConfigError`, `StoreError`."""
+    """Read the configuration file and print its notices. Raises `ConfigError`, `StoreError`."""
     loaded = store(ctx, config).read()
     tell(loaded.file, loaded.notices)
     return loaded
 
 
 def tell(file: Path, notices: tuple[Notice, ...]) -> None:
-    """Say what was noticed about a file."""
+    """Print the notices about a file."""
     for notice in notices:
         place = f"{file}:{notice.line}" if notice.line else str(file)
         output.warn(f"{place}: {notice.message}")

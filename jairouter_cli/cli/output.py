@@ -1,4 +1,4 @@
-"""What the command line prints: data to stdout, talk to stderr."""
+"""Prints results to stdout and messages to stderr; both respect `NO_COLOR`."""
 
 import json
 import sys
@@ -44,7 +44,7 @@ def stdout() -> Console:
 
 
 def stderr() -> Console:
-    """Return a console for talk."""
+    """Return a console for messages."""
     return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
@@ -59,17 +59,17 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
 
 
 def say(message: str) -> None:
-    """Tell the user something that is not data."""
+    """Print a message that is not data."""
     stderr().print(message)
 
 
 def warn(message: str) -> None:
-    """Tell the user of something that may need their attention."""
+    """Print a warning."""
     stderr().print(Text.assemble(("warning: ", "bold yellow"), message))
 
 
 def fail(error: JAIRouterError) -> None:
-    """Tell the user what went wrong and what to do."""
+    """Print an error and its hint."""
     console = stderr()
     console.print(Text.assemble(("error: ", "bold red"), str(error)))
     if error.hint:

@@ -1,4 +1,4 @@
-"""`jairouter config history|diff|rollback`: what was changed, when and by whom, and back to it."""
+"""`jairouter config history|diff|rollback|forget`: the revisions of the configuration file."""
 
 from typing import Annotated, Any, Final
 

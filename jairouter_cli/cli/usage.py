@@ -1,4 +1,4 @@
-"""`jairouter usage`: what the calls have cost in tokens; reads the ledger's file, whether a gateway runs or not."""
+"""`jairouter usage`: reports token usage; reads the usage file, whether a gateway runs or not."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""Addresses of backends as people write them: what is wrong with one, and what was meant."""
+"""Checks addresses of backends, and guesses what was meant by a wrong one."""
 
 import re
 from typing import Final

@@ -1,6 +1,6 @@
-"""The ranges of values: what is refused, and what is likely to be meant otherwise.
+"""Ranges of values: which are rejected, and which are probably a mistake.
 
-Whatever a field says of its range, no number is so large that a clock, a socket or a counter could not hold it.
+In addition to the range of its field, every number fits into a clock, a socket or a counter.
 """
 
 import operator

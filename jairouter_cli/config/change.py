@@ -1,4 +1,4 @@
-"""What an edit did."""
+"""The result of an edit."""
 
 from dataclasses import dataclass, field
 

@@ -1,8 +1,8 @@
-"""The text of a configuration file, what it says, and edits that touch nothing but what they are for.
+"""The text of a configuration file, its content, and edits that change nothing else in it.
 
-An edit is a splice: ruamel.yaml tells where things stand, and the new text is put there, so that comments, order,
-quotes, indentation and line endings of everything else cannot change. What comes out is read again and compared with
-what the edit was to achieve. Documents are immutable; an edit returns another one.
+An edit is a splice: ruamel.yaml gives the positions, and the new text is inserted there, so that comments, order,
+quotes, indentation and line endings of everything else cannot change. The result is read again and compared with
+the intended content. Documents are immutable; an edit returns a new one.
 """
 
 import io

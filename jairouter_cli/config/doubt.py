@@ -1,7 +1,7 @@
-"""Whether a file that was changed by hand looks like one that was emptied, or cut off while it was written.
+"""Detects a file that was emptied, or cut off while it was written.
 
-Such a file may be valid, and would end a gateway that works. What commands and the management API write is never in
-doubt: they replace the file as a whole.
+Such a file can be valid, and would stop a gateway that works. Files written by commands and the management API
+are not checked: they are always replaced as a whole.
 """
 
 from jairouter_cli.config.document import Document

@@ -1,6 +1,6 @@
-"""When a setting takes effect: the one table, and what a file says in vain.
+"""When a setting takes effect: one table, and the search for settings without effect.
 
-Must not live here: whether a value is right, see `parse`.
+Must not live here: whether a value is valid, see `parse`.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What the structs of `model` say of their keys: names, kinds, units and ranges, for whoever walks a file beside them.
+"""The keys of the structs in `model`: names, kinds, units and ranges, for code that walks a file along with them.
 
 Must not live here: reading values, see `parse` and `scalars`.
 """

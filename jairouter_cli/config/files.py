@@ -1,4 +1,4 @@
-"""Files as wholes: written so that readers see the old one or the new one, read without hanging and without end."""
+"""Reads and replaces whole files: readers see the old or the new one, and reading neither hangs nor is unbounded."""
 
 import errno
 import os

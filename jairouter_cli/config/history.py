@@ -1,9 +1,8 @@
 """The revisions of a configuration file: each is a whole text, with its number, time, author and summary.
 
-They lie in a folder of their own (see `keeping`), a JSON file each, readable by its owner only: they hold what the
-configuration holds, keys too. One that cannot be read stands in the way of nothing but itself. To be written under the
-lock of the store. A change that was made by nobody who tells (an editor, a process that was killed before it could
-tell) is noted when it is seen: the file is what counts.
+Each is a JSON file in a folder of their own (see `keeping`), readable only by its owner, because it contains the API
+keys of the configuration. An unreadable revision does not affect the others. Write under the lock of the store. A
+change that was not recorded (by an editor, or by a process that was killed) is recorded when it is seen.
 """
 
 import difflib

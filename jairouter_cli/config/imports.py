@@ -1,7 +1,7 @@
-"""Files of the Java version that are cut into parts: `spring.config.import`, as Spring Boot reads it.
+"""Follows `spring.config.import` in files of the Java version, as Spring Boot does.
 
-What is imported wins over the file that imports it, and a later import over an earlier one: mappings are united key by
-key, lists are replaced. `classpath:` is the folder of the file that everything begins with.
+An imported file overrides the file that imports it, and a later import an earlier one: mappings are merged key by
+key, lists are replaced. `classpath:` is the folder of the first file.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""The store of JAiRouter for Java (contract 4.5), and the shape in which it shows a configuration (2.2.1).
+"""The store of the Java version, and the form in which its API shows a configuration.
 
-The store is a folder of whole documents, `model-router-config@N.json`; each is what stands under `model` here.
+The store is a folder of complete documents, `model-router-config@N.json`; each has the content of `model` here.
 """
 
 import re
@@ -27,7 +27,7 @@ def file_name(number: int) -> str:
 
 
 def versions(folder: Path) -> dict[int, Path]:
-    """Return the files of upstream's store by their numbers, ascending; none where there is no folder."""
+    """Return the files of the Java version's store by their numbers, ascending; none where there is no folder."""
     if not folder.is_dir():
         return {}
     found = {int(match[1]): path for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))}
@@ -35,7 +35,7 @@ def versions(folder: Path) -> dict[int, Path]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return a document of upstream's store. Raises `ForeignUnreadable`."""
+    """Return a document of the Java version's store. Raises `ForeignUnreadable`."""
     try:
         found = msgspec.json.decode(files.read(path))
     except OSError as error:
@@ -49,7 +49,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def united(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return several documents as one (contract 4.6): the later one wins, services are united, and so are instances.
+    """Return several documents as one: the later one wins, services are united, and so are instances.
 
     Those are the same that have the same name and address; their order is that in which they first came.
     """
@@ -84,7 +84,7 @@ def _id(instance: Mapping[str, Any]) -> str:
 
 
 def exported(config: Config) -> bytes:
-    """Return a configuration as a document of upstream's store, keys included."""
+    """Return a configuration as a document of the Java version's store, keys included."""
     return msgspec.json.encode(model_view(config.model, reveal=True))
 
 
@@ -127,7 +127,7 @@ def section_view(section: msgspec.Struct, *, reveal: bool = False) -> dict[str, 
 
 
 def changes(before: ModelSection, after: ModelSection) -> dict[str, Any]:
-    """Return what differs, value by value, as upstream tells it; keys are compared, and masked.
+    """Return the differences, value by value, in the form of the Java version; keys are compared, but masked.
 
     A path is the keys on the way, an instance's id among them: `services.chat.instances.m@http://h.weight`.
     """

@@ -1,7 +1,7 @@
-"""Where what is kept with a configuration file lies: its revisions, the usage, the lock where its folder has no room.
+"""Finds the state folder of a configuration file: its revisions, the usage, and its lock if its folder has no room.
 
-That is beside the file, `JAIROUTER_STATE_DIR` or `store.state-dir`; where the file's folder is read-only, the user's
-folder for such things. It is the same place for every user who may not write somewhere else than the others.
+The folder is `JAIROUTER_STATE_DIR`, `store.state-dir`, or the folder of the file; if that is read-only, it is the state
+folder of the user.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The kinds of values that a configuration is made of: secrets, sizes, durations, addresses, and their ranges.
+"""The kinds of values in a configuration: secrets, sizes, durations, addresses, and their ranges.
 
 `Annotated` carries what a type cannot say: other accepted keys (`Alias`), the unit of a plain number, a range. Must not
 live here: sections, see `model` and its neighbours; reading, see `scalars`.

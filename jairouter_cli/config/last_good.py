@@ -1,6 +1,6 @@
-"""The configuration in use, and a copy of its file for a worker that has to start while the file cannot be used.
+"""The configuration in use, and a copy of its file for a worker that starts while the file cannot be used.
 
-The copy lies in the folder that the workers of one server share, which only their user may enter.
+The copy is in the folder that the workers of one server share, which only their user can enter.
 """
 
 import os
@@ -15,26 +15,26 @@ _MODE: Final = 0o600  # it holds keys
 
 
 class LastGood:
-    """What one worker goes by; without a folder there is no copy."""
+    """The configuration that one worker uses; without a folder there is no copy."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._copy: Final = None if folder is None else folder / _NAME
         self.loaded: Loaded | None = None
 
     def keep(self, loaded: Loaded) -> None:
-        """Go by a configuration, and leave a copy of its file."""
+        """Use a configuration, and keep a copy of its file."""
         self.loaded = loaded
         if self._copy is not None:
             with suppress(OSError):  # the memory is full: an older copy is better than none
                 _leave(self._copy, loaded)
 
     def digest(self) -> str | None:
-        """Return the digest of what the workers went by last, or None."""
+        """Return the digest of the configuration that the workers used last, or None."""
         data = self._data()
         return None if data is None else digest_of(data)
 
     def recall(self, store: Store) -> Loaded | None:
-        """Return what the workers went by last, or None."""
+        """Return the configuration that the workers used last, or None."""
         data = self._data()
         if self._copy is None or data is None:
             return None

@@ -1,4 +1,4 @@
-"""Where things stand in a YAML text: lines, ends of nodes, dashes. Offsets count characters."""
+"""Positions in a YAML text: lines, ends of nodes, dashes. Offsets count characters."""
 
 import re
 from collections.abc import Iterator

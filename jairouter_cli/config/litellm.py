@@ -1,6 +1,6 @@
-"""The configuration of LiteLLM's proxy, read as ours: its `model_list` becomes services with instances.
+"""Imports the configuration of LiteLLM's proxy: its `model_list` becomes services with instances.
 
-What has no counterpart here is left out and named, key by key: nothing is lost without a word.
+Settings without a counterpart are left out and listed, key by key.
 """
 
 from collections.abc import Iterator, Mapping

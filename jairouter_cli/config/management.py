@@ -1,4 +1,4 @@
-"""The section `management`: what of `/actuator` is shown, to whom, and how much of it (contract 3.2; Spring's keys)."""
+"""The section `management`: which endpoints of `/actuator` are exposed, and who sees what (Spring's keys)."""
 
 from enum import StrEnum
 from typing import Final

@@ -1,8 +1,7 @@
-"""Where the secrets of a file stand, and its text without them.
+"""Finds the secrets of a file, and masks them in its text.
 
-A secret is masked where it stands: at a key that the model calls one, or, where the model does not know a key, at one
-whose name sounds like it. A value's text is looked for elsewhere only if it is long: a header that says `0` must not
-mask every 0.
+A secret is the value of a key that the model marks as one, or of an unknown key whose name suggests one. A
+secret is also masked elsewhere in the text, but only if it is long: a header `0` must not mask every 0.
 """
 
 import difflib

@@ -1,4 +1,4 @@
-"""What a configuration is: frozen structs that mirror the key tree of the YAML file (contract 4.3).
+"""The configuration: frozen structs that mirror the key tree of the YAML file.
 
 A field's YAML key is its name in kebab-case, without the unit suffix (`timeout_s` is `timeout`); camelCase and
 snake_case are read too. `Annotated` carries the rest: other accepted keys (`Alias`), units, ranges.
@@ -47,7 +47,7 @@ class ServiceType(StrEnum):
     IMG_EDIT = "imgEdit"
 
 
-# Every spelling that upstream's code or documents use for a service (contract 4.3), in the form of `spelling.squash`.
+# Every spelling that the Java version's code or documents use for a service, in the form of `spelling.squash`.
 SERVICE_SPELLINGS: Final[dict[str, ServiceType]] = {
     "chat": ServiceType.CHAT,
     "embedding": ServiceType.EMBEDDING,
@@ -170,12 +170,12 @@ class TimeoutSettings(Struct, frozen=True, kw_only=True):
 
 
 class ClientLimit(Struct, frozen=True, kw_only=True):
-    """`rate-limit.client-ip`: what is let through of each client, told by its address (of IPv6, the /64).
+    """`rate-limit.client-ip`: the limit of each client, by its address (for IPv6, the /64).
 
-    What it does not say, the limit does that it stands in, `tokens_per_minute` excepted. `max_concurrency` requests of
-    one client are under way at once, at the gateway or at a service. `max_clients` are known at once, the longest
-    silent one is forgotten first, and each after `max_idle_time_s` of silence; of several sections the largest of these
-    two count, for all.
+    Missing settings are those of the section around it, except `tokens_per_minute`. A client can have
+    `max_concurrency` requests in flight, at the gateway or at a service. At most `max_clients` are remembered, each for
+    `max_idle_time_s` after its last request, the longest idle one is forgotten first; of several sections, the largest
+    of these two values applies to all.
     """
 
     enabled: bool = False
@@ -196,12 +196,12 @@ class ClientLimit(Struct, frozen=True, kw_only=True):
 
 
 class RateLimit(Struct, frozen=True, kw_only=True):
-    """`rate-limit` of the gateway, a service or an instance: how much is let through (contract 5.2).
+    """`rate-limit` of the gateway, a service or an instance.
 
-    `scope` says what has a bucket of its own: all that the section stands at (`service`), each model, instance or
-    client. Sections with the same `key` have theirs in common. `tokens_per_minute` is a limit beside that of requests,
-    or alone if nothing is said of requests. `client_ip` holds beside both; `client_ip_enable` switches it on where
-    `enabled` does this section. With `queue` a leaky bucket holds requests back so that they leave evenly.
+    `scope` says who shares a bucket: all requests of the section (`service`), or those of one model, instance or
+    client. Sections with the same `key` share one bucket. `tokens_per_minute` is an additional limit, or the only one
+    if the section sets nothing about requests. `client_ip` is an additional limit for each client; `client_ip_enable`
+    enables it together with this section. With `queue`, a leaky bucket delays requests so that they leave evenly.
     """
 
     enabled: bool = False
@@ -274,12 +274,12 @@ class ManagementLimit(Struct, frozen=True, kw_only=True):
 
 
 class CircuitBreaker(Struct, frozen=True, kw_only=True):
-    """`circuit-breaker`: when an instance is left alone for a while (contract 5.3).
+    """`circuit-breaker`: when an instance gets no requests for a while.
 
-    What an instance does not say its service does, then `model.circuit-breaker`, then `BREAKER_DEFAULTS`. With
-    `failure_ratio` that share of failures among at least `minimum_requests` within `window_s` opens it; without,
-    `failure_threshold` failures in a row. Open for `timeout_s`, it then lets `success_threshold` requests through at a
-    time, and closes after as many successes.
+    Missing settings are those of the service, then `model.circuit-breaker`, then `BREAKER_DEFAULTS`. With
+    `failure_ratio`, that share of failures among at least `minimum_requests` within `window_s` opens it; without,
+    `failure_threshold` consecutive failures. After `timeout_s` it allows `success_threshold` requests at a time, and
+    closes after as many successes.
     """
 
     enabled: bool | None = None
@@ -297,10 +297,10 @@ BREAKER_DEFAULTS: Final = CircuitBreaker(
 
 
 class Fallback(Struct, frozen=True, kw_only=True):
-    """`fallback`: what is answered when no instance can (contract 5.4).
+    """`fallback`: the response when no instance can respond.
 
-    `default` answers `status` with `response`, or with an error that says `message`; `cache` what was answered to the
-    same request with the same credential, if that is not older than `cache_ttl_s`; `model` lets another model answer.
+    `default` sends `status` with `response`, or with an error that has `message`; `cache` sends the response to the
+    same request with the same credential, if it is not older than `cache_ttl_s`; `model` asks another model.
     """
 
     enabled: bool = False
@@ -396,7 +396,7 @@ class Instance(Struct, frozen=True, kw_only=True):
 
     @property
     def id(self) -> str:
-        """`name@base-url`: how lists, logs and commands name the instance (contract 0.3)."""
+        """`name@base-url`: how lists, logs and commands name the instance."""
         return f"{self.name}@{self.base_url}"
 
 
@@ -547,10 +547,10 @@ class WebClient(Struct, frozen=True, kw_only=True):
 
 
 class StoreSettings(Struct, frozen=True, kw_only=True):
-    """`store`: how many revisions of this file are kept, and in which folder: `state_dir`, by default beside it.
+    """`store`: how many revisions of this file are kept, and in which folder: `state_dir`, by default next to it.
 
-    `JAIROUTER_STATE_DIR` goes before `state_dir`. The usage lies there, too, unless `usage.file` names another place.
-    `path` is the folder of upstream's own store (`model-router-config@N.json`), for the API that merges its files.
+    `JAIROUTER_STATE_DIR` overrides `state_dir`. The usage file is there too, unless `usage.file` names another place.
+    `path` is the folder of the Java version's store (`model-router-config@N.json`), for the API that merges its files.
     """
 
     max_revisions: Positive = 100

@@ -1,4 +1,4 @@
-"""The sections about what is seen of a gateway: `monitoring`, `logging`, `usage`, `tracing` (contract 4.3, 8)."""
+"""The sections about observability: `monitoring`, `logging`, `usage`, `tracing`."""
 
 import re
 from enum import StrEnum
@@ -40,10 +40,10 @@ class CustomKind(StrEnum):
 
 
 class CustomMetric(Struct, frozen=True, kw_only=True):
-    """A metric of the operator's own: registered by the management API, fed by it, shown among the others.
+    """A custom metric: registered and fed through the management API, shown with the others.
 
-    Its series carry `tags`, unless what feeds them says otherwise. What is registered anew under a name counts anew:
-    `created_at` tells one from the other. One that was written into the file by hand has no such moments.
+    Its series have `tags`, unless a recorded value has others. A metric that is removed and registered again starts
+    from zero: `created_at` tells the two apart. A metric written into the file by hand has no such times.
     """
 
     name: MetricName
@@ -67,9 +67,9 @@ class CustomMetric(Struct, frozen=True, kw_only=True):
 class Metrics(Struct, frozen=True, kw_only=True):
     """`monitoring.metrics`: what is counted, and under which names it is shown.
 
-    Names begin with `prefix`, and series carry `custom_tags`; `disabled` metrics are counted but not shown. What only
-    a worker itself knows (its pools, its event loop) is noted every `collection_interval_s`. With `aliases`
-    the names `model_router_*` of upstream's documents are shown, too. `max_series` bounds what one metric keeps apart.
+    Names begin with `prefix`, and series have `custom_tags`; `disabled` metrics are counted but not shown. What only
+    a worker itself knows (its pools, its event loop) is recorded every `collection_interval_s`. With `aliases`,
+    the names `model_router_*` of the Java version's documentation are shown too. `max_series` is the limit per metric.
     """
 
     enabled: bool = True

@@ -1,7 +1,7 @@
-"""The one judge: a document becomes a `Config`, or all that is wrong with it is said, with line and path.
+"""The one parser: turns a document into a `Config`, or reports every problem with its line and path.
 
-The walk is driven by the structs of `model`; there is no second list of keys. What is accepted beyond the letter
-(spellings, aliases, placeholders) is decided here and in `scalars`, so that CLI, API and hand edits agree.
+The structs of `model` drive the walk; there is no second list of keys. Spellings, aliases and placeholders are
+resolved here and in `scalars` only, so that CLI, API and editors accept the same.
 """
 
 import difflib
@@ -34,7 +34,7 @@ from jairouter_cli.config.monitoring import Category
 from jairouter_cli.config.spelling import find_key, service_type, squash
 from jairouter_cli.errors import ConfigInvalid, Problem
 
-# Sections of upstream's file that belong to its framework, or to parts that this version does not have.
+# Sections of the Java version's file that belong to its framework, or to features that this version does not have.
 FOREIGN_SECTIONS: Final = frozenset({"spring", "springdoc", "info", "debug", "jairouter"})
 
 _CATEGORIES: Final = frozenset(squash(category) for category in Category)
@@ -324,12 +324,12 @@ class _Walk:
                 self.unused.append(self._dotted(at))
 
     def check_effects(self, config: Config) -> None:
-        """Remark what has no effect beside what was chosen."""
+        """Note settings without effect."""
         for path, why in in_vain(config, self.said):
             self.remarks.append(Notice(self._line(path), f"{self._dotted(path)} has no effect: {why}"))
 
     def check_instances(self, config: Config) -> None:
-        """Remark instances that stand twice, which the shipped file of upstream has."""
+        """Note instances that are listed twice, as in the file that the Java version ships."""
         for kind, service in config.model.services.items():
             ids = [instance.id for instance in service.instances]
             for twice in sorted({name for name in ids if ids.count(name) > 1}):

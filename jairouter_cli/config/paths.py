@@ -1,4 +1,4 @@
-"""Where configuration files live: --config, JAIROUTER_CONFIG, the working folder, the user's folder, the system's."""
+"""Finds the configuration file: --config, JAIROUTER_CONFIG, the working folder, the user's folder, the system's."""
 
 import os
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,6 @@
-"""What a configuration file says, value by value, each with its place, and whether it is a secret.
+"""Lists the values of a configuration file, each with its line and whether it is a secret.
 
-Secrets are told by what the model says of a key, and, where it does not know the key, by being unknown: whatever is
-not sure to be harmless is one.
+The model says which keys are secrets; the value of an unknown key counts as one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

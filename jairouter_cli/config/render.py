@@ -1,4 +1,4 @@
-"""New text, in the style of the file it goes into: YAML, or JSON where the file is JSON."""
+"""Renders new text in the style of the file it goes into: YAML, or JSON if the file is JSON."""
 
 import io
 import json

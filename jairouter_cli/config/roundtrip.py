@@ -1,4 +1,4 @@
-"""ruamel.yaml as this program uses it: how it is set up, what it raises, what its values are."""
+"""Sets up ruamel.yaml for this program: options, errors, types of values."""
 
 import re
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""Single values: text from the file to a value of the model's type.
+"""Converts single values from the file to the types of the model.
 
 Each reader takes the plain value that YAML gave (str, int, float or bool) and returns the converted one; it raises
-`Expected` with a phrase for what it would have taken. Ranges are checked by `parse`, which knows the field.
+`Expected` with a phrase for what it expected. Ranges are checked by `parse`, which knows the field.
 """
 
 import ipaddress
@@ -41,7 +41,7 @@ _ISO_DURATION: Final = re.compile(
     r"PT(?:(?P<h>\d+(?:\.\d+)?)H)?(?:(?P<m>\d+(?:\.\d+)?)M)?(?:(?P<s>\d+(?:\.\d+)?)S)?", re.IGNORECASE | re.ASCII
 )
 HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, 5.6.2
-METRIC_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.]*")  # contract 2.9
+METRIC_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.]*")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")  # what no header may hold; a tab it may
 _UNWRITABLE: Final = re.compile(r"[\s\x00-\x1f\x7f\ud800-\udfff]")
 _TRUE: Final = frozenset({"true", "yes", "on"})
@@ -202,7 +202,7 @@ def read_origin(value: Scalar) -> Origin:
 
 
 def read_metric_prefix(value: Scalar) -> MetricPrefix:
-    """Read what the names of metrics begin with (contract 4.3)."""
+    """Read the prefix of metric names."""
     text = read_text(value)
     if text and not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_]*", text):
         raise Expected("letters, digits and _, beginning with a letter")
@@ -210,7 +210,7 @@ def read_metric_prefix(value: Scalar) -> MetricPrefix:
 
 
 def read_metric_name(value: Scalar) -> MetricName:
-    """Read the name of a metric of the operator's own (contract 2.9)."""
+    """Read the name of a custom metric."""
     text = read_text(value)
     if not METRIC_NAME.fullmatch(text):
         raise Expected("letters, digits, _ and ., not beginning with a digit")

@@ -1,4 +1,4 @@
-"""How keys may be spelled: `base-url`, `baseUrl`, `base_url` and `BASE_URL` are one key (contract 4.1)."""
+"""Spellings of keys: `base-url`, `baseUrl`, `base_url` and `BASE_URL` are the same key."""
 
 from collections.abc import Iterable
 from typing import Any

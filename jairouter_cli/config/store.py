@@ -1,7 +1,7 @@
-"""The file on disk: read, and changed under a lock, whole or not at all.
+"""The configuration file on disk: reads it, and changes it under a lock, completely or not at all.
 
-A change is read, edited, parsed as a whole, and only then written, and noted as a revision (see `history`). The
-system's errors become ours in `_translated`, and nowhere else.
+A change reads, edits and parses the complete file before it writes it and records a revision (see `history`).
+`_translated` is the only place that turns errors of the system into ours.
 """
 
 import errno

@@ -1,4 +1,4 @@
-"""The token that opens the management API."""
+"""Finds the admin token of the management API."""
 
 from collections.abc import Mapping
 from typing import Final

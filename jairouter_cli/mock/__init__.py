@@ -1,1 +1,1 @@
-"""A mock model server. May import `errors`, litestar, msgspec and granian; it knows nothing of the gateway."""
+"""A mock model server. May import `errors`, litestar, msgspec and granian, but nothing of the gateway."""

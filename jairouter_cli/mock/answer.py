@@ -1,4 +1,4 @@
-"""What the answers of a model that writes are made of, whole and in pieces."""
+"""The parts of text responses, complete and streamed."""
 
 import asyncio
 import secrets

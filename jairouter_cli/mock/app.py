@@ -1,4 +1,4 @@
-"""The application: OpenAI's endpoints, and what holds for all of them: misbehaviour, the header, the form of errors."""
+"""The application: its endpoints, and for all of them delays, failures, the header and the form of errors."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""`/v1/audio/*`: a tone for a text, and for a sound its name, size and length."""
+"""`/v1/audio/*`: speech is a tone, a transcription is the file's name and size."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

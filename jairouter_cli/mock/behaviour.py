@@ -1,4 +1,4 @@
-"""How a mock model server behaves."""
+"""Settings of the mock model server: delays, failures, its name."""
 
 from dataclasses import dataclass
 

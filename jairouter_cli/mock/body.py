@@ -1,4 +1,4 @@
-"""What clients send, as structs: JSON bodies and multipart forms. What is no such thing is refused, by field."""
+"""Parses request bodies, JSON and multipart forms, into structs; errors name the field."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`/v1/chat/completions`, whole and streamed."""
+"""`/v1/chat/completions`, complete and streamed."""
 
 import secrets
 from collections.abc import Iterator, Sequence

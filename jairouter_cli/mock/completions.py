@@ -1,4 +1,4 @@
-"""`/v1/completions`, whole and streamed."""
+"""`/v1/completions`, complete and streamed."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""`/v1/images/*`: pictures whose colours follow from the request, in the answer or as links to this server."""
+"""`/v1/images/*`: pictures with colours derived from the request, in the response or as links to this server."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""Real sound and real pictures, made of nothing but numbers."""
+"""Generates valid WAV and PNG files."""
 
 import hashlib
 import math

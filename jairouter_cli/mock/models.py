@@ -1,4 +1,4 @@
-"""`/v1/models`: names to try. Any other name is served, too; these are only what is listed."""
+"""`/v1/models`: lists names to try; any other name is served too."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The newer and the neighbours' endpoints: OpenAI's responses and moderations, Anthropic's messages, vLLM's score."""
+"""Endpoints of other APIs: OpenAI's responses and moderations, Anthropic's messages, vLLM's score."""
 
 import secrets
 from collections.abc import Iterable, Iterator, Sequence

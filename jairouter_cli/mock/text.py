@@ -1,4 +1,4 @@
-"""What the mock models say: replies, vectors, scores. Pure, and the same for the same question."""
+"""Computes the replies, vectors and scores of the mock models. Pure and deterministic."""
 
 import base64
 import hashlib

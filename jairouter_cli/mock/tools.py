@@ -1,4 +1,4 @@
-"""Tool calls: which function a request insists on, and arguments that fit its parameters."""
+"""Tool calls: finds the function that a request requires, and makes arguments for its parameters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal

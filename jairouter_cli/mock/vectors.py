@@ -1,4 +1,4 @@
-"""`/v1/embeddings` and `/v1/rerank`: texts compared by the words that they share."""
+"""`/v1/embeddings` and `/v1/rerank`: texts are compared by the words they share."""
 
 from typing import Annotated, Any, Literal
 

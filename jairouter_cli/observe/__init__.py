@@ -1,1 +1,1 @@
-"""What happened, as events, and where they go."""
+"""Events, and the sinks they go to: metrics, logs, traces, usage."""

@@ -1,8 +1,8 @@
-"""A board: numbers of one worker, in memory that other processes may read while it writes.
+"""A board: the numbers of one worker, in memory that other processes can read while it writes.
 
-A row is some cells side by side, and an entry in the index that says whose they are. Cells are written by one thread of
-one process and read by any; an entry of the index counts once it is whole. So a reader never waits, and what a worker
-counted stays when it dies: the next one in its place goes on with the same board.
+A row is a few adjacent cells, and an index entry that names them. One thread of one process writes cells, any can read
+them; an index entry is valid once it is complete. So readers never wait, and the numbers of a worker that dies stay:
+its successor continues the same board.
 """
 
 from collections.abc import Iterator

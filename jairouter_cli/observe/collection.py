@@ -1,4 +1,4 @@
-"""What the boards of all workers come to: rows added up, and put together into the families that are shown."""
+"""Adds up the rows of all workers' boards, and groups them into families."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

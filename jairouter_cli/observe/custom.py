@@ -1,7 +1,7 @@
-"""Metrics of the operator's own: how their rows are kept, and how they are shown.
+"""Custom metrics: how their rows are stored and shown.
 
-A row's labels are which metric it is of, and its tags as JSON. All series of a metric have the same labels, those of
-any of them: where one has no such tag, the label is empty, which is to Prometheus as if it were not there.
+The labels of a row are its metric, and its tags as JSON. All series of a metric have the labels of any of
+them: a missing tag is an empty label, which Prometheus treats as absent.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

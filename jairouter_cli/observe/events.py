@@ -1,4 +1,4 @@
-"""The events that the gateway reports. A sink is any callable that takes one and returns at once."""
+"""The events that the gateway reports. A sink is any callable that takes an event and returns at once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class Attempt(NamedTuple):
 class Completed:
     """A call that has ended. Nobody changes it any more; sinks may keep it.
 
-    Times are in seconds, and begin when the request has been read.
+    Times are in seconds, and start when the request has been read.
     """
 
     call: Call

@@ -68,7 +68,7 @@ class _Exposed(Collector):
         return any(f"{name}{end}" in self._included for end in ("", "_total", "_bucket", "_count", "_sum"))
 
     def _all(self) -> Iterator[Exposed]:
-        """Yield every metric, and the largest values of histograms as gauges of their own, as upstream does."""
+        """Yield every metric, and the largest values of histograms as gauges of their own, as the Java version does."""
         for metric in self._metrics:
             family, name = metric.family, full_name(metric.family, self._prefix)
             tags = {key: value for key, value in self._tags.items() if key not in family.labels}

@@ -1,7 +1,7 @@
-"""What is counted, and what is shown of it: names, labels, buckets and meanings of every metric (contract 8).
+"""Every metric: its name, labels, buckets and help.
 
-`CountedRows` are what a worker keeps. A `Family` is what is shown: those rows as they are, or added up over the labels
-that the family does not have. So one row written per request serves several documented metrics.
+`CountedRows` describes the rows that workers write. A `Family` describes what is shown: those rows as they are, or
+added up over the labels that the family does not have. So one row per request serves several metrics.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from jairouter_cli.config.monitoring import Category
 
-# The documented buckets (contract 8.3), and beyond them: a large model takes its time.
+# The buckets of the Java version's documentation, and larger ones for slow models.
 REQUEST_S: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 BACKEND_S: Final = (0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
 SIZE_BYTES: Final = (100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8)
@@ -122,7 +122,7 @@ CANCELLED: Final = "cancelled"
 
 
 def _success_or_failure(labels: Labels) -> str:
-    """Upstream's code knows these two; who left is neither."""
+    """Return one of the two results that the Java version has; a client that left is neither."""
     result = labels["result"]
     return "failure" if result in {ERROR, TIMEOUT} else result
 
@@ -153,7 +153,7 @@ def _garbage(what: str) -> Callable[[Labels], bool]:
 
 
 def _is_counted(labels: Labels) -> bool:
-    """Not what asks the gateway about itself (contract 8.2)."""
+    """Whether a request counts: requests about the gateway itself do not."""
     return bool(labels["service"])
 
 
@@ -187,8 +187,8 @@ _MODEL: Final = _same(model_type="service", model_name="model", provider="adapte
 _BREAKER: Final = _same("service", circuit_breaker="instance")
 _STREAM: Final = _same("service", "model", "instance")
 
-# What is shown, in this order: the names and labels of 8.2 and 8.3, then what has no counterpart there. Families of one
-# name are one metric.
+# What is shown, in this order: the names and labels of the Java version's documentation, then metrics that it does not
+# have. Families of one name are one metric.
 FAMILIES: Final = (
     Family("requests", _C, _BUSINESS, EXCHANGES, _same("service", "method", "status"),
            "Requests by the status sent to the client; 499 if the client left first.", _is_counted),
@@ -295,7 +295,7 @@ FAMILIES: Final = (
     Family("disk_total_bytes", _G, _SYSTEM, None, _same("path"), "Size of the file system of the configuration file."),
 )  # fmt: skip
 
-# The family of the monitoring page (contract 8.4), shown with `monitoring.metrics.aliases`.
+# The names of the Java version's page on monitoring, shown with `monitoring.metrics.aliases`.
 ALIASES: Final = (
     Family("model_router_requests", _C, _BUSINESS, CALLS, _same("service", "instance", status="result"),
            "Calls to backends."),

@@ -1,4 +1,4 @@
-"""What tells a client's key from others without telling the key."""
+"""Fingerprints of client keys, which identify a key without revealing it."""
 
 import hashlib
 from typing import Final

@@ -1,4 +1,4 @@
-"""What the system says of this server's processes and of its host."""
+"""Metrics of this server's processes and of its host, from the operating system."""
 
 import os
 import platform

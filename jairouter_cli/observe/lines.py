@@ -1,6 +1,6 @@
-"""What a line of the log looks like: for people, or an object of JSON. Nothing a client sends can begin a new one.
+"""Formats log lines, as text or JSON. Nothing that a client sends can start a new line.
 
-No prompt, no answer and no key is ever in one; a client's key is told by the first digits of its SHA-256.
+A line never contains a prompt, a response or a key; a client's key is shown as the first digits of its SHA-256.
 """
 
 import json

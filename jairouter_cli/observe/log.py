@@ -1,6 +1,6 @@
-"""A line in the log for every call that did not go well, and for every instance that goes or comes back.
+"""Logs every call that failed at an instance, and every instance that goes down or comes back.
 
-That a call was refused, or left by its client, is told by the access log; here stands why an instance did not answer.
+Rejected calls, and calls whose client left, are in the access log only.
 """
 
 import logging

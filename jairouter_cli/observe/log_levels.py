@@ -1,7 +1,7 @@
-"""How much each logger says, and how that is changed while the gateway runs.
+"""Log levels, and how they change while the gateway runs.
 
-What the file says (`logging.level`) stands over the defaults below, and what was said to the running gateway stands
-over the file, until it is taken back or the server ends. What was said is kept where all workers find it.
+`logging.level` in the file overrides the defaults below, and levels set in the running gateway override the file,
+until they are reset or the gateway stops. These are stored where all workers find them.
 """
 
 import logging
@@ -37,7 +37,7 @@ DEFAULTS: Final[Mapping[str, Level]] = {
 }
 # Those that are always shown; others are as soon as they exist.
 KNOWN: Final = (ROOT, "_granian", "jairouter", "jairouter.access")
-# Upstream's documents call ours by the name of its package.
+# In the Java version's documentation, our logger has the name of its package.
 ALIASES: Final[Mapping[str, str]] = {"org.unreal.modelrouter": "jairouter", "granian": "_granian", "root": ROOT}
 
 _NAME: Final = re.compile(r"[\w$-]+(\.[\w$-]+)*")
@@ -65,12 +65,12 @@ class LoggerLevels:
         self.follow()
 
     def use(self, in_file: Mapping[str, Level]) -> None:
-        """Go by what the file says now."""
+        """Use the levels of the file."""
         self._base = _base(in_file)
         self._apply()
 
     def follow(self) -> None:
-        """Go by what was said to any worker."""
+        """Use the levels that were set in any worker."""
         self._set = {name: Level(level) for name, level in self._board.levels().items()}
         self._apply()
 
@@ -97,7 +97,7 @@ class LoggerLevels:
         return self._set.get(known) or self._base.get(known)
 
     def effective(self, name: str) -> Level:
-        """Return the level that a logger goes by."""
+        """Return the effective level of a logger."""
         known = canonical(name)
         while known != ROOT:
             if (level := self.configured(known)) is not None:

@@ -1,4 +1,4 @@
-"""The log of one worker: what its loggers say and a line for every request, written by a thread of their own."""
+"""The log of one worker: the records of its loggers and a line for every request, written by threads."""
 
 import logging
 import time
@@ -88,7 +88,7 @@ class Logs:
             self._replaced.append((direct, hand))
 
     def use(self, settings: Logging) -> None:
-        """Go by other settings; a file that cannot be opened is said, and the one before stays."""
+        """Use other settings; if a file cannot be opened, log that and keep the previous one."""
         before, self._settings = self._settings, settings
         if settings.format is not before.format:
             self._lines = Lines(settings.format)

@@ -1,7 +1,7 @@
-"""The sink that counts: a few additions in memory for each request, and nothing else.
+"""The sink that counts: a few additions in memory for each request.
 
-What a combination of labels is written to is looked up once and kept. Labels are bounded: they name what is configured,
-never what a client makes up, and past `max_series` of one record further ones are counted together as `other`.
+The row of a combination of labels is looked up once and cached. Labels are bounded: they contain configured names and
+never values from clients, and above `max_series` of one record, further ones are counted together as `other`.
 """
 
 from bisect import bisect_left
@@ -20,7 +20,7 @@ from jairouter_cli.routing.call import Target, Turn
 
 OTHER: Final = "other"
 NOT_FOUND: Final = "/**"  # Spring's template for what has none
-_UNCOUNTED: Final = ("/actuator", "/swagger-ui", NOT_FOUND)  # in upstream's own metrics (contract 8.2)
+_UNCOUNTED: Final = ("/actuator", "/swagger-ui", NOT_FOUND)  # in the Java version's own metrics
 _EXTRA_CELLS: Final = 4  # of a histogram, behind its buckets: see there
 _SERVER_ERROR: Final = 500
 _TOO_MANY_REQUESTS: Final = 429
@@ -101,7 +101,7 @@ class MetricsSink:
                 self._cells[row.at] = 0.0
 
     def follow(self, settings: MetricSettings) -> None:
-        """Go by a configuration."""
+        """Use a configuration."""
         self.is_enabled, self.max_series = settings.enabled, settings.max_series
 
     # --- rows ---

@@ -1,6 +1,6 @@
-"""Calls as spans of OpenTelemetry, by its conventions for generative AI: one of the gateway, one for each attempt.
+"""Calls as OpenTelemetry spans, by its conventions for generative AI: one for the call, one for each attempt.
 
-No prompt, no answer, no key is in them. What the collector does not take is lost, and never a client's trouble.
+They contain no prompt, response or key. Spans that the collector does not accept are lost; clients do not notice.
 """
 
 import logging

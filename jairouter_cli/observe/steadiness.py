@@ -1,4 +1,4 @@
-"""Whether the wall clock can be believed: what was kept for a year must not go for a minute with a wrong clock."""
+"""Whether the wall clock is reliable: a minute with a wrong clock must not delete records of a year."""
 
 from collections.abc import Callable
 from typing import Final

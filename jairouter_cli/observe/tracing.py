@@ -1,4 +1,4 @@
-"""The role "follows a call with spans". Who plays it needs OpenTelemetry, which is loaded only when it is asked for."""
+"""The interface for tracing calls. Its implementation needs OpenTelemetry, which is imported only if tracing is on."""
 
 from collections.abc import Callable
 from importlib.util import find_spec

@@ -1,7 +1,7 @@
-"""The ledger of tokens in one worker: takes every call, sums up beside the event loop, and writes it all once a second.
+"""Token usage of one worker: takes every call, adds it up outside of the event loop, and writes totals once a second.
 
-Clients never wait for it and never notice when it cannot write: then it goes on counting in memory, up to a bound, and
-writes when it can again. The file is described in `usage_file`.
+Clients never wait for it. If it cannot write, it keeps counting in memory, up to a limit, and writes when it can
+again. The file is in `usage_file`.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ class UsageLedger:
             self.dropped += 1
 
     def follow(self, settings: Usage, state_dir: str | None = None) -> None:
-        """Go by other settings from now on."""
+        """Use other settings from now on."""
         self._state_dir = state_dir
         self._settings = settings
         self._is_on = settings.enabled

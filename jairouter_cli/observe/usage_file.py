@@ -1,7 +1,7 @@
-"""The ledger of tokens on disk: an SQLite file with sums by the hour, and the newest calls one by one.
+"""The usage file: an SQLite file with hourly totals, and the newest calls one by one.
 
-Several workers write to the same file, each in short transactions (WAL); whoever wants to read may do so at any time,
-with or without a gateway. No credential is in it, only fingerprints. What to write and when is decided in `usage`.
+Several workers write to the same file, each in short transactions (WAL); it can be read at any time, with or without a
+gateway. It contains fingerprints of keys, never keys. `usage` decides what is written and when.
 """
 
 import os

@@ -1,7 +1,6 @@
-"""Lines on their way out, beside the path of requests: they wait in a bounded queue, and a thread writes them.
+"""Writes log lines in a thread, from a bounded queue, so that requests never wait for a disk or a pipe.
 
-Whoever puts a line in never waits: not for the disk, not for a pipe that nobody reads. What finds the queue full is
-dropped, counted, and said in a line of its own once there is room.
+Lines that do not fit into the queue are dropped, counted, and reported in a line when there is room.
 """
 
 import os

@@ -1,6 +1,6 @@
-"""Passing the limits: all of a call's are asked, then all are charged, or none (contract 5.2).
+"""Admission: checks all limits of a call, then charges all of them, or none.
 
-Must not live here: what a limit does (see `limit`), which ones a call must pass (`limits`), where numbers are kept.
+Must not live here: the algorithms (see `buckets`), which limits a call must pass (`limits`), where numbers are stored.
 """
 
 import ipaddress

@@ -1,6 +1,6 @@
-"""Choosing among the instances that may answer: one small function a strategy (contract 5.1).
+"""Load balancing: chooses one of the available instances, with one small function per strategy.
 
-A strategy has a score beside it, for people who ask why an instance was chosen; its name says which way it counts.
+Each strategy also has a score, which explains to people why an instance was chosen.
 """
 
 import hashlib

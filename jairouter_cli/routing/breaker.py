@@ -1,7 +1,7 @@
-"""Closed, open, half-open: when an instance is left alone, and how it comes back (contract 5.3).
+"""Circuit breakers: closed, open, half-open.
 
-A permit is the number of the breaker's epoch, which every change of state begins anew: results that come with the
-permit of an epoch that is over are ignored. The functions change the numbers of one record; the clock is an argument.
+A permit is the number of the breaker's epoch; every change of state starts a new epoch, and results with the permit
+of an earlier one are ignored. The functions change the numbers of one record; the clock is an argument.
 """
 
 from enum import IntEnum
@@ -11,7 +11,7 @@ from jairouter_cli.routing.record import Number, Record
 
 
 class BreakerState(IntEnum):
-    """The states; the values are those of the gauge (contract 5.3)."""
+    """The states; the values are those of the gauge."""
 
     CLOSED = 0
     OPEN = 1

@@ -1,8 +1,8 @@
-"""Rate limits as step functions: the numbers of a bucket, the time and a cost in; new numbers and a decision out.
+"""Rate limits as step functions: from the numbers of a bucket, the time and a cost to new numbers and a decision.
 
-The numbers are few and plain, so that a dict, a memory that workers share and a script in Redis (`state/limits.lua`,
-the same steps) can hold the same ones. No bucket yet is the empty tuple. Over any time t a bucket grants at most
-`capacity + rate * t`, a sliding window `max_requests` in any window; but what costs more than a whole bucket is granted
+The numbers are few and plain, so that a dict, shared memory and a script in Redis (`state/limits.lua`, the same steps)
+can hold them. A bucket that does not exist yet is the empty tuple. Over any time t, a bucket grants at most
+`capacity + rate * t`, a sliding window `max_requests` in any window; but a cost above a whole bucket is granted
 by a full one, which then owes the rest.
 """
 
@@ -25,7 +25,7 @@ _JUMP_S: Final = 1.0  # a clock that goes back by more has been set; by less, it
 
 
 class LimitRule(NamedTuple):
-    """The settings of one limit (contract 5.2). `rate` is per second."""
+    """The settings of one limit. `rate` is per second."""
 
     algorithm: Limiting = Limiting.TOKEN_BUCKET
     capacity: float = 100

@@ -1,4 +1,4 @@
-"""The vocabulary of routing: what is asked (`Call`), who may answer (`Target`), how it ended (`Outcome`)."""
+"""The vocabulary of routing: a request (`Call`), an instance that can serve it (`Target`), how it ended (`Outcome`)."""
 
 from dataclasses import dataclass, field
 from enum import Enum

@@ -1,4 +1,4 @@
-"""Why a call goes where it goes: what each candidate looks like at this moment. Changes nothing."""
+"""Explains a routing decision: the current state of each candidate. Changes nothing."""
 
 from typing import Final, NamedTuple
 

@@ -1,9 +1,8 @@
 """The failover plan: which instances are tried, in which order, and when to give up.
 
-A generator that yields what is to be done next, a `Lease` to be used, a `Wait` for a slot, a `Seat` or an `Ask` that
-the limits are to allow, and is sent what became of it; so it can be tested with plain values. It settles a lease when
-it is told of its failure; when the exchange succeeds the caller keeps the lease and closes the generator. It returns
-why nothing is left.
+A generator that yields the next step (a `Lease` to use, a `Wait` for a slot, a `Seat` or an `Ask` for the limits) and
+gets its result by `send`, so that it can be tested with plain values. It settles a lease when the attempt failed; after
+a success, the caller keeps the lease and closes the generator. It returns why nothing is left to try.
 """
 
 from collections.abc import Callable, Generator, Sequence

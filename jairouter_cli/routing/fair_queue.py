@@ -1,4 +1,4 @@
-"""Who is next among those who wait: clients take turns, each in the order of its own requests."""
+"""A fair queue: clients take turns, and each client's requests keep their order."""
 
 from collections import deque
 from typing import Generic, TypeVar

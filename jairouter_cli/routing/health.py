@@ -1,4 +1,4 @@
-"""Up or down: what a row of probe results, or of real calls, says of an instance (contract 5.5)."""
+"""Health: derives UP or DOWN from consecutive results of probes and real calls."""
 
 from enum import StrEnum
 from typing import Final

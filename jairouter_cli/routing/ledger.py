@@ -1,6 +1,6 @@
-"""Live state by target: what a reload keeps for all that stays, and drops once the last request of what is gone ends.
+"""Live state by target. A reload keeps it for targets that stay, and drops the rest when their last request ends.
 
-Configuration never lives here; a `Target` is configuration, its `Live` is not.
+Must not live here: configuration. A `Target` is configuration, its `Live` is not.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Which limits a configuration puts on calls (contract 5.2), in the order client, gateway, service, model, instance."""
+"""Finds the limits of a call in the configuration, in the order client, gateway, service, model, instance."""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple

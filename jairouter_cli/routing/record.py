@@ -1,8 +1,8 @@
-"""The numbers that live state is kept in, so that several workers can keep the same (design 5).
+"""Records: the numbers behind live state, which several workers can share.
 
-A record belongs to one name: a target, or a machine that targets stand on. Its `numbers` are common to all workers and
-changed under `lock`; each column has a cell for every worker, which nobody else writes to: a worker that dies takes its
-cells along. With one worker a record is a few lists, and the lock is none.
+A record belongs to one name: a target, or the machine of several targets. All workers share its `numbers` and change
+them under `lock`; each column has a cell for every worker, which only that worker writes, so that a worker that dies
+takes its counts along. With one worker, a record is a few lists, and the lock does nothing.
 """
 
 from collections.abc import Iterator

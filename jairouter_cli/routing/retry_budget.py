@@ -1,4 +1,4 @@
-"""How many retries there may be, so that trouble does not multiply the load on those that are left."""
+"""The retry budget: limits retries, so that failures do not multiply the load on the remaining instances."""
 
 import math
 from typing import Final

@@ -1,6 +1,7 @@
-"""Slots of one machine: how many requests it works on at once, whatever their models, services and workers.
+"""Slots of one backend: how many requests it has in flight, for all models, services and workers.
 
-Taking one and giving it back are steps on the numbers of a record; who waits for one, and in which order, is `queue`'s.
+Taking and returning a slot are steps on the numbers of a record. The order of waiting requests is in
+`gateway/waiting_room.py`.
 """
 
 from typing import Final

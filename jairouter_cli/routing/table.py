@@ -1,6 +1,6 @@
-"""Configuration compiled into lookups. A request takes the table once and keeps it to its end.
+"""The configuration, compiled into lookups. A request takes the table once and keeps it to its end.
 
-Must not live here: live state (see `ledger`), choosing (see `balance`, `attempts`).
+Must not live here: live state (see `ledger`), choosing an instance (see `balance`, `failover`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,1 +1,1 @@
-"""What several workers hold in common. May import `errors`, `config.model`, `routing` and the standard library."""
+"""State that several workers share. May import `errors`, `config.model`, `routing` and the standard library."""

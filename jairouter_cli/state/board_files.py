@@ -1,6 +1,6 @@
-"""The memory in which workers count, a file each in the folder that they have in common (see `observe.board`).
+"""The memory in which workers count: a file for each, in their shared folder (see `observe.board`).
 
-A worker's file stays when it dies, and its successor goes on with it.
+The file of a worker that dies stays, and its successor continues it.
 """
 
 import os

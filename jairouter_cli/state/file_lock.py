@@ -1,4 +1,4 @@
-"""Locks on files that die with their holder: a whole file, or one byte of it. Systems with `fcntl`."""
+"""Locks on a file, or on one byte of it, that are released when their holder dies. For systems with `fcntl`."""
 
 import errno
 import fcntl

@@ -1,8 +1,8 @@
-"""The folder that the workers of one server have in common, and the memory behind the names in it.
+"""The folder that the workers of one server share, and the memory behind its names.
 
-On Linux the names lead to memory that the parent holds (`memfd_create`). No file system can be too full for it, so no
-write into a mapping of it ends a worker by SIGBUS; and a folder that somebody removes can be made anew with the same
-memory behind it. Elsewhere they are ordinary files, whose room is taken when they are made.
+On Linux, the names lead to memory of the parent (`memfd_create`). A full file system does not affect it, so a
+write into a mapping never ends a worker with SIGBUS; and if the folder is removed, it can be created again with the
+same memory. Elsewhere the names are ordinary files, whose space is reserved at creation.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The levels of limits of a worker that is alone: buckets in dictionaries, those of clients bounded (demand 20)."""
+"""The buckets of limits of a single worker, in dictionaries; the number of client buckets is bounded."""
 
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol

@@ -1,7 +1,7 @@
-"""A lock in memory that processes share, which dies with its holder: the robust mutex of POSIX threads.
+"""A lock in shared memory that is released when its holder dies: the robust mutex of POSIX threads.
 
-Taking a lock on a file is a system call, for which Python lets go of its interpreter lock; next to a server's threads
-that costs more than all that is done under it (measured: 30 us a request). This one is taken in user space.
+Locking a file is a system call, for which Python releases its interpreter lock; with a server's threads, that
+costs more than the work under the lock (measured: 30 us a request). This lock is taken in user space.
 """
 
 import ctypes

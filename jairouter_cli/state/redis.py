@@ -1,8 +1,7 @@
-"""The levels of limits that several hosts have in common, on a Redis or Valkey server (design 5).
+"""The buckets of limits that several hosts share, on a Redis or Valkey server.
 
-What calls ask for while a question is under way is asked next, all at once: a call costs one round trip at most. When
-the server does not answer, nobody waits for it: it is asked again from time to time, and calls go by the host's own
-levels until it is back.
+Calls that arrive during a round trip share the next one: a call costs at most one round trip. If the server does not
+respond, no call waits for it: it is tried again from time to time, and each host uses its own buckets until it is back.
 """
 
 import asyncio
@@ -146,7 +145,7 @@ class RedisLevels:
 
     @staticmethod
     def _answer_nobody(questions: Sequence[Query]) -> None:
-        """Let those who wait go by the host's own levels."""
+        """Let waiting calls use the host's own buckets."""
         for _, _, waiting in questions:
             if waiting is not None and not waiting.done():
                 waiting.set_result(None)

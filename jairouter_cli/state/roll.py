@@ -1,4 +1,4 @@
-"""What the parent tells its workers of all of them, so that whichever is asked can tell it on."""
+"""The parent's report on all workers, in shared memory, so that any worker can show it."""
 
 import time
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
-"""Records in one file that all workers of a host have mapped into their memory (design 5).
+"""Records in a file that all workers of a host map into memory.
 
-The parent makes the folder; each worker takes a place in it by a lock that dies with the worker, and owns that place's
-cell in every column. Whoever leads finds places whose worker is gone and clears their cells. Changes to
-records are guarded by a lock in the file, which dies with its holder, too. Linux and other systems with `fcntl`.
+The parent creates the folder. Each worker takes a place in it, with a lock that is released when the worker dies, and
+owns the cell of that place in every column. The leader finds places whose worker is gone and clears their cells. A
+lock in the file, which is also released when its holder dies, guards records. For Linux and systems with `fcntl`.
 """
 
 import hashlib
@@ -157,7 +157,7 @@ class SharedMemory:
         return self._levels.read() or {}
 
     def set_level(self, name: str, level: str | None) -> None:
-        """Tell a logger how much to say, in all workers, or take it back. Workers that begin later go by it, too."""
+        """Tell a logger how much to say, in all workers, or take it back. Workers that start later use it too."""
         with self._all:
             self._levels.write(changed(self.levels(), name, level))
         self._ring_all(LEVELS)

@@ -1,8 +1,8 @@
-"""The levels of limits in one file that all workers of a host have mapped into their memory (design 5).
+"""The buckets of limits in a file that all workers of a host map into memory.
 
-Two tables in it: the buckets that the configuration names, and those of clients. A name's digest tells in which row of
-a table it stands; when the row is full the longest unused one of it makes room. One lock for all, so that several
-buckets change as one; it dies with its holder, who leaves at worst some of them not charged.
+It has two tables: the buckets of configured limits, and those of clients. The digest of a name gives its row in the
+table; when the row is full, its least recently used entry is replaced. One lock guards all buckets, so that several
+change together; it is released when its holder dies, which at worst leaves some buckets uncharged.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The workers of a server, and which configuration is in force in each."""
+"""The workers of a server, and the configuration that each uses."""
 
 import os
 from collections.abc import Mapping

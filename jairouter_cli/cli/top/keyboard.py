@@ -1,7 +1,7 @@
-"""Keys that are pressed in a terminal, one by one and without echo; the terminal is as before when it is over.
+"""Reads single keys from a terminal, without echo, and restores the terminal afterwards.
 
-Only the standard library: `termios`, which Windows has not. There, or without a terminal to read from, nothing is
-ever pressed, and Ctrl-C is the way out.
+Uses only the standard library. Windows has no `termios`: there, and without a terminal, no key is ever read, and
+Ctrl-C ends the program.
 """
 
 import os

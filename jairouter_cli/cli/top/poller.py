@@ -1,4 +1,4 @@
-"""Looks at a running gateway, one after the other, so that whoever shows them never waits for the network."""
+"""Polls a running gateway in a thread of its own, so that the screen never waits for the network."""
 
 import queue
 import threading

@@ -1,7 +1,7 @@
-"""What two looks at a running gateway come to: rates, and quantiles of what fell in between. Pure.
+"""Computes rates and quantiles from several snapshots of a running gateway. Pure.
 
-A `Snapshot` is what `/api/monitoring/live` answers, a `View` what people are shown. Counts that went backwards began
-anew (an instance that was removed and added again): what they hold was counted since. With another `era` all did.
+A `Snapshot` is a response of `/api/monitoring/live`, a `View` is what the screen shows. A counter that went backwards
+has started again from zero (an instance was removed and added again); with another `era`, all counters have.
 """
 
 from collections import deque

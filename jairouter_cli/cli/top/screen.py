@@ -1,6 +1,6 @@
-"""The lines of `jairouter top`: a header, a row for each instance, and the keys. Pure: all that it says is given to it.
+"""Renders the screen of `jairouter top`: a header, a row for each instance, and the keys. Pure: no I/O, no clock.
 
-Every width has its columns: the narrower the screen, the fewer there are and the shorter the names; nothing is folded.
+A narrow screen has fewer columns and shorter names; lines are never wrapped.
 """
 
 from collections import Counter
@@ -56,7 +56,7 @@ _SIZES: Final[Mapping[Sort, Callable[[InstanceRow], float | None]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How somebody looks at it: the order of the instances, the first that is seen, and whether it stands still."""
+    """What the user has chosen: the order of the instances, the first one shown, and whether the screen is paused."""
 
     sort: Sort = Sort.REQUESTS
     is_reversed: bool = False
@@ -88,7 +88,7 @@ _FAR: Final = 1 << 30
 
 
 class Saying(NamedTuple):
-    """What is told beside the numbers: the gateway's address, the time, why nothing new comes (or nothing)."""
+    """What the header shows besides numbers: the gateway's address, the time, and why there is no new data, if so."""
 
     url: str
     time: str

@@ -1,4 +1,4 @@
-"""Taking a configuration over from somewhere else."""
+"""Edits that import a configuration."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Adding, changing and removing instances."""
+"""Edits that add, change and remove instances."""
 
 import difflib
 import re

@@ -1,4 +1,4 @@
-"""Setting and clearing limits: of the gateway, of a service, of an instance; and of each client there."""
+"""Edits that set and clear limits: of the gateway, a service or an instance, and of each client there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Registering metrics of the operator's own, taking them back, and switching any metric off and on."""
+"""Edits that register and remove custom metrics, and hide or show any metric."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Going back to a revision."""
+"""The edit that restores a revision."""
 
 from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document

@@ -1,6 +1,6 @@
-"""Putting sections that came as JSON into the file: in its spelling, keeping what they do not name.
+"""Writes sections that came as JSON into the file, in its spelling, and keeps the members they do not name.
 
-What is null, or only ever shown (`instanceId`, `status`, ...), is not put anywhere.
+Members that are null or read-only (`instanceId`, `status`, ...) are not written.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Adding, changing and removing services."""
+"""Edits that add, change and remove services."""
 
 from collections.abc import Mapping
 from typing import Any

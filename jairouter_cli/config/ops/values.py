@@ -1,4 +1,4 @@
-"""Setting and unsetting single values, by the path of their keys: `model.services.chat.instances[0].weight`."""
+"""Edits that set and unset single values, by their path: `model.services.chat.instances[0].weight`."""
 
 import difflib
 import re
