@@ -1,4 +1,4 @@
-"""`/actuator` from outside (contract 3): every route with its status, type and shape; nothing made up."""
+"""`/actuator` from outside: every route with its status, type and shape; nothing made up."""
 
 import json
 import os
@@ -523,7 +523,7 @@ def tell(served: Served, name: str, body: str) -> int:
 
 
 def test_loggers(served: Served) -> None:
-    """Read, set, cleared; groups; upstream's name for ours; bad ones refused; for operators."""
+    """Read, set, cleared; groups; the Java version's name for ours; bad ones refused; for operators."""
     everything = actuator(served, "/loggers")
     assert everything["levels"] == ["OFF", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"]
     assert everything["loggers"]["ROOT"] == {"configuredLevel": "INFO", "effectiveLevel": "INFO"}
@@ -638,7 +638,7 @@ def ours(served: Served, path: str) -> Any:
 
 
 def test_jairouter_metrics(served: Served) -> None:
-    """Upstream's members, with what they can mean here."""
+    """The Java version's members, with what they can mean here."""
     breakers = {"state": "CLOSED", "failureCount": 0, "successCount": 3, "requestCount": 3, "failureRate": 0.0}
     status = ours(served, "/status")
     processing, memory = status.pop("processingStats"), status.pop("memoryStats")
@@ -708,7 +708,7 @@ def test_breakers_really_open(served: Served) -> None:
 
 
 def test_it_is_gone_while_metrics_are_off(changing: tuple[Served, Path], behind: Backend) -> None:
-    """As upstream; and there are no names then."""
+    """As in the Java version; and there are no names then."""
     served, file = changing
     off = text(behind.url).replace("metrics: {", "metrics: {enabled: false, ", 1)
     config(file.parent, off)

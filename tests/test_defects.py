@@ -1,7 +1,7 @@
 """The defects of JAiRouter for Java that can be observed from outside, each with the test that keeps it away.
 
-Their numbers are those of the contract. What is tested elsewhere is named in `ELSEWHERE`; what belongs to parts that do
-not exist yet in `NOTHING_TO_OBSERVE_YET`, where no number may be that a test could be written for.
+Their numbers only tell them apart. Tests in other files are named in `ELSEWHERE`, defects of features that do not exist
+yet in `NOTHING_TO_OBSERVE_YET`, which must not have a number that a test could be written for.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""What other programs keep, taken over: upstream's store, its application.yml, LiteLLM's configuration; and written."""
+"""Import of the Java version's store and application.yml and of LiteLLM's configuration; export to the Java version."""
 
 import json
 import shutil
@@ -51,7 +51,7 @@ litellm_settings: {drop_params: true}
 
 
 def stored(folder: Path, **documents: Any) -> Path:
-    """Write documents of upstream's store, by their numbers."""
+    """Write documents of the Java version's store, by their numbers."""
     folder.mkdir(exist_ok=True)
     for number, document in documents.items():
         text = document if isinstance(document, str) else json.dumps(document)
@@ -66,7 +66,7 @@ def listed(file: Path) -> list[tuple[str, str, int]]:
 
 
 def test_uniting() -> None:
-    """Later wins; services and instances are united (contract 4.6), in the order in which they came."""
+    """Later wins; services and instances are united, in the order in which they came."""
     assert united([FIRST, SECOND]) == {
         "adapter": "normal",
         "loadBalance": FIRST["loadBalance"],
@@ -85,7 +85,7 @@ def test_uniting() -> None:
     }
 
 
-def test_a_store_of_upstreams(tmp_path: Path) -> None:
+def test_a_store_of_the_java_version(tmp_path: Path) -> None:
     """Each version becomes a revision, the highest is in force; what is not `model` stays."""
     file = config(tmp_path, CONFIG)
     folder = stored(tmp_path / "config", n2=FIRST, n10=SECOND | {"services": {"chat": FIRST["services"]["chat"]}})  # type: ignore[index]
@@ -101,10 +101,10 @@ def test_a_store_of_upstreams(tmp_path: Path) -> None:
     ]
 
 
-def test_upstreams_own_file(tmp_path: Path) -> None:
+def test_the_java_versions_own_file(tmp_path: Path) -> None:
     """As it is, with its comments."""
     file = config(tmp_path, CONFIG)
-    source = ROOT / "config" / "upstream-application.yml"
+    source = ROOT / "config" / "java-application.yml"
     assert run("config", "import", str(source), "--config", str(file)).returncode == 0
     assert file.read_text() == source.read_text()
 
@@ -275,7 +275,7 @@ def test_what_is_exported_can_be_imported(tmp_path: Path) -> None:
 
 
 def test_merging_over_the_api(tmp_path: Path) -> None:
-    """Every route of it, in a folder that `store.path` names (defects D-24, D-25)."""
+    """Every route of it, in a folder that `store.path` names."""
     file = config(tmp_path, CONFIG + "store: {path: kept}\n")
     with serving("--config", str(file)) as served:
 

@@ -1,4 +1,4 @@
-"""What takes the place of an answer when no instance can give one (contract 5.4)."""
+"""What takes the place of an answer when no instance can give one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -103,7 +103,7 @@ def test_a_service_may_refuse_the_gateways_fallback(front: Front) -> None:
 
 
 def test_what_clients_did_wrong_is_no_reason(front: Front) -> None:
-    """4xx of the backend, unknown models, bad bodies: no fallback (defect D-14 of the original)."""
+    """4xx of the backend, unknown models, bad bodies: no fallback."""
     front.behind.behave = answer({"error": "no"}, "400 Bad Request")
     assert front.ask("chat/completions", messages=[]).status_code == 400
     assert front.ask("chat/completions", model="unknown").status_code == 404

@@ -1,4 +1,4 @@
-"""What upstream's later versions call otherwise: `/api/loadbalancer`, `/api/services`, `/api/instances` by id."""
+"""What later Java versions call otherwise: `/api/loadbalancer`, `/api/services`, `/api/instances` by id."""
 
 from collections.abc import Iterator
 from pathlib import Path

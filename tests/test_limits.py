@@ -58,7 +58,7 @@ def standing(served: Served, client: str = "") -> dict[str, Any]:
 
 
 def test_the_refusal_that_is_documented(tmp_path: Path, behind: Backend) -> None:
-    """Letter by letter, in the language that upstream speaks; with headers and details from the real state."""
+    """Letter by letter, in the language of the Java version; with headers and details from the real state."""
     text = one_service(behind, "{enabled: true, capacity: 2, rate: 0.1}", server="port: 1")
     with serving("--config", str(config(tmp_path, text))) as served:
         assert statuses(served, 2) == [200, 200]
@@ -108,7 +108,7 @@ def test_waiting_as_long_as_was_said_is_enough(tmp_path: Path, behind: Backend) 
 
 
 def test_every_client_has_its_own(tmp_path: Path, behind: Backend) -> None:
-    """Told by address, of IPv6 by its network; a header of a stranger is not believed (defect D-43 of the original)."""
+    """Told by address, of IPv6 by its network; a header of a stranger is not believed."""
     limits = "{enabled: true, capacity: 100, client-ip-enable: true, client-ip: {capacity: 2, rate: 0.01}}"
     trusting = "locale: en, trusted-proxies: 127.0.0.0/8"
     with serving("--config", str(config(tmp_path, one_service(behind, limits, server=trusting)))) as served:
@@ -155,7 +155,7 @@ def test_a_client_may_have_so_many_under_way(tmp_path: Path, behind: Backend) ->
 
 
 def test_a_refusal_consumes_nothing_of_the_other_limits(tmp_path: Path, behind: Backend) -> None:
-    """The gateway's limit is not used up by what the service's refuses (defect H-04: neither was ever asked)."""
+    """The gateway's limit is not used up by what the service's refuses."""
     text = one_service(
         behind,
         "{enabled: true, capacity: 2, rate: 0.001}",
@@ -263,7 +263,7 @@ def test_a_queue_that_smooths(tmp_path: Path, behind: Backend) -> None:
 
 
 def test_a_change_at_run_time_carries_the_level_over(tmp_path: Path, behind: Backend) -> None:
-    """By command, while it serves: what was used stays used (defect D-23: limits were what they were at the start)."""
+    """By command, while it serves: what was used stays used."""
     file = config(tmp_path, one_service(behind, "{enabled: true, capacity: 10, rate: 0.001}"))
     with serving("--config", str(file)) as served:
         assert statuses(served, 7) == [200] * 7

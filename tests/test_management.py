@@ -1,4 +1,4 @@
-"""The management API over a real server: every route, its statuses and upstream's own words; who is let in."""
+"""The management API over a real server: every route, its statuses and the Java version's own words; who is let in."""
 
 import json
 import threading
@@ -53,7 +53,7 @@ def ask(served: Served, method: str, path: str, body: Any = None, **headers: str
 
 
 def told(answer: httpx.Response) -> tuple[int, bool, str]:
-    """Return status, success and message; the envelope has its members in upstream's order, and none is null."""
+    """Return status, success and message; the envelope has its members in the Java version's order, none null."""
     body = answer.json()
     assert list(body) == [name for name in ("success", "message", "data", "timestamp") if name in body]
     assert None not in body.values()
@@ -192,7 +192,7 @@ def test_the_whole_contract(served: Served) -> None:
 
 
 def test_what_is_shown(served: Served, file: Path) -> None:
-    """What stands in the file from the first moment (defects D-19, D-20); keys are masked unless asked for."""
+    """What stands in the file from the first moment; keys are masked unless asked for."""
     everything = ask(served, "GET", "/config/type").json()["data"]
     assert everything["loadBalance"]["type"] == "round-robin"
     assert everything["queue"] == {"size": 100, "timeout": 30000}
@@ -255,7 +255,7 @@ def test_a_masked_key_that_nobody_has_is_refused(served: Served, file: Path) -> 
 
 
 def test_reset_is_the_file_as_it_was_found(served: Served, file: Path) -> None:
-    """To the byte, whatever was done since (defect D-22); version 0 is what is in force."""
+    """To the byte, whatever was done since; version 0 is what is in force."""
     ask(served, "PUT", CHAT, {"adapter": "vllm"})
     ask(served, "POST", ADD, NEW)
     in_force = ask(served, "GET", "/config/version/0").json()["data"]
@@ -297,7 +297,7 @@ def test_reset_finds_the_first_revision_after_many_edits(tmp_path: Path) -> None
 
 
 def test_a_partial_update_keeps_the_rest(served: Served, file: Path) -> None:
-    """Weight alone, as the documents show it (defect D-27): path, key and headers stay."""
+    """Weight alone, as the documents show it: path, key and headers stay."""
     body = {"instanceId": "m@http://10.0.0.1:8000", "instance": {"weight": 4}}
     done = ask(served, "PUT", UPDATE, body).json()["data"]
     assert (done["instanceId"], done["inForce"], done["workersBehind"]) == ("m@http://10.0.0.1:8000", True, [])
@@ -308,7 +308,7 @@ def test_a_partial_update_keeps_the_rest(served: Served, file: Path) -> None:
 
 
 def test_who_has_seen_another_state_is_refused(served: Served) -> None:
-    """`If-Match` with the tag of the answer before; without it the last one wins, as in upstream."""
+    """`If-Match` with the tag of the answer before; without it the last one wins, as in the Java version."""
     first = ask(served, "PUT", CHAT, {"adapter": "vllm"})
     tag = first.headers["etag"]
     assert ask(served, "PUT", CHAT, {"adapter": "ollama"}, **{"if-match": tag}).status_code == 200
@@ -441,14 +441,14 @@ def test_an_editor_is_noted_too(served: Served, file: Path) -> None:
 
 
 def test_a_start_is_no_change(file: Path) -> None:
-    """Three starts, one revision (defect D-29: each appended one)."""
+    """Three starts, one revision."""
     for _ in range(3):
         with serving("--config", str(file)) as served:
             eventually(lambda: ask(served, "GET", "/config/version/current").json()["data"] == 1)
     assert json.loads(run("config", "history", "--json", "--config", str(file)).stdout)[0]["revision"] == 1
 
 
-# Method, path, body, and how upstream begins to say that it could not be done.
+# Method, path, body, and how the Java version begins to say that it could not be done.
 FAILING: list[tuple[str, str, Any, str]] = [
     ("POST", "/config/type/services/tts", {}, "创建服务失败"),
     ("PUT", CHAT, {"adapter": "vllm"}, "更新服务配置失败"),
@@ -473,7 +473,7 @@ READING = [
 
 
 def test_a_file_that_may_only_be_read(served: Served, file: Path) -> None:
-    """Every change is refused with 500 in upstream's words, and says why; what is served goes on."""
+    """Every change is refused with 500 in the Java version's words, and says why; what is served goes on."""
     eventually(lambda: ask(served, "GET", "/config/version/current").json()["data"] == 1)
     file.chmod(0o400)
     for method, path, body, words in FAILING:

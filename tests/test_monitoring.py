@@ -151,7 +151,7 @@ WRONG_OPERATION = "Invalid operation: expected health, breaker or all"
     ],
 )
 def test_orders(plain: Served, path: str, body: dict[str, Any], status: int, said: str) -> None:
-    """Upstream's words; what cannot be done is not said to be."""
+    """The Java version's words; what cannot be done is not said to be."""
     assert order(plain, path, body) == (status, said)
     level = shown(plain, "degradation/status")
     assert (level["level"], level["samplingRate"], level["autoModeEnabled"]) == ("NONE", 1.0, False)

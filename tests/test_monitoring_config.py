@@ -1,4 +1,4 @@
-"""`/api/monitoring/config` over a real server: upstream's sentences, and orders that take effect in all workers."""
+"""`/api/monitoring/config` over a real server: the Java version's sentences; orders take effect in all workers."""
 
 import json
 import stat
@@ -128,7 +128,7 @@ MISSING = "Missing '{}' parameter"
     ],
 )
 def test_sentences(served: Served, path: str, body: Any, status: int, said: str) -> None:
-    """Upstream's, also where nothing changes; and a bad interval is no bug of ours."""
+    """The Java version's, also where nothing changes; and a bad interval is no bug of ours."""
     assert put(served, path, body) == (status, said)
     shown = [served.get(f"{BASE}/config").json() for _ in range(6)]
     assert all(one == shown[0] for one in shown), "the workers do not agree"

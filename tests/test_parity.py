@@ -82,11 +82,11 @@ OPERATIONS: dict[str, tuple[list[str], tuple[str, str, Any]]] = {
         ["services", "update", "chat", "--load-balance", "ip-hash", "--hash-algorithm", "sha256"],
         ("PUT", "/api/loadbalancer/config/chat", {"type": "ip-hash", "hashAlgorithm": "sha256"}),
     ),
-    "change a service by upstream's later path": (
+    "change a service by the later Java versions' path": (
         ["services", "update", "chat", "--adapter", "gpustack", "--max-retries", "1"],
         ("POST", "/api/services/chat", {"adapter": "gpustack", "maxRetries": 1}),
     ),
-    "add an instance by upstream's later path": (
+    "add an instance by the later Java versions' path": (
         ["instances", "add", "stt", "q", "http://h:1/v1", "--weight", "2"],
         ("POST", "/api/instances/service/stt", {"name": "q", "baseUrl": "http://h:1/v1", "weight": 2}),
     ),

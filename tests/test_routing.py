@@ -49,7 +49,7 @@ def ask(served: Served, headers: dict[str, str] | None = None, **fields: Any) ->
 
 
 def test_one_selection_a_request(tmp_path: Path, three: list[Backend]) -> None:
-    """Round robin with weights 3, 1, 1 in its exact order: nothing is chosen twice (defect D-04 of the original)."""
+    """Round robin with weights 3, 1, 1 in its exact order: nothing is chosen twice."""
     text = pool(three, "round-robin", ", weight: 3")
     with serving("--config", str(config(tmp_path, text))) as served:
         assert "".join(ask(served) for _ in range(10)) == "abacaabaca"
@@ -91,7 +91,7 @@ def test_hashing_goes_by_client_session_and_beginning(tmp_path: Path, three: lis
 
 
 def test_a_header_of_a_stranger_is_not_believed(tmp_path: Path, three: list[Backend]) -> None:
-    """Without trusted proxies the peer's address counts, whatever it says (defect D-17 of the original)."""
+    """Without trusted proxies the peer's address counts, whatever it says."""
     with serving("--config", str(config(tmp_path, pool(three, "ip-hash")))) as served:
         assert (
             len({ask(served, {"x-forwarded-for": f"192.0.2.{n}", "x-real-ip": f"192.0.2.{n}"}) for n in range(12)}) == 1
@@ -99,7 +99,7 @@ def test_a_header_of_a_stranger_is_not_believed(tmp_path: Path, three: list[Back
 
 
 def test_streams_count_until_they_end(tmp_path: Path, three: list[Backend]) -> None:
-    """Least connections: what hangs on a stream is busy; when it fails or is left it is free again (D-41, D-48)."""
+    """Least connections: what hangs on a stream is busy; when it fails or is left it is free again."""
     a, b, _ = three
     with serving("--config", str(config(tmp_path, pool([a, b], "least-connections")))) as served:
         head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: {}\n\n"

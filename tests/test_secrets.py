@@ -15,7 +15,7 @@ KEYS = (
     "k3y-in-a-header",
     "k3y-that-is-new",
     "k3y-of-the-service",
-    "k3y-in-upstreams-store",
+    "k3y-in-the-java-store",
     "k3y-in-its-header",
     "k3y-refused",
 )
@@ -41,7 +41,7 @@ STORED = {
                 {
                     "name": "s",
                     "baseUrl": "http://s",
-                    "apiKey": "k3y-in-upstreams-store",
+                    "apiKey": "k3y-in-the-java-store",
                     "headers": {"X-Key": "k3y-in-its-header"},
                 }
             ]
@@ -84,7 +84,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def served(tmp_path: Path, log: Path) -> Iterator[Served]:
-    """Run a gateway with keys, beside a file of upstream's store with one."""
+    """Run a gateway with keys, beside a file of the Java version's store with one."""
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "model-router-config@1.json").write_text(json.dumps(STORED))
     with serving("--config", str(config(tmp_path, CONFIG)), stderr=log) as one:
@@ -154,4 +154,4 @@ def test_who_asks_with_rights_is_told(served: Served) -> None:
         answer = ask(served, "GET", asked, **{"x-admin-token": TOKEN})
         assert told(answer.text) == ["k3y-of-m", "k3y-in-a-header"], path
     merged = ask(served, "GET", "/config/merge/preview?reveal=true", **{"x-admin-token": TOKEN})
-    assert told(merged.text) == ["k3y-in-upstreams-store", "k3y-in-its-header"]
+    assert told(merged.text) == ["k3y-in-the-java-store", "k3y-in-its-header"]

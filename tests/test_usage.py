@@ -273,7 +273,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Pa
 
 
 def test_the_statistics(known: tuple[Served, Path]) -> None:
-    """Upstream's members, and where the numbers come from."""
+    """The Java version's members, and where the numbers come from."""
     served, _ = known
     found = statistics(served)
     assert (found["totalRequests"], found["successfulRequests"], found["failedRequests"]) == (4, 3, 1)

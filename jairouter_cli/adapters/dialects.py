@@ -1,6 +1,6 @@
-"""The dialects that differ from OpenAI's in small things only, as rows of one table (contract 5.6).
+"""The dialects that differ from OpenAI's in small things only, as rows of one table.
 
-Bodies pass through untouched for all of them: each serves the OpenAI API itself today, and what upstream rewrote
+Bodies pass through untouched for all of them: each serves the OpenAI API itself, and what the Java version rewrote
 (dropping fields, adding `do_sample`) is what its users complained of.
 """
 

@@ -27,7 +27,7 @@ def import_config(
     source: Annotated[
         Path,
         typer.Argument(
-            help="application.yml, LiteLLM's config.yaml, model-router-config@N.json, or a folder of these.",
+            help="File: application.yml, LiteLLM's config.yaml or model-router-config@N.json; or a folder of the last.",
             metavar="SOURCE",
         ),
     ],

@@ -246,10 +246,10 @@ LIMIT_DEFAULTS: Final = RateLimit(
 
 
 def window_of(*sections: RateLimit | ClientLimit | None) -> tuple[float, float]:
-    """Return how many requests a sliding window lets through, and within how many seconds; the first section wins.
+    """Return how many requests a sliding window allows, and within how many seconds; the first section wins.
 
-    One that says `rate` and not `max_requests` means so many a second: within one second, as in upstream, or within
-    its `window_size`. A window that would let nothing through is as long as one request takes.
+    A section with `rate` and without `max_requests` allows that many requests per second: within one second, as in
+    the Java version, or within its `window_size`. A window that would allow nothing is as long as one request takes.
     """
     said = [section for section in sections if section is not None]
     window_s = next((section.window_size_s for section in said if section.window_size_s is not None), None)

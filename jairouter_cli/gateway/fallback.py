@@ -1,4 +1,4 @@
-"""What is answered when no instance can: a text of the configuration, or what was answered before (contract 5.4)."""
+"""What is answered when no instance can: a text of the configuration, or what was answered before."""
 
 import hashlib
 from collections import OrderedDict

@@ -155,7 +155,7 @@ def _stands(limits: Limits, limit: Limit, decision: Decision | None, client: str
 
 
 def refused(refusal: Refusal, **details: Any) -> RateLimitExceeded:
-    """Return what a client is told that has reached a limit (contract 1.10)."""
+    """Return what a client is told that has reached a limit."""
     limit, decision = refusal
     shown = {
         "scope": limit.scope,

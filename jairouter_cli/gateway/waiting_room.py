@@ -1,4 +1,4 @@
-"""Requests that wait for a slot: on one machine or several, fair between clients, for a bounded time (demands 36, 37).
+"""Requests that wait for a slot: on one machine or several, fair between clients, for a bounded time.
 
 A slot is taken on behalf of the one who is next before it is woken, so that nobody else can have it in between.
 """

@@ -1,4 +1,4 @@
-"""What metrics there are, the gateway's own and the operator's, as the management API describes them (contract 2.9)."""
+"""What metrics there are, the gateway's own and the operator's, as the management API describes them."""
 
 import os
 import re
@@ -37,7 +37,7 @@ class CatalogueEntry:
     custom: CustomMetric | None = None
 
     def metadata(self) -> dict[str, Any]:
-        """Return it in upstream's shape."""
+        """Return it in the Java version's shape."""
         return {
             "name": self.name,
             "description": self.description,
@@ -87,7 +87,7 @@ class Catalogue:
         return None if family is None else self._own(family)
 
     async def series(self) -> list[dict[str, Any]]:
-        """Return every series, as upstream lists its meters; a custom metric without any is there by its tags."""
+        """Return every series, as the Java version lists meters; a custom metric without any is there by its tags."""
         metrics = await self._observatory.collect()
         listed = [one for metric in metrics for one in self._listed(metric)]
         seen = {metric.family.name for metric in metrics if metric.family.is_custom}

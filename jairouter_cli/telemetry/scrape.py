@@ -70,7 +70,7 @@ class Scrape:
         return await self._collect(list(self.families))
 
     async def everything(self) -> tuple[list[Family], list[Metric]]:
-        """Return all families, those of upstream's documents too, and those metrics that have any series."""
+        """Return all families, those of the Java version's documents too, and those metrics that have any series."""
         if not self._gateway.table.config.monitoring.metrics.enabled:
             return [], []
         families = list(self._families(with_aliases=True))

@@ -380,7 +380,7 @@ model  :
 """,
 }
 ROOT = Path(__file__).parent.parent.parent
-SHIPPED = ["tests/config/upstream-application.yml", "jairouter_cli/config/template.yaml"]
+SHIPPED = ["tests/config/java-application.yml", "jairouter_cli/config/template.yaml"]
 SHIPPED += sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("sample-configs/*.yaml"))
 FILES = STYLES | {name: (ROOT / name).read_text("utf-8") for name in SHIPPED}
 
@@ -512,7 +512,7 @@ def test_nothing_is_put_over_something(form: str, value: str) -> None:
     ],
 )
 def test_text_is_quoted_where_some_reader_needs_it(text: str, written: str) -> None:
-    """Upstream and many tools read YAML 1.1, where yes is true and 1:30 is ninety."""
+    """The Java version and many tools read YAML 1.1, where yes is true and 1:30 is ninety."""
     assert Document.load("", "f").put(("a",), text).dump() == f"a: {written}\n"
 
 

@@ -48,9 +48,9 @@ def problems(text: str, **environ: str) -> list[str]:
     return str(caught.value).split("\n")
 
 
-def test_upstreams_own_file_loads() -> None:
+def test_the_java_versions_own_file_loads() -> None:
     """Everything in it has its effect or is named in a notice."""
-    parsed = read((HERE / "upstream-application.yml").read_text("utf-8"))
+    parsed = read((HERE / "java-application.yml").read_text("utf-8"))
     model = parsed.config.model
     assert list(model.services) == list(ServiceType)
     assert (model.adapter, model.services[ServiceType.IMG_GEN].adapter) == (Dialect.GPUSTACK, Dialect.LOCALAI)
@@ -76,7 +76,7 @@ def test_upstreams_own_file_loads() -> None:
 
 
 def test_the_older_place_of_load_balance() -> None:
-    """Earlier files of upstream have it among the services."""
+    """Earlier files of the Java version have it among the services."""
     parsed = read("model: {services: {load-balance: {type: ip-hash}, chat: {}}}")
     assert (parsed.config.model.load_balance.type, parsed.notices) == (Balancing.IP_HASH, ())
 
@@ -170,7 +170,7 @@ URLS = ["http://localhost:8000", "http://gpu-server:8080", "https://api.openai.c
 
 
 @pytest.mark.parametrize("url", URLS)
-def test_addresses_that_upstream_refuses(url: str) -> None:
+def test_addresses_that_the_java_version_refuses(url: str) -> None:
     """Names without a dot, IPv6, paths."""
     parsed = read(f"model: {{services: {{chat: {{instances: [{{name: m, base-url: '{url}/'}}]}}}}}}")
     assert parsed.config.model.services[ServiceType.CHAT].instances[0].base_url == Url(url)
@@ -300,5 +300,5 @@ def test_shutdown() -> None:
 
 
 def test_locale_is_chinese_by_default() -> None:
-    """As upstream's messages are."""
+    """As the Java version's messages are."""
     assert read("").config.server.locale is Locale.ZH

@@ -1,6 +1,6 @@
 """The upstream role over httpx's transport: no redirects, cookies, decoding or headers of its own.
 
-The reference that the contract tests hold `http1` against; slower by an order of magnitude.
+The reference that the same tests hold `http1` against; slower by an order of magnitude.
 """
 
 import asyncio

@@ -79,7 +79,7 @@ def test_every_place_has_its_own() -> None:
     ],
 )
 def test_scopes(scope: str, of_m: list[tuple[str, str]], of_instances: list[str]) -> None:
-    """What has a bucket of its own; a model's is that of a pool, so its names are bounded (defect D-44)."""
+    """What has a bucket of its own; a model's is that of a pool, so its names are bounded."""
     pool = table(f"model: {{services: {{chat: {service(f'{{enabled: true, scope: {scope}}}')}}}}}").pool(CHAT, "m")
     assert [(one.name, one.scope) for one in pool.limits] == of_m
     assert [one.name for target in pool.targets for one in target.limits] == of_instances

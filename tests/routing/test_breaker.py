@@ -44,7 +44,7 @@ def test_failures_in_a_row_open_it_and_a_success_between_begins_anew() -> None:
 
 
 def test_asking_changes_nothing() -> None:
-    """Whether it would let a request through can be asked as often as one likes (defect D-40 of the original)."""
+    """Whether it would let a request through can be asked as often as one likes."""
     record = Record()
     fail(record, RULES, 0.0, 3)
     assert [breaker.allows(record, RULES, 60.0) for _ in range(5)] == [True] * 5

@@ -63,7 +63,7 @@ def test_at_once_and_a_second_later(rule: LimitRule, at_once: int, later: int) -
 
 
 def test_the_steady_rate_is_the_configured_one() -> None:
-    """Polled every 10 ms for a hundred seconds: ten a second, not 5.27 as in the original (defect D-39)."""
+    """Polled every 10 ms for a hundred seconds: ten a second, not 5.27 as in the original."""
     bucket = Bucket(LimitRule(Limiting.TOKEN_BUCKET, capacity=100, rate=10))
     bucket.many(1000.0, 100)
     granted = sum(bucket.ask(1000.0 + tick / 100).allowed for tick in range(1, 10_001))

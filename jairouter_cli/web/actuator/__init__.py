@@ -1,1 +1,1 @@
-"""`/actuator/*` in Spring Boot's conventions (contract 3): a module for each endpoint, and what they have in common."""
+"""`/actuator/*` in Spring Boot's conventions: a module for each endpoint, and what they have in common."""

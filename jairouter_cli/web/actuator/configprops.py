@@ -1,4 +1,4 @@
-"""`/actuator/configprops`: the sections of the configuration in force, with where their values stand (contract 3.9).
+"""`/actuator/configprops`: the sections of the configuration in force, with where their values stand.
 
 For operators only, as the management API is. What is a secret is never shown, whatever `show-values` says.
 """

@@ -1,4 +1,4 @@
-"""What all of `/actuator` has in common (contract 3.2): media types, which endpoints there are, who sees what."""
+"""What all of `/actuator` has in common: media types, which endpoints there are, who sees what."""
 
 from typing import Any, Final, NoReturn
 

@@ -1,4 +1,4 @@
-"""`/actuator`: what there is, as links (contract 3.3)."""
+"""`/actuator`: what there is, as links."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -13,7 +13,7 @@ from jairouter_cli.web.actuator.conventions import BASE, access, answer
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.views.node import Node
 
-# Upstream's names; what is ours alone (`jairouter-metrics`) is no endpoint of Spring's, and is not listed there either.
+# The Java version's names; what is ours alone (`jairouter-metrics`) is no endpoint of Spring's and is not listed there.
 _LINKS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "health": (("health", ""), ("health-path", "/{*path}")),
     "info": (("info", ""),),

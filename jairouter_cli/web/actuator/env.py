@@ -1,4 +1,4 @@
-"""`/actuator/env`: where settings come from, the source that wins first (contract 3.8).
+"""`/actuator/env`: where settings come from, the source that wins first.
 
 For operators only, as the management API is. What is a secret is never shown, whatever `show-values` says.
 """

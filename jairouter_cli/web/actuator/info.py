@@ -1,4 +1,4 @@
-"""`/actuator/info`: what runs here (contract 3.5). No Java, for there is none."""
+"""`/actuator/info`: what runs here. No Java, for there is none."""
 
 import asyncio
 import platform

@@ -1,4 +1,4 @@
-"""`/actuator/jairouter-metrics`: what upstream tells of its own metrics, and lets one order (contract 2.11).
+"""`/actuator/jairouter-metrics`: what the Java version tells of its own metrics, and lets one order.
 
 Its pipeline (a queue, sampling, degradation, a cache, retries) does not exist here: what is counted is counted at once,
 all of it. So it reads as a pipeline that does nothing, and an order to be otherwise is refused. `circuit-breaker` and
@@ -140,7 +140,7 @@ def _reading(gateway: Gateway, observatory: Scrape) -> list[Any]:
 
     @get(f"{_PATH}/health", summary="Show the health of the gateway", guards=guards)
     async def health() -> Node:
-        """200 even when DOWN, as upstream; `/actuator/health` has a status that tells."""
+        """200 even when DOWN, as the Java version; `/actuator/health` has a status that tells."""
         components = health_node(gateway)["components"]
         issues = [name for name, part in components.items() if part["status"] == "DOWN"]
         return {"status": "DOWN" if issues else "UP", "details": components, "issues": issues}
@@ -149,7 +149,7 @@ def _reading(gateway: Gateway, observatory: Scrape) -> list[Any]:
 
 
 def counting_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Let in while metrics are on: as upstream, all this is there only then."""
+    """Let in while metrics are on: as in the Java version, all this exists only then."""
     if not connection.app.state.gateway.table.config.monitoring.metrics.enabled:
         raise NotFoundException
 

@@ -1,4 +1,4 @@
-"""`/actuator/loggers`: how much each logger says, and orders to say more or less, for all workers (contract 3.10)."""
+"""`/actuator/loggers`: how much each logger says, and orders to say more or less, for all workers."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,6 +1,6 @@
-"""Metrics as Spring's `/actuator/metrics` knows them: dotted names, statistics, tags (contract 3.6, 3.11).
+"""Metrics as Spring's `/actuator/metrics` knows them: dotted names, statistics, tags.
 
-A name is looked up without regard for `.`, `_` and `-`: documents and code of upstream spell the same one differently.
+A name is looked up without regard for `.`, `_` and `-`: documents and code of the Java version differ in them.
 """
 
 import re
@@ -36,7 +36,7 @@ _COMBINED: Final[Mapping[str, Callable[[Iterable[float]], float]]] = {
     "process_start_time_seconds": min,
     "process_uptime_seconds": max,
 }
-# The names of upstream's pages (contract 8.4) whose metric has another name here: that one, and what is to hold there.
+# The names of the Java version's pages whose metric has another name here: that one, and what is to hold there.
 DOCUMENTED: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "jairouter.loadbalancer.requests.total": ("loadbalancer_selections", {}),
     "jairouter.instance.requests.total": ("model_router_requests", {}),
@@ -70,7 +70,7 @@ def spelled(name: str) -> str:
 
 
 def dotted(family: Family, prefix: str) -> str:
-    """Return a family's name as Spring's metrics are called: dots, no units, and upstream's `total`."""
+    """Return a family's name as Spring's metrics are called: dots, no units, and the Java version's `total`."""
     if family.name in _SPRINGS:
         return _SPRINGS[family.name]
     bare = full_name(family, prefix)

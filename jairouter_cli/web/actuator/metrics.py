@@ -1,4 +1,4 @@
-"""`/actuator/metrics`: the numbers one by one (contract 3.6); those of all workers together."""
+"""`/actuator/metrics`: the numbers one by one; those of all workers together."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""`/actuator/prometheus`: all metrics, as Prometheus reads them (contract 3.7)."""
+"""`/actuator/prometheus`: all metrics, as Prometheus reads them."""
 
 from typing import Annotated, Any
 

@@ -1,1 +1,1 @@
-"""The management API: `/api/config/*` and its kin, in upstream's envelope. May import all that `web` may."""
+"""The management API: `/api/config/*` and its kin, in the Java version's envelope. May import all that `web` may."""

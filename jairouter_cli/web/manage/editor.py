@@ -28,7 +28,7 @@ from jairouter_cli.gateway.watcher import doubted, take_over
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.envelope import Refused, known_service
 
-# What upstream says where an edit does not fit (contract 2.2 to 2.4), and what we do where it says nothing.
+# What the Java version says where an edit does not fit, and what we do where it says nothing.
 _REFUSALS: Final[Mapping[type[EditError], tuple[int, str]]] = {
     ConfigOutdated: (412, "配置已被修改: {error}"),
     RevisionNotFound: (404, "指定版本的配置不存在: {number}"),

@@ -1,4 +1,4 @@
-"""The envelope of the management API (contract 2.1), and what is refused in it."""
+"""The envelope of the management API, and what is refused in it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,11 +12,11 @@ from jairouter_cli.config.spelling import service_type
 from jairouter_cli.errors import RequestError
 from jairouter_cli.web.errors import AnyRequest, SurfaceErrors, error_headers, locale_of
 
-WRONG: Final = "参数验证失败: "  # how upstream begins to say what is wrong with a request
+WRONG: Final = "参数验证失败: "  # how the Java version begins to say what is wrong with a request
 
 
 class Refused(Exception):
-    """A request that is answered with an error; `message` is upstream's own where it has one."""
+    """A request that is answered with an error; `message` is the Java version's own where it has one."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -27,11 +27,11 @@ class Refused(Exception):
 def envelope(
     message: str, data: Any = None, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response[Any]:
-    """Return an answer: its members in upstream's order, none of them null."""
+    """Return an answer: its members in the Java version's order, none of them null."""
     body: dict[str, Any] = {"success": status < 400, "message": message}  # noqa: PLR2004
     if data is not None:
         body["data"] = data
-    body["timestamp"] = datetime.now().isoformat()  # noqa: DTZ005 - upstream's: local, without a zone
+    body["timestamp"] = datetime.now().isoformat()  # noqa: DTZ005 - the Java version's: local, without a zone
     return Response(body, status_code=status, headers=dict(headers or {}))
 
 

@@ -1,6 +1,6 @@
-"""`/api/instances`: the instances of all services, by their ids alone (upstream's later spelling, contract 7).
+"""`/api/instances`: the instances of all services, by their ids alone (the spelling of later Java versions).
 
-An id is `name@base-url`, here as everywhere; upstream's numbers of rows have nothing that they could stand for. It is
+An id is `name@base-url`, here as everywhere; the Java version's row numbers have no counterpart. It is
 the rest of the path, as it is or percent-encoded. Where two services have an instance of that id, `serviceType` says
 which is meant.
 """

@@ -1,4 +1,4 @@
-"""`/api/config/instance`: the instances of a service (contract 2.3)."""
+"""`/api/config/instance`: the instances of a service."""
 
 from typing import Annotated, Any, Final
 
@@ -105,7 +105,7 @@ async def remove_instance(editor: Editor, request: AnyRequest, kind: ServiceType
 
 
 def _check_name_and_address(members: dict[str, Any], *, needed: bool) -> None:
-    """Say what is wrong with these two in upstream's words. Raises `Refused`."""
+    """Say what is wrong with these two in the Java version's words. Raises `Refused`."""
     name, url = members.get("name"), members.get("baseUrl", members.get("base-url", members.get("base_url")))
     if (needed or name is not None) and (not isinstance(name, str) or not name.strip()):
         raise Refused(400, "实例名称不能为空")

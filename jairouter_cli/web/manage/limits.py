@@ -1,4 +1,4 @@
-"""`/api/services/{type}/ratelimit` and `/circuitbreaker`: what holds for one service (contract 7)."""
+"""`/api/services/{type}/ratelimit` and `/circuitbreaker`: what holds for one service."""
 
 from collections.abc import Mapping
 from typing import Any, Final

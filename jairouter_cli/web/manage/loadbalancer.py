@@ -1,6 +1,6 @@
-"""`/api/loadbalancer`: how the requests of each service are spread (upstream's later spelling, contract 7).
+"""`/api/loadbalancer`: how the requests of each service are spread (the spelling of later Java versions).
 
-An edit takes upstream's `type` and `hashAlgorithm`, and what its documents say instead: `strategy`, and `weights` by
+An edit takes the Java version's `type` and `hashAlgorithm`, and its documents' `strategy`, and `weights` by
 instance.
 """
 

@@ -1,4 +1,4 @@
-"""`/api/config/merge`: the files of upstream's store, united into this configuration (contract 2.5).
+"""`/api/config/merge`: the files of the Java version's store, united into this configuration.
 
 They lie in `store.path`, which is taken from the folder of the configuration file.
 """
@@ -33,7 +33,7 @@ Originals = Annotated[bool, QueryParameter(name="deleteOriginals")]
 
 
 class _Files:
-    """The files of upstream's store, and what is done with them. To be used beside the event loop."""
+    """The files of the Java version's store, and what is done with them. To be used beside the event loop."""
 
     def __init__(self, editor: Editor) -> None:
         self._editor: Final = editor
@@ -57,7 +57,7 @@ class _Files:
         return str(Path(self.path) / path.name)
 
     def result(self, message: str, paths: list[Path], new: int = 0, errors: list[str] | None = None) -> MergeResult:
-        """Return what was done, in upstream's form."""
+        """Return what was done, in the Java version's form."""
         return {
             "success": True,
             "message": message,
@@ -83,7 +83,7 @@ class _Files:
     async def merge(self, request: AnyRequest) -> MergeResult:
         """Put what the files come to into force, and keep it as version 1 in their place."""
         model, read, errors = await self._editor.call(FAILED, self.united)
-        summary = f"merged {len(read)} files of upstream's store"
+        summary = f"merged {len(read)} files of the Java version's store"
         try:
             await self._editor.edit(request, lambda document: take_over(document, model, summary), FAILED)
         except Refused as refusal:

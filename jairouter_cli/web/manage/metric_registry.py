@@ -1,4 +1,4 @@
-"""`/api/monitoring/metrics`: registering metrics of the operator's own, and switching any of them (contract 2.9).
+"""`/api/monitoring/metrics`: registering metrics of the operator's own, and switching any of them.
 
 The operator's own stand in the configuration (`monitoring.metrics.custom`), so that all workers know them, and a
 restart, too. The gateway's own can be switched off and on, and neither be deleted nor overwritten.
@@ -243,7 +243,7 @@ def _completed(metric: CustomMetric, body: Any, catalogue: Catalogue) -> Any:
 
 
 def _registered(body: Any, verdict: Verdict) -> Node:
-    """Return what came of a request to register, in upstream's shape."""
+    """Return what came of a request to register, in the Java version's shape."""
     name = body.get("name") if isinstance(body, dict) else None
     if verdict.wanted is not None:
         return {"success": True, "message": "Metric registered successfully", "metricName": name, "error": None}

@@ -1,4 +1,4 @@
-"""A request to register a metric: what it says, and all that is wrong with it (contract 2.9)."""
+"""A request to register a metric: what it says, and all that is wrong with it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType

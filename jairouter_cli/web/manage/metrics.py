@@ -1,4 +1,4 @@
-"""`/api/monitoring/metrics`: what metrics there are, their numbers, and feeding the operator's own (contract 2.9)."""
+"""`/api/monitoring/metrics`: what metrics there are, their numbers, and feeding the operator's own."""
 
 import asyncio
 from collections import Counter
@@ -31,7 +31,7 @@ CategoryName = Annotated[str | None, QueryParameter(name="category", description
 
 
 def failure(status: int, message: str, **more: Any) -> Response[Node]:
-    """Return that something was not done, in upstream's shape."""
+    """Return that something was not done, in the Java version's shape."""
     return Response({"success": False, **more, "message": message}, status_code=status)
 
 

@@ -1,4 +1,4 @@
-"""`/api/models`: the models that are configured (contract 2.6, 2.7)."""
+"""`/api/models`: the models that are configured."""
 
 import time
 from typing import Any, Final
@@ -9,7 +9,7 @@ from jairouter_cli.config.model import Dialect, ServiceType
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.web.manage.envelope import envelope
 
-# The names of upstream's classes, by which its clients know what a backend speaks.
+# The names of the Java version's classes, by which its clients know what a backend speaks.
 _ADAPTERS: Final = {
     Dialect.NORMAL: "NormalOpenAiAdapter",
     Dialect.GPUSTACK: "GpuStackAdapter",

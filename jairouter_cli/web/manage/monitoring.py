@@ -1,6 +1,6 @@
-"""`/api/monitoring`: how instances, limits and breakers stand, and what may be done about it (contract 2.8, 2.10).
+"""`/api/monitoring`: how instances, limits and breakers stand, and what may be done about it.
 
-No envelope: plain objects, and plain sentences where something was done. What upstream controls of its own metrics
+No envelope: plain objects, and sentences where something was done. What the Java version controls of its own metrics
 (sampling, degradation) does not exist here: it reads as normal, and an order to be otherwise is refused, not ignored.
 """
 
@@ -19,7 +19,7 @@ from jairouter_cli.web.views.node import Node
 
 BASE: Final = "/api/monitoring"
 _MS: Final = 1000
-# Those of upstream's code, and those of its documents; the first of each is how it always is here.
+# Those of the Java version's code, and those of its documents; the first of each is how it always is here.
 _LEVELS: Final = ("NONE", "LIGHT", "MODERATE", "HEAVY", "EMERGENCY", "NORMAL", "PARTIAL", "MINIMAL", "DISABLED")
 _NORMAL: Final = frozenset({"NONE", "NORMAL"})
 
@@ -67,7 +67,7 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
 
     @get(f"{BASE}/health", summary="Show the health of the gateway")
     async def health() -> Node:
-        """200 even when DOWN, as upstream; `/actuator/health` has a status that tells."""
+        """200 even when DOWN, as the Java version; `/actuator/health` has a status that tells."""
         node = health_node(gateway)
         issues = [name for name, part in node["components"].items() if part["status"] == "DOWN"]
         found = {"status": "DOWN" if issues else "UP", "healthy": not issues, "details": node["components"]}

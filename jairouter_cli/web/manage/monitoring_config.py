@@ -1,7 +1,7 @@
-"""`/api/monitoring/config` and `/overview`: how the gateway counts, and what is made of it (contract 2.8).
+"""`/api/monitoring/config` and `/overview`: how the gateway counts, and what is made of it.
 
-An order is an edit of `monitoring.metrics` in the configuration file, so it takes effect, in all workers. What upstream
-has beyond that (sampling, queues of events) does not exist here: every event is counted, at once.
+A change is an edit of `monitoring.metrics` in the configuration file and takes effect in all workers. What the Java
+version has beyond that (sampling, queues of events) does not exist here: every event is counted, at once.
 """
 
 import re

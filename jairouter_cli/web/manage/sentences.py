@@ -1,4 +1,4 @@
-"""What `/api/monitoring` says in place of an envelope: plain sentences (contract 2.8)."""
+"""What `/api/monitoring` says in place of an envelope: plain sentences."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,7 +34,7 @@ async def json_of(request: AnyRequest) -> Any:
 
 
 def texts_of(value: Any) -> dict[str, str] | None:
-    """Return an object of single values as texts, as upstream reads them; None for anything else."""
+    """Return an object of single values as texts, as the Java version reads them; None for anything else."""
     if not isinstance(value, dict) or not all(isinstance(one, str | int | float) for one in value.values()):
         return None
     return {key: str(one).lower() if isinstance(one, bool) else str(one) for key, one in value.items()}

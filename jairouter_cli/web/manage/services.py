@@ -1,4 +1,4 @@
-"""`/api/config/type`: the services and what holds for each (contract 2.2)."""
+"""`/api/config/type`: the services and what holds for each."""
 
 from typing import Any, Final
 

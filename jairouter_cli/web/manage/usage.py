@@ -1,7 +1,7 @@
-"""`/api/token-usage`: what the calls have cost in tokens (contract 7; the paths and members of upstream's 1.9.5).
+"""`/api/token-usage`: what the calls have cost in tokens (the paths and members of version 1.9.5 of the Java version).
 
 What this worker has not written yet is written before an answer; of the other workers the last `usage.flush-interval`
-may be missing. Upstream's `record`, by which clients add calls of their own, is not offered: all was counted here.
+may be missing. The Java version's `record`, with which clients add calls of their own, is not offered.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from jairouter_cli.web.views.node import Node
 BASE: Final = "/api/token-usage"
 _DONE: Final = "操作成功"
 _DEFAULT_SPAN_S: Final = 7 * 86400
-_MOST: Final = 1000  # of a list; upstream stops at 100
+_MOST: Final = 1000  # of a list; the Java version stops at 100
 _MS: Final = 1000
 _CLIENT_ERROR: Final = 400
 
@@ -122,7 +122,7 @@ def _seconds(at: datetime) -> float:
 
 
 def _local(at: float) -> str:
-    """Return a time as upstream writes it: local, without a zone."""
+    """Return a time as the Java version writes it: local, without a zone."""
     return datetime.fromtimestamp(at).isoformat(timespec="milliseconds")  # noqa: DTZ006 - see above
 
 

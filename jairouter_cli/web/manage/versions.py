@@ -1,4 +1,4 @@
-"""`/api/config/version` and `/api/config/store`: the revisions of the file (contract 2.4)."""
+"""`/api/config/version` and `/api/config/store`: the revisions of the file."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -107,7 +107,7 @@ def version_routes(editor: Editor) -> list[Any]:
 
 
 def _described(one: Revision | Damaged, *, is_current: bool) -> dict[str, Any]:
-    """Return what is known of a revision; the last four members are upstream's."""
+    """Return what is known of a revision; the last four members are the Java version's."""
     if isinstance(one, Damaged):
         return {"version": one.number, "current": is_current, "damaged": one.reason, "file": one.file}
     return {

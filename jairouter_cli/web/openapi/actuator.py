@@ -1,4 +1,4 @@
-"""What the API's description says of `/actuator`: types, statuses, examples (contract 3)."""
+"""What the API's description says of `/actuator`: types, statuses, examples."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -241,15 +241,15 @@ def _answered(method: str, path: str, operation: dict[str, Any]) -> None:
 
 
 def _in_camel_case(text: str) -> str:
-    """Return a path, or the name of a parameter, with upstream's names of parameters."""
+    """Return a path, or the name of a parameter, with the Java version's names of parameters."""
     words = {"service_type": "serviceType", "instance_id": "instanceId", "metric_name": "metricName"}
-    for ours, upstreams in words.items():
-        text = text.replace(ours, upstreams)
+    for ours, theirs in words.items():
+        text = text.replace(ours, theirs)
     return text
 
 
 def _main(path: str) -> str:
-    """Return the path of upstream's first version for one of a later one."""
+    """Return the path of the Java version's first version for one of a later one."""
     return path.replace("/api/services", "/api/config/type/services")
 
 

@@ -118,7 +118,7 @@ MONITORING: Final[Mapping[tuple[str, str], tuple[Any, Any]]] = {
 
 
 def describe(method: str, path: str, operation: dict[str, Any], refusals: Mapping[str, dict[str, Any]]) -> None:
-    """Put in what is answered, and what is sent; refusals may be sentences or upstream's objects, too."""
+    """Put in what is answered, and what is sent; refusals may be sentences or the Java version's objects, too."""
     answer, body = MONITORING[method, path]
     if body is not None:
         operation["requestBody"] = {"required": True, "content": _content(body)}

@@ -5,7 +5,7 @@ from typing import Final
 
 from jairouter_cli.config.model import DEFAULT_PATHS, ServiceType
 
-# `/api/v1` is where upstream's later versions serve the same endpoints (contract 1.11).
+# `/api/v1` is where later Java versions serve the same endpoints.
 PREFIXES: Final = ("", "/api")
 
 

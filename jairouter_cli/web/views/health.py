@@ -129,7 +129,7 @@ def _place(error: JAIRouterError) -> Node:
 
 
 def _router_node(gateway: Gateway) -> Node:
-    """DOWN when no service can be served, UNKNOWN when none is configured (contract 3.4)."""
+    """DOWN when no service can be served, UNKNOWN when none is configured."""
     services = _services(gateway)
     usable = {name: any(i["status"] in _USABLE for i in node["instances"]) for name, node in services.items()}
     status = (HealthState.UP if any(usable.values()) else HealthState.DOWN) if services else HealthState.UNKNOWN

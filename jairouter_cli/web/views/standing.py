@@ -1,4 +1,4 @@
-"""How an instance stands, as upstream's documents show it beside its configuration: never written into a file."""
+"""The state of an instance, which the Java version shows next to its configuration: never written into a file."""
 
 from datetime import UTC, datetime
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""The calls of upstream's documents, made as they stand there: with curl, with Python, with the OpenAI SDK.
+"""The calls of the Java version's documents, made as they stand there: with curl, with Python, with the OpenAI SDK.
 
 Only the address of the gateway is another. Beside each call stands what its document promises of the answer. What the
 documents tell of monitoring's own configuration and of the actuator is tested where those are.
@@ -406,7 +406,7 @@ def text(url: str) -> str:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Run a gateway in front of a mock model server, beside a store of upstream's with two versions."""
+    """Run a gateway in front of a mock model server, beside a store of the Java version's with two versions."""
     folder = tmp_path_factory.mktemp("examples")
     (folder / "config").mkdir()
     for number in (1, 2):
