@@ -50,8 +50,6 @@ class Attempts:
     async def make(self, inbound: Inbound, pool: Pool) -> Reply:
         """Try instance after instance of a pool. Raises a `RequestError`."""
         self._record.is_known, self._record.strategy = True, pool.balancing.value
-        if pool.caps and (refusal := self._call.bill.enter(pool)) is not None:
-            raise refusal
         try:
             found = await self._follow(plan(pool, _placed(inbound, pool), self._gateway.around), inbound, pool)
         except BaseException:
@@ -74,7 +72,7 @@ class Attempts:
                 step = _advance(steps, await self._wait(step, inbound))
                 continue
             if not isinstance(step, Lease):
-                step = _advance(steps, await self._charge(step, pool))
+                step = _advance(steps, await self._ask_limits(step, pool))
                 continue
             found, result = await self._try(step, inbound, pool, anew=step is before)
             if found is not None:
@@ -96,10 +94,10 @@ class Attempts:
         """Note how things stand before the first attempt, for the header that tells of the route."""
         self._call.route = await Route.begin(self._gateway, pool, _with_affinity(inbound, pool))
 
-    async def _charge(self, step: Seat | Ask, pool: Pool) -> Refusal | None:
-        """Let the limits charge the call; what it is held back for is time in a queue."""
+    async def _ask_limits(self, step: Seat | Ask, pool: Pool) -> Refusal | None:
+        """Ask the limits; what they hold the call back for is time in a queue."""
         began = self._gateway.clock()
-        refusal = await self._call.bill.charge(step, pool)
+        refusal = await self._call.admission.ask(step, pool)
         self._record.waited(began)
         return refusal
 

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from jairouter_cli.errors import RateLimitExceeded
 from jairouter_cli.gateway.inbound import Inbound
-from jairouter_cli.gateway.limits import Limits, refused
+from jairouter_cli.gateway.limits import Limits
 from jairouter_cli.payloads.tokens import Meter
 from jairouter_cli.routing.admission import Demand, Limit, Refusal, Unit, client_of, demanded, of_tokens
 from jairouter_cli.routing.failover import Ask
@@ -15,13 +14,16 @@ from jairouter_cli.routing.slots import Slots
 from jairouter_cli.routing.table import Pool
 
 
-class Bill:
-    """The charges of one call. Whoever opens it calls `settle` once, at the end."""
+class Admission:
+    """One call's way past the limits: of rate, of tokens, of calls that a client has under way.
+
+    They are asked together, charge all or nothing, and are settled once: whoever opens it calls `settle` at the end.
+    """
 
     __slots__ = (
         "_charged",
         "_client",
-        "_entered",
+        "_has_entered",
         "_held",
         "_inbound",
         "_is_unused",
@@ -36,24 +38,19 @@ class Bill:
         self._client: Final = client_of(inbound.caller.address)
         self._charged: Sequence[Demand] = ()
         self._is_unused = False
-        self._entered = False
+        self._has_entered = False
         self._held: Sequence[Slots] = ()
         self._prompt_tokens = 0.0
         self.decisions: list[tuple[Limit, bool]] = []
         """Every limit that was asked, and whether it let the call pass."""
 
-    def enter(self, pool: Pool) -> RateLimitExceeded | None:
-        """Count the call as one that its client has under way, once; return why not, if it has too many."""
-        if not self._entered:
-            held = self._limits.enter(pool.caps, self._client)
-            if isinstance(held, Refusal):
-                self.decisions.append((held.limit, False))
-                return refused(held)
-            self._held, self._entered = held, True
-        return None
+    async def ask(self, step: Seat | Ask, pool: Pool) -> Refusal | None:
+        """Ask every limit that has not let the call pass yet; charge it all, or say which one refuses.
 
-    async def charge(self, step: Seat | Ask, pool: Pool) -> Refusal | None:
-        """Charge what the limits ask for that has not been charged yet, and hold the call back if it is to be."""
+        Returns when the call may go on: it may be held back, so that all flow evenly.
+        """
+        if not self._has_entered and pool.caps and (refusal := self._enter(pool)) is not None:
+            return refusal
         limits, demands = self._limits, self._demands(step, pool)
         if not demands:
             return None
@@ -66,6 +63,15 @@ class Bill:
         self._is_unused = True
         if answer:
             await asyncio.sleep(answer)
+        return None
+
+    def _enter(self, pool: Pool) -> Refusal | None:
+        """Count the call as one that its client has under way; its place is given back when the call is settled."""
+        held = self._limits.enter(pool.caps, self._client)
+        if isinstance(held, Refusal):
+            self.decisions.append((held.limit, False))
+            return held
+        self._held, self._has_entered = held, True
         return None
 
     def _demands(self, step: Seat | Ask, pool: Pool) -> Sequence[Demand]:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from jairouter_cli.gateway.charges import Bill
+from jairouter_cli.gateway.charges import Admission
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.inbound import Inbound
 from jairouter_cli.gateway.record import CallRecord
@@ -14,7 +14,7 @@ from jairouter_cli.payloads.tokens import Meter
 class OpenCall:
     """A call that is under way. Whoever opens it sees to it that `end` is called once."""
 
-    __slots__ = ("_bill", "gateway", "inbound", "record", "route", "trail")
+    __slots__ = ("_admission", "gateway", "inbound", "record", "route", "trail")
 
     def __init__(self, gateway: Gateway, inbound: Inbound) -> None:
         self.gateway: Final = gateway
@@ -26,20 +26,20 @@ class OpenCall:
         """How things stood before the first attempt, if that is to be told."""
         tracer = gateway.tracer
         self.trail: Final[Trail | None] = None if tracer is None else tracer.begin(inbound.headers.lines)
-        self._bill: Bill | None = None
+        self._admission: Admission | None = None
 
     @property
-    def bill(self) -> Bill:
-        """What it is charged."""
-        if self._bill is None:
-            self._bill = Bill(self.gateway.limits, self.inbound)
-            self.record.decisions = self._bill.decisions
-        return self._bill
+    def admission(self) -> Admission:
+        """Its way past the limits, which begins when it is first asked for."""
+        if self._admission is None:
+            self._admission = Admission(self.gateway.limits, self.inbound)
+            self.record.decisions = self._admission.decisions
+        return self._admission
 
     def used(self) -> None:
         """Note that an attempt is made: what was charged for its instance is spent."""
-        if self._bill is not None:
-            self._bill.use()
+        if self._admission is not None:
+            self._admission.use()
 
     def described(self) -> str:
         """Return the value of the header that tells of the route."""
@@ -51,8 +51,8 @@ class OpenCall:
     def end(self, status: int, ended: str, meter: Meter | None = None) -> None:
         """Put right what it was charged, and report it; `meter` knows what its answer cost, if that can be known."""
         record = self.record
-        if self._bill is not None:
-            self._bill.settle(meter, record.age_s, tried=bool(record.attempts))
+        if self._admission is not None:
+            self._admission.settle(meter, record.age_s, tried=bool(record.attempts))
         if meter is not None:
             record.events = meter.events
             record.spent = meter.spent(self.inbound.request, cut=ended != "ok")

@@ -151,7 +151,7 @@ class _Course:
         self.left: Sequence[Seat] = around.ledger.seats(pool.targets)
         self.limited: dict[str, Refusal] = {}
         self.retries: int | None = None
-        self.is_charged = not pool.limits
+        self.is_charged = not pool.limits and not pool.caps
 
     def find(self) -> Generator[Step, Sent, Lease | Exhausted]:
         """Find an instance for the next attempt, wait for a slot if all are full, and ask the limits."""
