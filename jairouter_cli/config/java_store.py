@@ -150,7 +150,7 @@ def _item(path: str, old: Any, new: Any, kind: str) -> dict[str, Any]:
 
 
 def _values(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every value with its path; an instance goes by its id, so that its neighbours do not matter."""
+    """Yield every value with its path; an instance is named by its id, so that its position does not matter."""
     if isinstance(node, Mapping) and node:
         for key, value in node.items():
             yield from _values(value, f"{path}.{key}" if path else str(key))

@@ -154,8 +154,8 @@ class ProbeType(StrEnum):
 class TimeoutSettings(Struct, frozen=True, kw_only=True):
     """`timeout` of a service or an instance; a plain duration stands for `read`.
 
-    `read_s` is the silence that is borne before an answer and between its pieces, unless `first_byte_s` or `idle_s`
-    say otherwise. `first_content_s` is how long a stream may take to its first token, `total_s` the whole call.
+    `read_s` is the longest pause before and within a response, unless `first_byte_s` or `idle_s` are set.
+    `first_content_s` is the time to a stream's first token, `total_s` that of the complete call.
     """
 
     SHORTHAND: ClassVar[str] = "read"
@@ -190,7 +190,7 @@ class ClientLimit(Struct, frozen=True, kw_only=True):
 
     @property
     def limits_requests(self) -> bool:
-        """Whether it is about how many requests come: unless it only speaks of tokens, or of those under way."""
+        """Whether it limits requests over time, and not only tokens or requests in flight."""
         speaks = any((self.capacity, self.rate, self.window_size_s, self.max_requests))
         return speaks or (self.tokens_per_minute is None and self.max_concurrency is None)
 
@@ -221,7 +221,7 @@ class RateLimit(Struct, frozen=True, kw_only=True):
 
     @property
     def limits_requests(self) -> bool:
-        """Whether it is about how many requests come: unless it only speaks of tokens."""
+        """Whether it limits requests, and not only tokens."""
         speaks = any((self.algorithm, self.capacity, self.rate, self.window_size_s, self.max_requests))
         return speaks or self.tokens_per_minute is None
 
@@ -314,11 +314,11 @@ class Fallback(Struct, frozen=True, kw_only=True):
 
 
 class Failover(Struct, frozen=True, kw_only=True):
-    """`failover`: when a request goes to another instance. A service's own replaces the gateway's.
+    """`failover`: when a request goes to another instance. A service's section replaces the gateway's.
 
-    `retry_on` are the statuses that another instance may better. Attempts begin until `deadline_s` after the request.
-    A backend's `Retry-After` keeps requests from it, for `max_cooldown_s` at most. Retries that cost a backend work are
-    bounded to `budget_ratio` of the requests, and `budget_rate` a second beside.
+    `retry_on` are the statuses that lead to another attempt. Attempts start until `deadline_s` after the request.
+    `Retry-After` pauses a backend for at most `max_cooldown_s`. Retries that cost a backend work are limited to
+    `budget_ratio` of the requests plus `budget_rate` per second.
     """
 
     enabled: bool = True
@@ -366,12 +366,12 @@ class LoadBalance(Struct, frozen=True, kw_only=True):
 
 
 class Instance(Struct, frozen=True, kw_only=True):
-    """One endpoint of a backend that serves one model.
+    """One model on one backend, as configured.
 
-    `name` is what clients send; where the backend calls the model otherwise, `upstream_model` is put in its place.
-    Instances with a larger `priority` are used when those with a smaller one cannot. `max_concurrency` holds for the
-    machine behind the address, host and port: its other models and services share it, and the smallest counts. `proxy`
-    is the URL of the proxy that leads to it, or `none`. With `forward_authorization: false` it gets no keys of clients;
+    `name` is what clients send; `upstream_model` is the backend's name for the model, if it is another. Instances with
+    a larger `priority` are used only if none with a smaller one is available. `max_concurrency` applies to the backend,
+    host and port: its other models and services share it, and the smallest value counts. `proxy` is the URL of a proxy,
+    or `none`. With `forward_authorization: false` it gets no keys of clients;
     one that has a key of its own never does.
     """
 
@@ -431,17 +431,17 @@ class ModelSection(Struct, frozen=True, kw_only=True):
 
 
 class ShutdownMode(StrEnum):
-    """`server.shutdown.mode`, by Spring's names: whether what is under way is waited for."""
+    """`server.shutdown.mode`, with Spring's names: whether shutdown waits for requests in flight."""
 
     GRACEFUL = "graceful"
     IMMEDIATE = "immediate"
 
 
 class Shutdown(Struct, frozen=True, kw_only=True):
-    """`server.shutdown`: how the gateway ends when it is told to; read at start. A plain word stands for `mode`.
+    """`server.shutdown`: how the gateway stops; read at start. A plain word sets `mode`.
 
-    For `delay_s` it serves on while its readiness says 503, so that load balancers can turn away; then it takes no new
-    connections, and what is under way may go on for `timeout_s`.
+    For `delay_s` it keeps serving while its readiness is 503, so that load balancers can react; then it accepts no new
+    connections, and requests in flight have `timeout_s` to finish.
     """
 
     SHORTHAND: ClassVar[str] = "mode"
@@ -480,12 +480,12 @@ class BodyTimeout(Struct, frozen=True, kw_only=True):
 
 
 class Server(Struct, frozen=True, kw_only=True):
-    """`server`: where the gateway listens and how it speaks; host, port and workers are read at start.
+    """`server`: where the gateway listens and how it responds; host, port and workers are read at start.
 
-    Only a peer among `trusted_proxies` is believed about whom it speaks for. With `route_header` every answer says in
-    `X-JAiRouter-Route` how it came about, which tells clients the addresses of backends. Whoever has the
-    `admin_token` may use the management API; without one the gateway's own machine may, or, with `open_management`,
-    everybody. A worker that does not answer its parent for `worker_timeout_s` is replaced; 0 lets it be.
+    Only `trusted_proxies` can report a client's address. With `route_header`, every response has its route in
+    `X-JAiRouter-Route`, which shows clients the addresses of backends. The management API needs the `admin_token`;
+    without one, the gateway's own machine can use it, or, with `open_management`, everyone. A worker that does not
+    respond to its parent for `worker_timeout_s` is replaced; 0 disables this.
     """
 
     host: Annotated[Text, Alias(("address",))] = "127.0.0.1"
@@ -513,9 +513,9 @@ class ConnectionPool(Struct, frozen=True, kw_only=True):
 
 
 class Tls(Struct, frozen=True, kw_only=True):
-    """`webclient.ssl`: how backends on https:// prove who they are.
+    """`webclient.ssl`: how https:// backends are authenticated; read at start.
 
-    Read at start. `trust_store` is a file of certificates in PEM form that are trusted beside the system's own.
+    `trust_store` is a PEM file of certificates to trust in addition to the system's.
     """
 
     trust_store: Text | None = None
@@ -525,11 +525,11 @@ class Tls(Struct, frozen=True, kw_only=True):
 class WebClient(Struct, frozen=True, kw_only=True):
     """`webclient`: how backends are called.
 
-    `read_timeout_s` bounds the silence before an answer and between its pieces, not its whole length; the default is
-    generous because a large model may take minutes over its first token. The finer ones are as in `TimeoutSettings`.
-    With `heartbeat_interval_s` a stream's client gets a comment that often while it waits for the first token.
-    `dns_cache_s` is how long the addresses of a name are used without asking again; `proxy` replaces the proxies of the
-    environment, with `none` there is none. Both are read at start.
+    `read_timeout_s` limits the pauses before and within a response, not its total duration; the default is generous
+    because a large model may need minutes for its first token. The finer ones are as in `TimeoutSettings`. With
+    `heartbeat_interval_s`, a stream's client gets a comment at that interval while it waits for the first token.
+    `dns_cache_s` is how long the addresses of a name are reused; `proxy` replaces the proxies of the environment, and
+    `none` disables them. Both are read at start.
     """
 
     connection_timeout_s: Annotated[Millis, Alias(("connect-timeout",))] = 10.0
@@ -559,10 +559,10 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """`state`: where the levels of limits are kept; read at start.
+    """`state`: where the buckets of limits are stored; read at start.
 
-    By default on this host, for all workers. `url` names a Redis or Valkey server that several hosts have in common
-    (`redis://`, `rediss://`, `unix://`); when it does not answer within `timeout_s`, each host goes by its own.
+    By default on this host, for all workers. `url` names a Redis or Valkey server that several hosts share
+    (`redis://`, `rediss://`, `unix://`); if it does not respond within `timeout_s`, each host uses its own.
     """
 
     SHORTHAND: ClassVar[str] = "url"

@@ -123,10 +123,10 @@ class Logging(Struct, frozen=True, kw_only=True):
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """`usage`: the ledger of tokens, in an SQLite file beside the configuration or at `file`.
+    """`usage`: token usage, in an SQLite file next to the configuration or in `file`.
 
-    Sums by hour are kept for `keep_days`, the newest `recent` calls one by one. With `ask_in_streams` backends are
-    asked for the usage of streams, and the frame that tells it is taken out again where the client has not asked.
+    Hourly totals are kept for `keep_days`, and the newest `recent` calls one by one. With `ask_in_streams`, backends
+    are asked for the usage of streams, and the event with it is removed if the client did not ask for it.
     """
 
     enabled: bool = True

@@ -37,7 +37,7 @@ async def health() -> dict[str, str]:
 
 
 class Load:
-    """Counts the POSTs that are under way; it stands around the application."""
+    """Counts the POSTs in flight; it wraps the application."""
 
     def __init__(self) -> None:
         self.in_flight = 0
@@ -67,7 +67,7 @@ def create(behaviour: Behaviour) -> Litestar:
 
     @get("/mock/load")
     async def show_load() -> dict[str, int]:
-        """Tell how many POSTs are under way, and how many there were at most."""
+        """Return the number of POSTs in flight, now and at most."""
         return {"in_flight": load.in_flight, "most_in_flight": load.most_in_flight}
 
     header = (b"x-mock-backend", behaviour.name.encode())

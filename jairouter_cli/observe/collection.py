@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 from jairouter_cli.observe.board import Board
 from jairouter_cli.observe.families import RECORDS, CountedRows, Family, Kind
 
-_MAXIMA: Final = 2  # the last cells of a histogram: the largest value of late, and before
+_MAXIMA: Final = 2  # the last cells of a histogram: the current and the previous maximum
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """A histogram: how many values fell into each bucket and beyond the last, their sum, the largest of late."""
+    """A histogram: the number of values in each bucket and beyond the last, their sum, the recent maximum."""
 
     counts: tuple[float, ...]
     total: float

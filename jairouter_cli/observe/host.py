@@ -59,7 +59,7 @@ def memory_bytes() -> int:
 class Loads:
     """How busy processes and the host are: the share of all processors that was used between two looks.
 
-    A look that follows within `_LOOK_S` of another is told the same; the first look at a process sees its whole life.
+    A call within `_LOOK_S` of the last one returns the same; the first call for a process covers its whole life.
     """
 
     def __init__(self) -> None:

@@ -275,7 +275,7 @@ class Lines:
         return encoded(self._formatter.format(record))
 
     def of_request(self, event: Completed | Handled, at: float, level: Level) -> bytes:
-        """Return what is told of a request that ended at a time (wall clock)."""
+        """Return the line of a request that ended at a time (wall clock)."""
         stamp = self._stamps.of(at)
         if self._is_human:
             return encoded(f"{stamp} {level} {human(event)}")

@@ -31,7 +31,7 @@ _NOWHERE_CELLS: Final = 64  # wide enough for any row: where those are written f
 
 
 class Histogram:
-    """The cells of one histogram: a count for each bucket and one beyond, the sum, the largest of late and before."""
+    """The cells of one histogram: a count per bucket and one beyond, the sum, the current and the previous maximum."""
 
     __slots__ = ("_at", "_bounds", "_cells", "_sum_at")
 
@@ -49,7 +49,7 @@ class Histogram:
         cells[sum_at + 1] = max(cells[sum_at + 1], value)
 
     def age(self) -> None:
-        """Let the largest of late become the largest before."""
+        """Make the current maximum the previous one."""
         cells, at = self._cells, self._sum_at + 1
         cells[at + 1], cells[at] = cells[at], 0.0
 
@@ -147,7 +147,7 @@ class MetricsSink:
         return row.at
 
     def age(self) -> None:
-        """Let the largest values of late become those before; to be called once a minute."""
+        """Make the current maxima the previous ones; call it once a minute."""
         for histogram in self._histograms.values():
             histogram.age()
 

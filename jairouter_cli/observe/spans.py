@@ -218,7 +218,7 @@ def _of_call(event: Completed, operation: str) -> dict[str, AttributeValue]:
 
 
 def _judge_attempt(span: Span, tried: Attempt | None, event: Completed) -> None:
-    """Say how an attempt went: without a record of it, it was under way when the call ended."""
+    """Record how an attempt ended; without a record, it was still in flight when the call ended."""
     if tried is None:
         span.set_attribute("error.type", event.ended)
         return

@@ -160,7 +160,7 @@ class UsageFile:
             return connection.execute("DELETE FROM hours WHERE hour < ?", (before // HOUR_S,)).rowcount
 
     def close(self) -> None:
-        """Let go of it; whatever is added next opens it anew."""
+        """Close the file; the next `add` opens it again."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
             with suppress(sqlite3.Error):  # it is broken, and whoever used it has heard so

@@ -202,7 +202,7 @@ class LineWriter:
             raise
 
     def _mend(self, descriptor: int) -> None:
-        """Begin a line anew of which a part was written, if it can no longer be gone on with in its place."""
+        """Start a half-written line again if it can no longer be continued in its place."""
         torn_at, self._torn_at = self._torn_at, None
         if torn_at is not None and torn_at != _end_of(descriptor):
             self._begun_bytes = 0

@@ -48,7 +48,7 @@ def state(record: Record) -> BreakerState:
 
 
 def reopens_at(record: Record) -> float:
-    """Return when an open breaker will let requests through again."""
+    """Return when an open breaker will allow requests again."""
     return record.numbers[_UNTIL]
 
 
@@ -58,7 +58,7 @@ def streak(record: Record) -> int:
 
 
 def force(record: Record, state: BreakerState, until: float) -> None:
-    """Put it into a state, by hand; `until` is when it would let requests through again if that is open."""
+    """Put it into a state, by hand; `until` is when an open one allows requests again."""
     with record.lock:
         record.numbers[_UNTIL] = until
         _become(record, _OPEN if state is BreakerState.OPEN else _CLOSED)

@@ -22,7 +22,7 @@ from jairouter_cli.routing.table import Pool
 
 
 class Obstacle(Enum):
-    """Why an instance does not get a request now; the value is the word for logs, `details` and `explain`."""
+    """Why an instance gets no request now; the value is the word in logs, `details` and `explain`."""
 
     DISABLED = "disabled"
     DOWN = "down"
@@ -104,7 +104,7 @@ class Circumstances(NamedTuple):
 
 
 def obstacle(seat: Seat, now: float) -> Obstacle | None:
-    """Return what stands against using an instance now, the gravest first: to be down is only what was seen last."""
+    """Return the obstacle to using an instance now, the gravest one; DOWN is only the last observation."""
     live, rules = seat.live, seat.target.breaker
     if rules is not None and not breaker.allows(live.record, rules, now):
         return Obstacle.BREAKER_OPEN

@@ -14,7 +14,7 @@ class HealthState(StrEnum):
     UP = "UP"
     DOWN = "DOWN"
     DRAINING = "DRAINING"
-    """Disabled or removed, with requests under way that are finished."""
+    """Disabled or removed, with requests in flight."""
     DISABLED = "DISABLED"
 
 

@@ -46,12 +46,12 @@ class Live:
 
     @property
     def in_flight(self) -> int:
-        """Requests under way, of all workers."""
+        """Requests in flight, of all workers."""
         return int(sum(self.record.in_flight))
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request of this worker is under way."""
+        """Whether this worker has no request in flight."""
         return not self.record.in_flight[self.record.worker]
 
     @property
@@ -313,7 +313,7 @@ class Ledger:
 
     @property
     def in_flight(self) -> int:
-        """Requests under way, over all targets and workers."""
+        """Requests in flight, over all targets and workers."""
         return sum(live.in_flight for live in self._lives.values())
 
 

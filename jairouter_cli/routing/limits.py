@@ -45,7 +45,7 @@ def instance_limits(
 
 
 def client_caps(config: Config, kind: ServiceType) -> tuple[Limit, ...]:
-    """Return how many calls one client may have under way, for the gateway and for the service."""
+    """Return how many calls one client can have in flight, for the gateway and for the service."""
     caps = []
     for level in _common(config, kind):
         most = level.rules.client_ip.max_concurrency if level.rules and level.rules.limits_clients else None

@@ -101,6 +101,6 @@ class Slots:
         return None
 
     def expected_wait_s(self) -> float:
-        """Return how long the next one who joins the queue would wait, going by how long slots were held of late."""
+        """Return how long a request that joins the queue now would wait, estimated from how long slots were held."""
         held_s = self.record.numbers[_HELD_S] or _UNTRIED_HELD_S
         return held_s * (self.waiting + 1) / max(1, self.limit or 1)

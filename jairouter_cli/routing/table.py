@@ -58,7 +58,7 @@ class Pool:
     """The enabled instances that serve one model, in file order, and how to choose among them.
 
     `disabled` are those that would serve it; `fallback` is None where nothing takes the place of an answer. `limits`
-    are those that a call must pass whichever instance it goes to; `caps` are how many one client may have under way.
+    are those that a call must pass whichever instance it goes to; `caps` are how many one client can have in flight.
     """
 
     service: ServiceType

@@ -81,7 +81,7 @@ class Folder:
         raise StateFolderUnusable(folder=failed.filename, reason=failed.strerror or str(failed)) from None
 
     def mend(self) -> bool:
-        """Make the folder anew if it was removed; return whether it was. Raises `OSError`."""
+        """Create the folder again if it was removed; return whether it was. Raises `OSError`."""
         if self.path.is_dir():
             return False
         self.path.mkdir(0o700)

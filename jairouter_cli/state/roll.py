@@ -20,7 +20,7 @@ class LastEnd(msgspec.Struct, frozen=True):
 
 
 class RollCall(msgspec.Struct, frozen=True):
-    """What is told: the state of each place, how often a worker was replaced that had ended, and which was the last."""
+    """The report: the state of each place, how many workers ended and were replaced, and the last one of them."""
 
     states: tuple[str, ...] = ()
     restarts: int = 0

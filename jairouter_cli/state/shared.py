@@ -72,12 +72,12 @@ class SharedRecord(Record):
         return self.in_flight, self.waiting, self.permits, self.held
 
     def clear_place(self, worker: int) -> None:
-        """Forget what a worker that is gone had under way."""
+        """Clear the counts of a worker that is gone."""
         for column in self.columns:
             column[worker] = 0.0
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Reset all cells."""
         for number in range(len(self.numbers)):
             self.numbers[number] = 0.0
         for column in self.columns:
@@ -169,7 +169,7 @@ class SharedMemory:
         return self._leading is not None
 
     def clear_places_of_the_dead(self) -> None:
-        """Forget what workers had under way that are gone. To be called by the one that leads."""
+        """Clear the counts of workers that are gone. For the leader only."""
         for place in range(self._places):
             lock = None if place == self.worker else self._try_lock(place_file(place))
             if lock is None:

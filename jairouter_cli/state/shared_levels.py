@@ -89,7 +89,7 @@ class SharedShelf:
         return found, digest
 
     def forget_places(self) -> None:
-        """Look names up anew: the number of rows was changed."""
+        """Look names up again: the number of rows has changed."""
         self._known.clear()
 
 
@@ -116,7 +116,7 @@ class SharedLevels:
             return charge(self._shelves, demands, self._now())
 
     def _charge_at_once(self, demands: Sequence[Demand]) -> bool:
-        """Charge what is granted, as it mostly is, by simple buckets that exist; return whether it was so.
+        """Charge calls that simple, existing buckets grant, the usual case; return whether it did.
 
         They are read and charged without the lock; under it they are only compared, and written if they are as they
         were. A lock that is held for long is held by workers that are not running.

@@ -57,7 +57,7 @@ class Feed:
 
 @contextmanager
 def feeding(look: Callable[[], Snapshot], interval_s: float) -> Iterator[Feed]:
-    """Look every so many seconds, on a thread of its own, until the block ends; a look under way is not waited for."""
+    """Poll every so many seconds, in a thread, until the block ends; a request in flight is not waited for."""
     feed = Feed()
     threading.Thread(target=feed.run, args=(look, interval_s), name="feed", daemon=True).start()
     try:

@@ -125,7 +125,7 @@ class Looks:
         self._looks: Final = deque[Snapshot]()
 
     def add(self, found: Snapshot) -> None:
-        """Take in another look; one at a gateway that was started anew is the first one again."""
+        """Add a snapshot; the first one of a restarted gateway replaces all earlier ones."""
         looks = self._looks
         if looks and (looks[-1].era != found.era or looks[-1].at >= found.at):
             looks.clear()
@@ -195,7 +195,7 @@ def _seen(looks: Sequence[Snapshot], key: InstanceKey) -> Iterator[tuple[Snapsho
 
 
 def increase(counts: Sequence[int]) -> int:
-    """Return how far a count grew from the first to the last; where it fell it began anew from nothing."""
+    """Return the growth of a counter from the first to the last value; where it fell, it started again from zero."""
     return sum(after - before if after >= before else after for before, after in pairwise(counts))
 
 
