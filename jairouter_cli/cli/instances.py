@@ -25,7 +25,10 @@ def list_instances(
     service: Annotated[
         str | None,
         typer.Argument(
-            help="Only the instances of this service.", autocompletion=options.complete_service, show_default=False
+            help="Only the instances of this service.",
+            autocompletion=options.complete_service,
+            show_default=False,
+            metavar="SERVICE",
         ),
     ] = None,
     *,
@@ -82,7 +85,7 @@ def add_instance(  # noqa: PLR0913 - one option a field
     ] = 0,
     max_concurrency: Annotated[
         int | None,
-        typer.Option(help="Requests in flight that its backend takes, for all models together.", metavar="N", min=1),
+        typer.Option(help="Limit of requests in flight at its backend, for all models together.", metavar="N", min=1),
     ] = None,
     disabled: Annotated[
         bool, typer.Option("--disabled", help="Add the instance, but send it no requests yet.")
@@ -94,7 +97,7 @@ def add_instance(  # noqa: PLR0913 - one option a field
 ) -> None:
     """Add an instance, and its service if needed; a running gateway uses it within a second.
 
-    For example: jairouter instances add chat qwen2.5:7b http://127.0.0.1:11434 --adapter ollama
+    For example: jairouter instances add chat qwen2.5:7b http://10.0.0.7:8000
     """
     kind = options.parse_service(service)
     instance = Instance(
@@ -143,7 +146,7 @@ def update_instance(  # noqa: PLR0913 - one option a field
     ] = None,
     priority: Annotated[int | None, typer.Option(help="Tier, as in `instances add`.", metavar="N")] = None,
     max_concurrency: Annotated[
-        int | None, typer.Option(help="Requests in flight that its backend takes.", min=1, metavar="N")
+        int | None, typer.Option(help="Limit of requests in flight at its backend.", min=1, metavar="N")
     ] = None,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Whether the instance gets requests.")
@@ -155,7 +158,7 @@ def update_instance(  # noqa: PLR0913 - one option a field
 ) -> None:
     """Change an instance; options you leave out keep their values.
 
-    For example: jairouter instances update chat qwen2.5:7b@http://10.0.0.7:8000 --weight 2
+    For example: jairouter instances update chat qwen2.5:7b --weight 2
     """
     kind = options.parse_service(service)
     values = {
@@ -189,7 +192,9 @@ def remove_instance(
     instance: Annotated[
         str, typer.Argument(help="MODEL@BASE_URL, or MODEL if only one instance has it.", metavar="INSTANCE")
     ],
-    base_url: Annotated[str | None, typer.Argument(help="Address of the backend, if not given after @.")] = None,
+    base_url: Annotated[
+        str | None, typer.Argument(help="Address of the backend, if not given after @.", metavar="BASE_URL")
+    ] = None,
     *,
     expect: ExpectOption = None,
     wait: WaitOption = False,

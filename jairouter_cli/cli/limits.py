@@ -70,7 +70,7 @@ def show_limit(  # noqa: PLR0913 - one option a field
 ) -> None:
     """Show one limit in the configuration file, or with --live the state of all limits.
 
-    For example: jairouter limits show chat, jairouter limits show --live
+    For example: jairouter limits show --live
     """
     if live:
         token = client.token(ctx, config, url)
@@ -128,7 +128,7 @@ def set_limit(  # noqa: PLR0913 - one option a field
 ) -> None:
     """Set a limit; options you leave out keep their values. A running gateway uses it within a second.
 
-    For example: jairouter limits set chat --capacity 100 --rate 10, jairouter limits set --global --rate 50
+    For example: jairouter limits set chat --capacity 100 --rate 10
     """
     place = _place(service, instance, everywhere=everywhere, per_client=per_client)
     values = {

@@ -72,7 +72,7 @@ def show_diff(
 ) -> None:
     """Show the changes between two revisions, or since one.
 
-    For example: jairouter config diff, jairouter config diff 3, jairouter config diff 3 5
+    For example: jairouter config diff 3 5
     """
     store = options.store(ctx, config)
     before = store.history.read(_older(store.history, store.read().digest) if older is None else older)
