@@ -53,7 +53,8 @@ async def dispatch(gateway: Gateway, inbound: Inbound) -> Reply:
     except BaseException:
         call.end(SERVER_ERROR, "failed")
         raise
-    reply.extra = (*reply.extra, *_added(call))
+    if added := _added(call):
+        reply.extra = (*reply.extra, *added)
     return reply
 
 

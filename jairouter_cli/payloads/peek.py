@@ -3,8 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
@@ -38,8 +37,7 @@ _raw_decoder: Final = msgspec.json.Decoder(_RawFields)
 _STANDINS: Final = (b"e", b"f")
 
 
-@dataclass(frozen=True, slots=True)
-class Peeked:
+class Peeked(NamedTuple):
     """What was found in a body."""
 
     model: str

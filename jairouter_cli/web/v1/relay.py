@@ -41,11 +41,6 @@ async def relay(
     Cancelling it is how a client leaves, or how a gateway that shuts down ends it. Raises a `RequestError` if the
     answer was cut off before anything of it went out.
     """
-
-    def farewell(error: RequestError) -> bytes:
-        events = 0 if reply.meter is None else reply.meter.events
-        return form.event(ToldError(error, locale(), reply.request_id, events))
-
     outcome, status = Outcome.LEFT, reply.exchange.status
     try:
         headers = _headers(reply)
@@ -53,7 +48,7 @@ async def relay(
         content_type, coding = names.get("content-type", ""), names.get("content-encoding", "")
         pipe = reply.pipe(content_type, coding)
         if content_type.startswith(EVENTS):
-            stream = Stream(reply, door, pipe, None if is_packed(coding) else farewell)
+            stream = Stream(reply, door, pipe, None if is_packed(coding) else _farewell(reply, form, locale))
             outcome = await stream.send(_with_sse(headers, reply), heartbeat_s)
         elif 0 <= int(names.get("content-length", -1)) <= _WHOLE_BYTES:
             await door.whole(reply.exchange.status, headers, await _all(reply, pipe))
@@ -70,6 +65,16 @@ async def relay(
         raise
     finally:
         await reply.settle(outcome, status)
+
+
+def _farewell(reply: Reply, form: ErrorForm, locale: Callable[[], Locale]) -> Farewell:
+    """Return what makes the last event of a stream that ends badly."""
+
+    def farewell(error: RequestError) -> bytes:
+        events = 0 if reply.meter is None else reply.meter.events
+        return form.event(ToldError(error, locale(), reply.request_id, events))
+
+    return farewell
 
 
 def _with_sse(headers: Headers, reply: Reply) -> Headers:
