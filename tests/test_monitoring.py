@@ -133,6 +133,12 @@ WRONG_OPERATION = "Invalid operation: expected health, breaker or all"
         ("errors/reset", {"component": "x", "operation": "all"}, 400, "Unknown component: x"),
         (
             "errors/reset",
+            {"component": "x", "operation": [None]},
+            400,
+            "Invalid operation: expected health, breaker or all",
+        ),
+        (
+            "errors/reset",
             {"component": "x", "operation": "no"},
             400,
             "Invalid operation: expected health, breaker or all",

@@ -38,6 +38,7 @@ from jairouter_cli.web.manage.usage import usage_routes
 from jairouter_cli.web.manage.versions import version_routes
 from jairouter_cli.web.openapi.document import openapi_config, page_routes
 from jairouter_cli.web.v1.calls import OpenAI
+from jairouter_cli.web.v1.endpoints import ENDPOINTS
 from jairouter_cli.web.v1.models import model_routes
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
@@ -59,44 +60,44 @@ def application(parts: Parts, lifespan: Lifespan) -> Litestar:
     gateway, store, watching = parts.gateway, parts.store, parts.watching
     editor, observatory = Editor(gateway, store), Scrape(gateway, store, watching)
     catalogue = Catalogue(gateway, observatory)
+    sections = {
+        "服务类型管理": [*service_routes(editor), *service_limit_routes(editor)],
+        "服务实例管理": [*instance_routes(editor, gateway), *instance_id_routes(editor, gateway)],
+        "负载均衡管理": balancing_routes(editor),
+        "配置版本管理": version_routes(editor),
+        "配置合并管理": merge_routes(editor),
+        "模型信息接口": catalogue_routes(gateway),
+        "Token 使用量统计": usage_routes(gateway, watching.usage),
+        "Metric Registration": [
+            *metric_view_routes(catalogue),
+            *metric_value_routes(catalogue, gateway, observatory),
+            *metric_registry_routes(editor, gateway, catalogue),
+        ],
+        "Monitoring": [
+            *explain_routes(gateway),
+            *limits_routes(gateway),
+            *monitoring_routes(gateway),
+            *live_routes(gateway, observatory),
+            *monitoring_config_routes(editor, gateway),
+        ],
+    }
     return Litestar(
         route_handlers=[
             *endpoint_routes(parts.openai.answers()),
             *page_routes(),
-            Router(
-                "/",
-                route_handlers=model_routes(gateway),
-                guards=[not_too_often],
-            ),
+            Router("/", route_handlers=model_routes(gateway), guards=[not_too_often], tags=["统一模型接口"]),
             actuator_router(gateway, Origins(gateway, store, parts.options), observatory, watching.levels),
             Router(
                 "/",
-                route_handlers=[
-                    *explain_routes(gateway),
-                    *limits_routes(gateway),
-                    *service_routes(editor),
-                    *service_limit_routes(editor),
-                    *balancing_routes(editor),
-                    *instance_routes(editor, gateway),
-                    *instance_id_routes(editor, gateway),
-                    *version_routes(editor),
-                    *merge_routes(editor),
-                    *catalogue_routes(gateway),
-                    *monitoring_routes(gateway),
-                    *usage_routes(gateway, watching.usage),
-                    *live_routes(gateway, observatory),
-                    *monitoring_config_routes(editor, gateway),
-                    *metric_view_routes(catalogue),
-                    *metric_value_routes(catalogue, gateway, observatory),
-                    *metric_registry_routes(editor, gateway, catalogue),
-                ],
+                route_handlers=[Router("/", route_handlers=handlers, tags=[tag]) for tag, handlers in sections.items()],
                 guards=[not_too_often, operators_only, plain_only],
+                security=[{}, {"bearer": []}, {"adminToken": []}],
             ),
         ],
         lifespan=[lifespan],
         state=State({"gateway": gateway}),
         exception_handlers={Refused: answer_refusal, **exception_handlers([ACTUATOR_ERRORS, ENVELOPED])},
-        openapi_config=openapi_config(),
+        openapi_config=openapi_config(ENDPOINTS),
         logging_config=None,
         request_max_body_size=None,  # `Intake` has the one limit
     )

@@ -16,8 +16,10 @@ from jairouter_cli.config.spelling import camel, find_key
 from jairouter_cli.config.view import plain
 from jairouter_cli.web.actuator.conventions import BASE, answer, nothing, shows
 from jairouter_cli.web.actuator.env import Mask, Origins
+from jairouter_cli.web.actuator.shown import of_actuator
 from jairouter_cli.web.auth.operators import operators_only
 from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.openapi import samples
 from jairouter_cli.web.views.node import Node
 
 SECTIONS: Final = (
@@ -48,12 +50,22 @@ def configprops_routes(origins: Origins) -> list[Any]:
         }
         return answer(request, {"contexts": {"application": {"beans": shown}}})
 
-    @get(f"{BASE}/configprops", summary="Show the configuration in force", guards=[operators_only])
+    @get(
+        f"{BASE}/configprops",
+        summary="Show the configuration in force",
+        guards=[operators_only],
+        operation_class=of_actuator(samples.ACTUATOR_BEANS, guarded=True),
+    )
     async def configprops(request: AnyRequest) -> Response[Node]:
         """By section: all values (`properties`), and those that the file gives (`inputs`); secrets are masked."""
         return await beans(request, "")
 
-    @get(f"{BASE}/configprops/{{prefix:str}}", summary="Show sections of it", guards=[operators_only])
+    @get(
+        f"{BASE}/configprops/{{prefix:str}}",
+        summary="Show sections of it",
+        guards=[operators_only],
+        operation_class=of_actuator(samples.ACTUATOR_BEANS, guarded=True),
+    )
     async def configprops_of(request: AnyRequest, prefix: str) -> Response[Node]:
         """Those whose name begins so."""
         return await beans(request, prefix)

@@ -10,6 +10,7 @@ from jairouter_cli.auth.client_ip import forwarded, is_trusted, pairs
 from jairouter_cli.config.management import Access
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.web.actuator.conventions import BASE, access, answer
+from jairouter_cli.web.actuator.shown import of_actuator
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.views.node import Node
 
@@ -29,7 +30,13 @@ _PORTS: Final = {"http": "80", "https": "443"}
 def discovery_routes(gateway: Gateway) -> list[Any]:
     """Return the route."""
 
-    @get(BASE, summary="List what can be asked here")
+    @get(
+        BASE,
+        summary="List what can be asked here",
+        operation_class=of_actuator(
+            {"_links": {"self": {"href": "http://127.0.0.1:8080/actuator", "templated": False}}}
+        ),
+    )
     async def discovery(request: AnyRequest) -> Response[Node]:
         """Links to the endpoints that are exposed."""
         return answer(request, {"_links": dict(_links(gateway, base_url(request, gateway) + BASE))})

@@ -32,8 +32,10 @@ from jairouter_cli.errors import JAIRouterError
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.telemetry.expressions import compiled
 from jairouter_cli.web.actuator.conventions import BASE, answer, bad_parameter, nothing, shows
+from jairouter_cli.web.actuator.shown import of_actuator
 from jairouter_cli.web.auth.operators import operators_only
 from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.openapi import samples
 from jairouter_cli.web.views.node import Node
 
 Pattern = Annotated[str, QueryParameter(name="pattern", description="Only keys in which this expression is found.")]
@@ -130,7 +132,15 @@ def env_routes(origins: Origins) -> list[Any]:
         settings = origins.config.management.endpoint.env
         return Mask(origins.secrets(), visible=shows(request, settings.show_values))
 
-    @get(f"{BASE}/env", summary="Show where settings come from", guards=[operators_only])
+    @get(
+        f"{BASE}/env",
+        summary="Show where settings come from",
+        guards=[operators_only],
+        operation_class=of_actuator(
+            {**samples.ACTUATOR_PROFILES, "propertySources": [{"name": "commandLineArgs", "properties": {}}]},
+            guarded=True,
+        ),
+    )
     async def env(request: AnyRequest, pattern: Pattern = "") -> Response[Node]:
         """Command line, environment (what concerns this program), file with lines, defaults; secrets are masked."""
         wanted, over = _compiled(pattern), mask(request)
@@ -146,7 +156,19 @@ def env_routes(origins: Origins) -> list[Any]:
         ]
         return answer(request, {**_PROFILES, "propertySources": found})
 
-    @get(f"{BASE}/env/{{key:str}}", summary="Show where one setting comes from", guards=[operators_only])
+    @get(
+        f"{BASE}/env/{{key:str}}",
+        summary="Show where one setting comes from",
+        guards=[operators_only],
+        operation_class=of_actuator(
+            {
+                "property": {"source": "defaults", "value": "******"},
+                **samples.ACTUATOR_PROFILES,
+                "propertySources": [{"name": "defaults", "property": {"value": "******"}}],
+            },
+            guarded=True,
+        ),
+    )
     async def env_of(request: AnyRequest, key: str) -> Response[Node]:
         """Its value in each source that has it, and the one that wins."""
         sources, over = await asyncio.to_thread(origins.sources), mask(request)

@@ -11,7 +11,9 @@ from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.routing.health import HealthState
 from jairouter_cli.telemetry.scrape import Scrape
 from jairouter_cli.web.actuator.conventions import ACTUATOR_JSON, BASE, answer, nothing, shows
+from jairouter_cli.web.actuator.shown import of_actuator
 from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.openapi import samples
 from jairouter_cli.web.views.health import (
     HANGS_S,
     components_of,
@@ -66,12 +68,25 @@ def health_routes(gateway: Gateway, observatory: Scrape, folder: Path) -> list[A
             nothing()
         return _without_details(request, node)
 
-    @get(_PATH, summary="Whether the gateway and the instances behind it are up")
+    @get(
+        _PATH,
+        summary="Whether the gateway and the instances behind it are up",
+        operation_class=of_actuator(
+            {**samples.ACTUATOR_UP, "components": {"ping": samples.ACTUATOR_UP}, "groups": ["liveness", "readiness"]},
+            also=(503,),
+        ),
+    )
     async def health(request: AnyRequest) -> Response[Node]:
         """503 when DOWN or OUT_OF_SERVICE, else 200."""
         return _answer(request, await whole(request))
 
-    @get(_PART, summary="One component of the health, or a part of it, or a group")
+    @get(
+        _PART,
+        summary="One component of the health, or a part of it, or a group",
+        operation_class=of_actuator(
+            {**samples.ACTUATOR_UP, "components": {"readinessState": samples.ACTUATOR_UP}}, also=(503,)
+        ),
+    )
     async def health_of(request: AnyRequest) -> Response[Node]:
         """`liveness`, `readiness`, `detailed`, or a component's name; behind `modelRouter/` a service, an instance."""
         return _answer(request, await part(request))

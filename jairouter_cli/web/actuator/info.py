@@ -11,6 +11,7 @@ from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.telemetry.scrape import Scrape
 from jairouter_cli.web.actuator.checkout import git_node
 from jairouter_cli.web.actuator.conventions import BASE, answer
+from jairouter_cli.web.actuator.shown import of_actuator
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.views.node import Node
 
@@ -19,7 +20,13 @@ def info_routes(gateway: Gateway, observatory: Scrape) -> list[Any]:
     """Return the route. What cannot change while the program runs is looked up here, once."""
     fixed = _fixed()
 
-    @get(f"{BASE}/info", summary="What runs here")
+    @get(
+        f"{BASE}/info",
+        summary="What runs here",
+        operation_class=of_actuator(
+            {"app": {"name": "JAiRouter", "version": "0.1.0"}, "workers": {"count": 1, "pids": [12]}}
+        ),
+    )
     async def info(request: AnyRequest) -> Response[Node]:
         """The program, what it was built from if that is known, its workers, and the revision in force."""
         pids = [worker.pid for worker in gateway.crew.workers()]

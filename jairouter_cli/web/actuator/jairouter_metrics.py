@@ -23,8 +23,10 @@ from jairouter_cli.observe.collection import Distribution, Value
 from jairouter_cli.routing.breaker import BreakerState
 from jairouter_cli.telemetry.scrape import Scrape
 from jairouter_cli.web.actuator.conventions import BASE
+from jairouter_cli.web.actuator.shown import PLAIN, of_actuator
 from jairouter_cli.web.auth.operators import operators_only
 from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.openapi import samples
 from jairouter_cli.web.views.health import health_node
 from jairouter_cli.web.views.live_state import LiveState
 from jairouter_cli.web.views.node import Node
@@ -74,7 +76,21 @@ def _reading(gateway: Gateway, observatory: Scrape) -> list[Any]:
         of_all = {"maxMemory": most, "memoryUsageRatio": round(used / most, 4)} if most else {}
         return {"usedMemory": used, **of_all, "cacheSize": len(gateway.answers)}
 
-    @get(f"{_PATH}/status", summary="Show how metrics are kept", guards=guards)
+    @get(
+        f"{_PATH}/status",
+        summary="Show how metrics are kept",
+        guards=guards,
+        operation_class=of_actuator(
+            {
+                "enabled": True,
+                "prefix": "jairouter",
+                "processingStats": samples.ACTUATOR_PROCESSING,
+                "memoryStats": samples.ACTUATOR_MEMORY,
+                "circuitBreakerStats": samples.ACTUATOR_BREAKERS,
+            },
+            types=PLAIN,
+        ),
+    )
     async def status() -> Node:
         """What is counted, at once and all of it; the memory of all processes; the circuit breakers of instances."""
         settings = gateway.table.config.monitoring.metrics
@@ -88,7 +104,14 @@ def _reading(gateway: Gateway, observatory: Scrape) -> list[Any]:
             "circuitBreakerStats": of.breaker_stats(),
         }
 
-    @get(f"{_PATH}/performance", summary="Show what was counted, and the memory", guards=guards)
+    @get(
+        f"{_PATH}/performance",
+        summary="Show what was counted, and the memory",
+        guards=guards,
+        operation_class=of_actuator(
+            {"processingStats": samples.ACTUATOR_PROCESSING, "memoryStats": samples.ACTUATOR_MEMORY}, types=PLAIN
+        ),
+    )
     async def performance() -> Node:
         """Requests that were counted, series for which there was no room, memory of all processes."""
         return {
@@ -97,32 +120,69 @@ def _reading(gateway: Gateway, observatory: Scrape) -> list[Any]:
             "memoryStats": await memory_node(),
         }
 
-    @get(f"{_PATH}/memory", summary="Show the memory", guards=guards)
+    @get(
+        f"{_PATH}/memory",
+        summary="Show the memory",
+        guards=guards,
+        operation_class=of_actuator(samples.ACTUATOR_MEMORY, types=PLAIN),
+    )
     async def memory() -> Node:
         """What all processes hold, in bytes, of what they may; and how many answers are kept."""
         return await memory_node()
 
-    @get(f"{_PATH}/circuit-breaker", summary="Show all circuit breakers together", guards=guards)
+    @get(
+        f"{_PATH}/circuit-breaker",
+        summary="Show all circuit breakers together",
+        guards=guards,
+        operation_class=of_actuator(samples.ACTUATOR_BREAKERS, types=PLAIN),
+    )
     async def breakers() -> Node:
         """The worst state, and what was counted."""
         return of.breaker_stats()
 
-    @get(f"{_PATH}/sampling", summary="Show that everything is counted", guards=guards)
+    @get(
+        f"{_PATH}/sampling",
+        summary="Show that everything is counted",
+        guards=guards,
+        operation_class=of_actuator(samples.ACTUATOR_SAMPLING, types=PLAIN),
+    )
     async def sampling() -> Node:
         """The shares of what is counted: all."""
         return dict(_SAMPLING)
 
-    @get(f"{_PATH}/performance-config", summary="Show that nothing is buffered", guards=guards)
+    @get(
+        f"{_PATH}/performance-config",
+        summary="Show that nothing is buffered",
+        guards=guards,
+        operation_class=of_actuator(samples.ACTUATOR_PERFORMANCE, types=PLAIN),
+    )
     async def performance_config() -> Node:
         """One by one, at once."""
         return dict(_PERFORMANCE)
 
-    @get(f"{_PATH}/error-handler", summary="Show what fails", guards=guards)
+    @get(
+        f"{_PATH}/error-handler",
+        summary="Show what fails",
+        guards=guards,
+        operation_class=of_actuator(
+            {
+                "activeErrorComponents": 0,
+                "degradedComponents": 0,
+                "totalErrors": 0,
+            },
+            types=PLAIN,
+        ),
+    )
     async def errors() -> Node:
         """Instances that get no requests, those that are on trial, and failed attempts since the start."""
         return of.errors()
 
-    @get(f"{_PATH}/degradation", summary="Show that nothing is thinned out", guards=guards)
+    @get(
+        f"{_PATH}/degradation",
+        summary="Show that nothing is thinned out",
+        guards=guards,
+        operation_class=of_actuator({"level": "NONE", "samplingRate": 1.0, "autoModeEnabled": False}, types=PLAIN),
+    )
     async def degradation() -> Node:
         """The level is always NONE, since the start."""
         return {
@@ -133,12 +193,24 @@ def _reading(gateway: Gateway, observatory: Scrape) -> list[Any]:
             "errorComponentCount": of.errors()["activeErrorComponents"],
         }
 
-    @get(f"{_PATH}/cache-retry", summary="Show the cache of answers", guards=guards)
+    @get(
+        f"{_PATH}/cache-retry",
+        summary="Show the cache of answers",
+        guards=guards,
+        operation_class=of_actuator({"currentSize": 0, "maxSize": 100, "usageRatio": 0.0}, types=PLAIN),
+    )
     async def cache() -> Node:
         """That of `fallback: cache`, in the worker that is asked."""
         return of.cache()
 
-    @get(f"{_PATH}/health", summary="Show the health of the gateway", guards=guards)
+    @get(
+        f"{_PATH}/health",
+        summary="Show the health of the gateway",
+        guards=guards,
+        operation_class=of_actuator(
+            {**samples.ACTUATOR_UP, "details": {"ping": samples.ACTUATOR_UP}, "issues": []}, types=PLAIN
+        ),
+    )
     async def health() -> Node:
         """200 even when DOWN, as the Java version; `/actuator/health` has a status that tells."""
         components = health_node(gateway)["components"]
@@ -162,32 +234,70 @@ def _orders(gateway: Gateway) -> list[Any]:
         gateway.crew.call_to_clear()
         return _said("缓存已清空")
 
-    @post(f"{_PATH}/sampling", summary="Refuse to count less", status_code=200, guards=guards)
+    @post(
+        f"{_PATH}/sampling",
+        summary="Refuse to count less",
+        status_code=200,
+        guards=guards,
+        operation_class=of_actuator(
+            "采样配置无变化", body={"requestMetrics": 1.0}, guarded=True, types=PLAIN, also=(501,)
+        ),
+    )
     async def set_sampling(request: AnyRequest) -> PlainText:
         """Everything is counted: shares other than 1 are refused."""
         return await _only(request, _SAMPLING, "采样配置无变化", _NO_SAMPLING)
 
-    @post(f"{_PATH}/performance-config", summary="Refuse to buffer", status_code=200, guards=guards)
+    @post(
+        f"{_PATH}/performance-config",
+        summary="Refuse to buffer",
+        status_code=200,
+        guards=guards,
+        operation_class=of_actuator("性能配置无变化", body={"batchSize": 1}, guarded=True, types=PLAIN, also=(501,)),
+    )
     async def set_performance(request: AnyRequest) -> PlainText:
         """There is nothing to configure: what is not as it is, is refused."""
         return await _only(request, _PERFORMANCE, "性能配置无变化", _NO_BUFFER)
 
-    @post(f"{_PATH}/memory/cleanup", summary="Collect garbage", status_code=200, guards=guards)
+    @post(
+        f"{_PATH}/memory/cleanup",
+        summary="Collect garbage",
+        status_code=200,
+        guards=guards,
+        operation_class=of_actuator("内存清理完成: 12", guarded=True, types=PLAIN, also=(501,)),
+    )
     async def cleanup() -> PlainText:
         """In the worker that is asked."""
         return _said(f"内存清理完成: {gc.collect()}")
 
-    @post(f"{_PATH}/memory/clear-cache", summary="Empty the cache of answers", status_code=200, guards=guards)
+    @post(
+        f"{_PATH}/memory/clear-cache",
+        summary="Empty the cache of answers",
+        status_code=200,
+        guards=guards,
+        operation_class=of_actuator("缓存已清空", guarded=True, types=PLAIN, also=(501,)),
+    )
     async def clear_memory() -> PlainText:
         """That of `fallback: cache`, in all workers."""
         return clear()
 
-    @post(f"{_PATH}/cache-retry/clear-cache", summary="Empty the cache of answers", status_code=200, guards=guards)
+    @post(
+        f"{_PATH}/cache-retry/clear-cache",
+        summary="Empty the cache of answers",
+        status_code=200,
+        guards=guards,
+        operation_class=of_actuator("缓存已清空", guarded=True, types=PLAIN, also=(501,)),
+    )
     async def clear_cache() -> PlainText:
         """That of `fallback: cache`, in all workers."""
         return clear()
 
-    @post(f"{_PATH}/circuit-breaker/{{action:str}}", summary="Force circuit breakers", status_code=200, guards=guards)
+    @post(
+        f"{_PATH}/circuit-breaker/{{action:str}}",
+        summary="Force circuit breakers",
+        status_code=200,
+        guards=guards,
+        operation_class=of_actuator("熔断器已强制关闭", guarded=True, types=PLAIN, also=(501,)),
+    )
     async def force(action: str) -> PlainText:
         """`open` or `close` every one."""
         states = {"open": (BreakerState.OPEN, "熔断器已强制开启"), "close": (BreakerState.CLOSED, "熔断器已强制关闭")}
@@ -196,7 +306,13 @@ def _orders(gateway: Gateway) -> list[Any]:
         state, said = states[action]
         return _said(said) if of.force(state) else _refused("No circuit breaker is enabled")
 
-    @post(f"{_PATH}/error-handler/reset", summary="Forget an instance's failures", status_code=200, guards=guards)
+    @post(
+        f"{_PATH}/error-handler/reset",
+        summary="Forget an instance's failures",
+        status_code=200,
+        guards=guards,
+        operation_class=of_actuator("错误状态已重置: m@http://h:all", guarded=True, types=PLAIN, also=(501,)),
+    )
     async def reset(component: Component = "", operation: MetricsOrder = "") -> PlainText:
         """Of the instance that `component` names; `operation` is `health`, `breaker` or `all`."""
         if not component or not operation:
@@ -207,21 +323,39 @@ def _orders(gateway: Gateway) -> list[Any]:
             return _refused(f"Unknown component: {component}")
         return _said(f"错误状态已重置: {component}:{operation}")
 
-    @post(f"{_PATH}/degradation/level", summary="Refuse any level but NONE", status_code=200, guards=guards)
+    @post(
+        f"{_PATH}/degradation/level",
+        summary="Refuse any level but NONE",
+        status_code=200,
+        guards=guards,
+        operation_class=of_actuator("降级级别已设置为: 正常模式", guarded=True, types=PLAIN, also=(501,)),
+    )
     async def level(word: Word = "") -> PlainText:
         """There is nothing here that could be counted less."""
         if word.upper() not in _LEVELS:
             return _refused(f"Invalid degradation level: {word}" if word else "Missing 'level' parameter")
         return _said("降级级别已设置为: 正常模式") if word.upper() == "NONE" else _not_here(_NO_DEGRADATION)
 
-    @post(f"{_PATH}/degradation/auto-mode", summary="Refuse to degrade by itself", status_code=200, guards=guards)
+    @post(
+        f"{_PATH}/degradation/auto-mode",
+        summary="Refuse to degrade by itself",
+        status_code=200,
+        guards=guards,
+        operation_class=of_actuator("降级策略自动模式已禁用", guarded=True, types=PLAIN, also=(501,)),
+    )
     async def auto_mode(flag: Flag = "") -> PlainText:
         """It is off."""
         if flag.lower() not in {"true", "false"}:
             return _refused("Missing 'enabled' parameter")
         return _said("降级策略自动模式已禁用") if flag.lower() == "false" else _not_here(_NO_DEGRADATION)
 
-    @post(f"{_PATH}/degradation/force-recovery", summary="Be normal", status_code=200, guards=guards)
+    @post(
+        f"{_PATH}/degradation/force-recovery",
+        summary="Be normal",
+        status_code=200,
+        guards=guards,
+        operation_class=of_actuator("已强制恢复到正常模式", guarded=True, types=PLAIN, also=(501,)),
+    )
     async def recovery() -> PlainText:
         """It always is."""
         return _said("已强制恢复到正常模式")

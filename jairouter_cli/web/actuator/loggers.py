@@ -9,8 +9,10 @@ from litestar import Response, get, post
 from jairouter_cli.config.monitoring import Level
 from jairouter_cli.observe.log_levels import LoggerLevels, canonical
 from jairouter_cli.web.actuator.conventions import BASE, answer, bad_parameter, nothing
+from jairouter_cli.web.actuator.shown import of_actuator
 from jairouter_cli.web.auth.operators import operators_only
 from jairouter_cli.web.errors import AnyRequest
+from jairouter_cli.web.openapi import samples
 from jairouter_cli.web.views.node import Node
 
 # Several loggers by one name, as Spring has them.
@@ -22,7 +24,13 @@ _PATH: Final = f"{BASE}/loggers"
 def loggers_routes(levels: LoggerLevels) -> list[Any]:
     """Return the routes."""
 
-    @get(_PATH, summary="Show how much each logger says")
+    @get(
+        _PATH,
+        summary="Show how much each logger says",
+        operation_class=of_actuator(
+            {"levels": ["OFF", "ERROR", "WARN", "INFO"], "loggers": {"ROOT": samples.ACTUATOR_ENTRY}, "groups": {}}
+        ),
+    )
     async def loggers(request: AnyRequest) -> Response[Node]:
         """Each with the level that it was given, if it was, and the one that it goes by; and groups of them."""
         return answer(
@@ -34,7 +42,11 @@ def loggers_routes(levels: LoggerLevels) -> list[Any]:
             },
         )
 
-    @get(f"{_PATH}/{{name:str}}", summary="Show how much one logger says")
+    @get(
+        f"{_PATH}/{{name:str}}",
+        summary="Show how much one logger says",
+        operation_class=of_actuator(samples.ACTUATOR_ENTRY),
+    )
     async def logger(request: AnyRequest, name: str) -> Response[Node]:
         """A logger, or a group of them."""
         if name in GROUPS:
@@ -43,7 +55,13 @@ def loggers_routes(levels: LoggerLevels) -> list[Any]:
             nothing()
         return answer(request, _logger(levels, name))
 
-    @post(f"{_PATH}/{{name:str}}", summary="Set the level of a logger", status_code=204, guards=[operators_only])
+    @post(
+        f"{_PATH}/{{name:str}}",
+        summary="Set the level of a logger",
+        status_code=204,
+        guards=[operators_only],
+        operation_class=of_actuator(None, body={"configuredLevel": "DEBUG"}, guarded=True),
+    )
     async def set_level(request: AnyRequest, name: str) -> None:
         """In all workers at once, until the gateway ends; null, or no level, takes it back."""
         level = _level(await request.body())

@@ -6,6 +6,7 @@ from litestar import Request, Response, get
 from litestar.params import QueryParameter
 
 from jairouter_cli.telemetry.scrape import Scrape
+from jairouter_cli.web.actuator.shown import PROMETHEUS, of_actuator
 
 Names = Annotated[list[str] | None, QueryParameter(name="includedNames", description="Only metrics of these names.")]
 
@@ -13,7 +14,11 @@ Names = Annotated[list[str] | None, QueryParameter(name="includedNames", descrip
 def prometheus_routes(observatory: Scrape) -> list[Any]:
     """Return the routes."""
 
-    @get("/actuator/prometheus", summary="All metrics, as Prometheus reads them")
+    @get(
+        "/actuator/prometheus",
+        summary="All metrics, as Prometheus reads them",
+        operation_class=of_actuator("# TYPE jairouter_workers gauge\njairouter_workers 2.0\n", types=PROMETHEUS),
+    )
     async def prometheus(request: Request[Any, Any, Any], included: Names = None) -> Response[bytes]:
         """Text, or OpenMetrics for who accepts it; numbers are those of all workers together."""
         names = frozenset(name.strip() for given in included or () for name in given.split(",") if name.strip())

@@ -34,4 +34,5 @@ def actuator_router(gateway: Gateway, origins: Origins, observatory: Scrape, lev
             *jairouter_metrics_routes(gateway, observatory),
         ],
         guards=[not_too_often, exposed_only, no_pages_here, plain_only],
+        tags=["Actuator"],
     )

@@ -12,12 +12,26 @@ from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.route import explanation
 from jairouter_cli.payloads.affinity import SESSION_HEADER, affinity
 from jairouter_cli.routing.call import Call
+from jairouter_cli.web.openapi.shown import plain
 
 
 def explain_routes(gateway: Gateway) -> list[Any]:
     """Return the route."""
 
-    @get("/api/explain", summary="Explain how a call would find its instance now")
+    @get(
+        "/api/explain",
+        summary="Explain how a call would find its instance now",
+        operation_class=plain(
+            {
+                "service": "chat",
+                "model": "qwen2.5:7b",
+                "strategy": "round-robin",
+                "candidates": [
+                    {"instance": "qwen2.5:7b@http://10.0.0.7:8000", "state": "UP", "obstacle": None, "isNext": True}
+                ],
+            }
+        ),
+    )
     async def explain(
         request: Request[Any, Any, Any],
         service: str,

@@ -20,6 +20,8 @@ from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.editor import Editor
 from jairouter_cli.web.manage.envelope import Refused, envelope, json_object, known_service
 from jairouter_cli.web.manage.instances import add_instance, remove_instance, update_instance
+from jairouter_cli.web.openapi import samples
+from jairouter_cli.web.openapi.shown import enveloped
 from jairouter_cli.web.views.standing import standing
 
 BASE: Final = "/api/instances"
@@ -37,43 +39,75 @@ def instance_id_routes(editor: Editor, gateway: Gateway) -> list[Any]:
         configured = instance_view(instance, reveal=reveal)
         return {"serviceType": kind.value, **configured, **standing(gateway, kind, instance)}
 
-    @get(BASE, summary="获取所有实例")
+    @get(BASE, summary="获取所有实例", operation_class=enveloped("获取实例列表成功", [samples.OF_CHAT]))
     async def everywhere(*, reveal: bool = False) -> Response[Any]:
         """All instances of all services."""
         services = editor.config.model.services.items()
         found = [shown(kind, one, reveal=reveal) for kind, service in services for one in service.instances]
         return envelope("获取实例列表成功", found)
 
-    @get(f"{BASE}/service/{{service_type:str}}", summary="获取服务的所有实例")
+    @get(
+        f"{BASE}/service/{{service_type:str}}",
+        summary="获取服务的所有实例",
+        operation_class=enveloped("获取实例列表成功", [samples.OF_CHAT]),
+    )
     async def of_service(service_type: str, *, reveal: bool = False) -> Response[Any]:
         """All instances of one service."""
         kind, service = editor.service(service_type)
         return envelope("获取实例列表成功", [shown(kind, one, reveal=reveal) for one in service.instances])
 
-    @post(f"{BASE}/service/{{service_type:str}}", summary="为服务添加实例")
+    @post(
+        f"{BASE}/service/{{service_type:str}}",
+        summary="为服务添加实例",
+        operation_class=enveloped(
+            "实例添加成功", {"instanceId": samples.ID, **samples.DONE}, body=samples.NEW, edits=True
+        ),
+    )
     async def add(request: AnyRequest, service_type: str) -> Response[Any]:
         """Add an instance, and the service if it is missing; 201."""
         return await add_instance(editor, request, known_service(service_type))
 
-    @get(f"{BASE}/{{instance_id:path}}", summary="获取实例")
+    @get(
+        f"{BASE}/{{instance_id:path}}",
+        summary="获取实例",
+        operation_class=enveloped("获取实例信息成功", samples.OF_CHAT),
+    )
     async def one(instance_id: str, service_type: Among = None, *, reveal: bool = False) -> Response[Any]:
         """One instance."""
         kind, instance, _ = _found(editor, instance_id, service_type)
         return envelope("获取实例信息成功", shown(kind, instance, reveal=reveal))
 
-    @put(f"{BASE}/{{instance_id:path}}", summary="更新指定实例")
+    @put(
+        f"{BASE}/{{instance_id:path}}",
+        summary="更新指定实例",
+        operation_class=enveloped(
+            "实例更新成功", {"instanceId": samples.ID, **samples.DONE}, body={"weight": 4}, edits=True
+        ),
+    )
     async def update(request: AnyRequest, instance_id: str, service_type: Among = None) -> Response[Any]:
         """Change what the body names; what it does not name stays."""
         kind, _, wanted = _found(editor, instance_id, service_type)
         return await update_instance(editor, request, kind, wanted, await json_object(request))
 
-    @delete(f"{BASE}/{{instance_id:path}}", summary="删除指定实例", status_code=200)
+    @delete(
+        f"{BASE}/{{instance_id:path}}",
+        summary="删除指定实例",
+        status_code=200,
+        operation_class=enveloped("实例删除成功", {"instanceId": samples.ID, **samples.DONE}, edits=True),
+    )
     async def remove(request: AnyRequest, instance_id: str, service_type: Among = None) -> Response[Any]:
         """Remove an instance; requests under way are finished."""
         kind, _, wanted = _found(editor, instance_id, service_type)
         return await remove_instance(editor, request, kind, wanted)
 
-    @post(f"{BASE}/{{instance_id:path}}", summary="检查实例健康状态", status_code=200)
+    @post(
+        f"{BASE}/{{instance_id:path}}",
+        summary="检查实例健康状态",
+        status_code=200,
+        operation_class=enveloped(
+            "健康检查完成", {"instanceId": samples.ID, "status": "UP"}, edits=True, path=f"{BASE}/{{instanceId}}/health"
+        ),
+    )
     async def check(instance_id: str, service_type: Among = None) -> Response[Any]:
         """With `/health` behind the id: ask the instance at once whether it works, and return what came of it."""
         if not instance_id.endswith(_HEALTH):

@@ -14,6 +14,8 @@ from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.editor import Editor
 from jairouter_cli.web.manage.envelope import Refused, envelope, json_object, known_service
+from jairouter_cli.web.openapi import samples
+from jairouter_cli.web.openapi.shown import enveloped
 from jairouter_cli.web.views.standing import standing
 
 BASE: Final = "/api/config/instance"
@@ -29,14 +31,22 @@ def instance_routes(editor: Editor, gateway: Gateway) -> list[Any]:
         service = editor.config.model.services.get(kind)
         return service.instances if service else ()
 
-    @get(f"{BASE}/type/{{service_type:str}}", summary="获取指定服务的所有实例")
+    @get(
+        f"{BASE}/type/{{service_type:str}}",
+        summary="获取指定服务的所有实例",
+        operation_class=enveloped("获取实例列表成功", [{**samples.INSTANCE, **samples.STANDING}]),
+    )
     async def listed(service_type: str, *, reveal: bool = False) -> Response[Any]:
         """All instances of a service; none if it is not configured."""
         kind = known_service(service_type)
         shown = [{**instance_view(one, reveal=reveal), **standing(gateway, kind, one)} for one in of(kind)]
         return envelope("获取实例列表成功", shown)
 
-    @get(f"{BASE}/info/{{service_type:str}}", summary="获取单个实例的信息")
+    @get(
+        f"{BASE}/info/{{service_type:str}}",
+        summary="获取单个实例的信息",
+        operation_class=enveloped("获取实例信息成功", {**samples.INSTANCE, **samples.STANDING}),
+    )
     async def info(
         service_type: str, model_name: ModelName, base_url: BaseUrl, *, reveal: bool = False
     ) -> Response[Any]:
@@ -48,12 +58,27 @@ def instance_routes(editor: Editor, gateway: Gateway) -> list[Any]:
         shown = {**instance_view(found, reveal=reveal), **standing(gateway, kind, found)}
         return envelope("获取实例信息成功", shown)
 
-    @post(f"{BASE}/add/{{service_type:str}}", summary="添加实例")
+    @post(
+        f"{BASE}/add/{{service_type:str}}",
+        summary="添加实例",
+        operation_class=enveloped(
+            "实例添加成功", {"instanceId": samples.ID, **samples.DONE}, body=samples.NEW, edits=True
+        ),
+    )
     async def add(request: AnyRequest, service_type: str) -> Response[Any]:
         """Add an instance, and the service if it is missing; 201."""
         return await add_instance(editor, request, known_service(service_type))
 
-    @put(f"{BASE}/update/{{service_type:str}}", summary="更新实例")
+    @put(
+        f"{BASE}/update/{{service_type:str}}",
+        summary="更新实例",
+        operation_class=enveloped(
+            "实例更新成功",
+            {"instanceId": samples.ID, **samples.DONE},
+            body={"instanceId": samples.ID, "instance": {"weight": 4}},
+            edits=True,
+        ),
+    )
     async def update(request: AnyRequest, service_type: str) -> Response[Any]:
         """Change what `instance` names; what it does not name stays."""
         kind, body = known_service(service_type), await json_object(request)
@@ -66,7 +91,12 @@ def instance_routes(editor: Editor, gateway: Gateway) -> list[Any]:
             raise Refused(400, f"服务类型不存在: {service_type}")
         return await update_instance(editor, request, kind, wanted, members)
 
-    @delete(f"{BASE}/del/{{service_type:str}}", summary="删除实例", status_code=200)
+    @delete(
+        f"{BASE}/del/{{service_type:str}}",
+        summary="删除实例",
+        status_code=200,
+        operation_class=enveloped("实例删除成功", {"instanceId": samples.ID, **samples.DONE}, edits=True),
+    )
     async def remove(request: AnyRequest, service_type: str, model_name: ModelName, base_url: BaseUrl) -> Response[Any]:
         """Remove an instance; requests under way are finished."""
         kind = known_service(service_type)

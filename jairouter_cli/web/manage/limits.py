@@ -17,6 +17,8 @@ from jairouter_cli.config.spelling import kebab, squash
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.editor import Editor
 from jairouter_cli.web.manage.envelope import envelope, json_object
+from jairouter_cli.web.openapi import samples
+from jairouter_cli.web.openapi.shown import enveloped
 
 _LIMIT: Final = "/api/services/{service_type:str}/ratelimit"
 _BREAKER: Final = "/api/services/{service_type:str}/circuitbreaker"
@@ -25,13 +27,17 @@ _BREAKER: Final = "/api/services/{service_type:str}/circuitbreaker"
 def service_limit_routes(editor: Editor) -> list[Any]:
     """Return the routes."""
 
-    @get(_LIMIT, summary="获取服务限流配置")
+    @get(_LIMIT, summary="获取服务限流配置", operation_class=enveloped("获取限流配置成功", samples.RATE))
     async def limit(service_type: str) -> Response[Any]:
         """What the service says of limits; nothing if it says nothing."""
         rules = editor.service(service_type)[1].rate_limit
         return envelope("获取限流配置成功", {} if rules is None else section_view(rules))
 
-    @put(_LIMIT, summary="更新服务限流配置")
+    @put(
+        _LIMIT,
+        summary="更新服务限流配置",
+        operation_class=enveloped("限流配置更新成功", samples.DONE, body={"capacity": 100, "rate": 10}, edits=True),
+    )
     async def set_limit(request: AnyRequest, service_type: str) -> Response[Any]:
         """Change what the body names, and switch it on unless it says otherwise."""
         kind, _ = editor.service(service_type)
@@ -39,13 +45,17 @@ def service_limit_routes(editor: Editor) -> list[Any]:
         applied = await editor.edit(request, lambda document: _limited(document, kind, body), "更新限流配置失败")
         return envelope("限流配置更新成功", editor.outcome(applied), 200, editor.tags(applied))
 
-    @get(_BREAKER, summary="获取服务熔断器配置")
+    @get(_BREAKER, summary="获取服务熔断器配置", operation_class=enveloped("获取熔断器配置成功", samples.BREAKER))
     async def breaker(service_type: str) -> Response[Any]:
         """What the service says of circuit breakers; nothing if it says nothing."""
         rules = editor.service(service_type)[1].circuit_breaker
         return envelope("获取熔断器配置成功", {} if rules is None else section_view(rules))
 
-    @put(_BREAKER, summary="更新服务熔断器配置")
+    @put(
+        _BREAKER,
+        summary="更新服务熔断器配置",
+        operation_class=enveloped("熔断器配置更新成功", samples.DONE, body={"failureThreshold": 3}, edits=True),
+    )
     async def set_breaker(request: AnyRequest, service_type: str) -> Response[Any]:
         """Change what the body names; what it does not name stays."""
         kind, _ = editor.service(service_type)

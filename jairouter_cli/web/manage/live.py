@@ -19,6 +19,7 @@ from jairouter_cli.observe.collection import Distribution, Rows, Value, collect
 from jairouter_cli.observe.families import CountedRows, Family, Kind, Labels
 from jairouter_cli.routing.ledger import Live, TargetKey
 from jairouter_cli.telemetry.scrape import Scrape
+from jairouter_cli.web.openapi.shown import plain
 from jairouter_cli.web.views.node import Node
 
 Series = Mapping[tuple[str, ...], Value]
@@ -48,7 +49,19 @@ _FIRST_TOKENS: Final = _counted(families.FIRST_TOKENS, "service", "instance", ki
 def live_routes(gateway: Gateway, observatory: Scrape) -> list[Any]:
     """Return the routes."""
 
-    @get("/api/monitoring/live", summary="Show what was counted, to make rates of")
+    @get(
+        "/api/monitoring/live",
+        summary="Show what was counted, to make rates of",
+        operation_class=plain(
+            {
+                "era": "jairouter-x1",
+                "at": 5021.3,
+                "workers": 2,
+                "totals": {"requests": 1200, "errors": 3},
+                "instances": [{"service": "chat", "id": "m@http://h", "requests": 1203, "failures": 6, "inFlight": 4}],
+            }
+        ),
+    )
     async def live() -> Node:
         """Counts since the start, of all workers; with another `era` they began anew. `at` is in seconds of a clock of
         its own. A distribution tells how many values fell into each bucket of its `BoundsS`, and beyond the last.

@@ -18,6 +18,8 @@ from jairouter_cli.config.ops import instances, services
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.editor import Editor
 from jairouter_cli.web.manage.envelope import Refused, envelope, json_object
+from jairouter_cli.web.openapi import samples
+from jairouter_cli.web.openapi.shown import enveloped
 from jairouter_cli.web.views.node import Node
 
 BASE: Final = "/api/loadbalancer"
@@ -52,29 +54,50 @@ def balancing_routes(editor: Editor) -> list[Any]:
             "instances": len(service.instances),
         }
 
-    @get(f"{BASE}/status", summary="获取所有负载均衡器状态")
+    @get(f"{BASE}/status", summary="获取所有负载均衡器状态", operation_class=enveloped("操作成功", [samples.BALANCED]))
     async def everywhere() -> Response[Any]:
         """How each service spreads its requests."""
         return envelope(OK, [status(kind, service) for kind, service in editor.config.model.services.items()])
 
-    @get(f"{BASE}/status/{{service_type:str}}", summary="获取指定服务的负载均衡器状态")
+    @get(
+        f"{BASE}/status/{{service_type:str}}",
+        summary="获取指定服务的负载均衡器状态",
+        operation_class=enveloped("操作成功", samples.BALANCED),
+    )
     async def one(service_type: str) -> Response[Any]:
         """How one service does."""
         return envelope(OK, status(*editor.service(service_type)))
 
-    @get(f"{BASE}/config/global", summary="获取全局负载均衡配置")
+    @get(
+        f"{BASE}/config/global",
+        summary="获取全局负载均衡配置",
+        operation_class=enveloped("操作成功", {**samples.SPREAD, "isGlobal": True}),
+    )
     async def of_all() -> Response[Any]:
         """What holds for the services that say nothing."""
         return envelope(OK, {**rules(Service()), "isGlobal": True})
 
-    @get(f"{BASE}/config/{{service_type:str}}", summary="获取服务负载均衡配置")
+    @get(
+        f"{BASE}/config/{{service_type:str}}",
+        summary="获取服务负载均衡配置",
+        operation_class=enveloped("操作成功", {"serviceType": "chat", **samples.SPREAD, "isGlobal": False}),
+    )
     async def config(service_type: str) -> Response[Any]:
         """What holds for one service; `isGlobal` if it does not say so itself."""
         kind, service = editor.service(service_type)
         shown = {"serviceType": kind.value, **rules(service), "isGlobal": service.load_balance is None}
         return envelope(OK, shown)
 
-    @put(f"{BASE}/config/{{service_type:str}}", summary="更新服务负载均衡配置")
+    @put(
+        f"{BASE}/config/{{service_type:str}}",
+        summary="更新服务负载均衡配置",
+        operation_class=enveloped(
+            "负载均衡配置已更新",
+            samples.DONE,
+            body={"type": "least-connections", "weights": {samples.ID: 2}},
+            edits=True,
+        ),
+    )
     async def update(request: AnyRequest, service_type: str) -> Response[Any]:
         """Change the strategy of a service, the weights of its instances, or both."""
         kind, _ = editor.service(service_type)
@@ -84,7 +107,13 @@ def balancing_routes(editor: Editor) -> list[Any]:
         )
         return envelope("负载均衡配置已更新", editor.outcome(applied), 200, editor.tags(applied))
 
-    @get(f"{BASE}/strategies", summary="获取支持的负载均衡策略")
+    @get(
+        f"{BASE}/strategies",
+        summary="获取支持的负载均衡策略",
+        operation_class=enveloped(
+            "操作成功", [{"name": "random", "displayName": "随机策略", "description": "随机选择实例, 按权重分配"}]
+        ),
+    )
     async def strategies() -> Response[Any]:
         """What there is to choose from."""
         shown = [
@@ -92,7 +121,13 @@ def balancing_routes(editor: Editor) -> list[Any]:
         ]
         return envelope(OK, shown)
 
-    @get(f"{BASE}/stats", summary="获取负载均衡器统计信息")
+    @get(
+        f"{BASE}/stats",
+        summary="获取负载均衡器统计信息",
+        operation_class=enveloped(
+            "操作成功", {"totalLoadBalancers": 1, "validationStatus": True, "strategyDistribution": {"random": 1}}
+        ),
+    )
     async def stats() -> Response[Any]:
         """How many services use which strategy."""
         used = Counter(rules(service)["type"] for service in editor.config.model.services.values())

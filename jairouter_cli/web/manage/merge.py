@@ -21,6 +21,8 @@ from jairouter_cli.errors import ConfigError, ForeignUnreadable
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.editor import Editor
 from jairouter_cli.web.manage.envelope import WRONG, Refused, envelope
+from jairouter_cli.web.openapi import samples
+from jairouter_cli.web.openapi.shown import enveloped
 
 BASE: Final = "/api/config/merge"
 NO_FILES: Final = "未找到任何版本配置文件"
@@ -136,14 +138,22 @@ def merge_routes(editor: Editor) -> list[Any]:
     """Return the routes."""
     of = _Files(editor)
 
-    @get(f"{BASE}/scan", summary="扫描版本配置文件")
+    @get(
+        f"{BASE}/scan",
+        summary="扫描版本配置文件",
+        operation_class=enveloped("扫描完成，找到 1 个版本配置文件", samples.FILES),
+    )
     async def scan() -> Response[Any]:
         """The files that there are, by their numbers."""
         found = await editor.call("扫描失败", of.present)
         data = {str(number): of.shown(path) for number, path in found.items()}
         return envelope(f"扫描完成，找到 {len(found)} 个版本配置文件", data)
 
-    @get(f"{BASE}/preview", summary="预览合并结果")
+    @get(
+        f"{BASE}/preview",
+        summary="预览合并结果",
+        operation_class=enveloped("预览生成成功", {"mergedConfig": samples.WHOLE, "totalFiles": 1}),
+    )
     async def preview(*, reveal: bool = False) -> Response[Any]:
         """What the files come to, without doing anything; keys are masked unless `reveal` is asked for."""
         try:
@@ -157,25 +167,45 @@ def merge_routes(editor: Editor) -> list[Any]:
         }
         return envelope("预览生成成功", data)
 
-    @post(f"{BASE}/execute", summary="执行配置文件合并", status_code=200)
+    @post(
+        f"{BASE}/execute",
+        summary="执行配置文件合并",
+        status_code=200,
+        operation_class=enveloped("成功合并 1 个配置文件，重置版本为1", samples.MERGED, edits=True),
+    )
     async def execute(request: AnyRequest) -> Response[Any]:
         """Unite the files, put the outcome into force as a revision, and keep it as version 1 in their place."""
         done = await of.merge(request)
         return envelope(done["message"], done)
 
-    @post(f"{BASE}/backup", summary="备份现有配置文件", status_code=200)
+    @post(
+        f"{BASE}/backup",
+        summary="备份现有配置文件",
+        status_code=200,
+        operation_class=enveloped("成功备份 1 个配置文件到 config/backup_1795495221000", samples.MERGED, edits=True),
+    )
     async def backup() -> Response[Any]:
         """Copy the files into a folder beside them."""
         done = await editor.call("备份失败", of.back_up)
         return envelope(done["message"], done)
 
-    @delete(f"{BASE}/cleanup", summary="清理配置文件", status_code=200)
+    @delete(
+        f"{BASE}/cleanup",
+        summary="清理配置文件",
+        status_code=200,
+        operation_class=enveloped("成功清理 0 个配置文件", samples.MERGED, edits=True),
+    )
     async def cleanup(delete_originals: Originals = False) -> Response[Any]:  # noqa: FBT002 - a query parameter
         """Remove the files, if that is asked for."""
         done = await editor.call("清理失败", lambda: of.clean_up(wanted=delete_originals))
         return envelope(done["message"], done)
 
-    @post(f"{BASE}/batch", summary="批量操作", status_code=200)
+    @post(
+        f"{BASE}/batch",
+        summary="批量操作",
+        status_code=200,
+        operation_class=enveloped("批量操作完成", {"merge": {"executed": True, "result": samples.MERGED}}, edits=True),
+    )
     async def batch(request: AnyRequest, delete_originals: Originals = False) -> Response[Any]:  # noqa: FBT002
         """Back up, merge, and remove the originals if that is asked for; what was merged is kept."""
         try:
@@ -191,7 +221,11 @@ def merge_routes(editor: Editor) -> list[Any]:
         data = {name: {"executed": executed, "result": outcome} for name, (executed, outcome) in stages.items()}
         return envelope("批量操作完成", data)
 
-    @get(f"{BASE}/status", summary="获取服务状态")
+    @get(
+        f"{BASE}/status",
+        summary="获取服务状态",
+        operation_class=enveloped("状态获取成功", {"availableVersionFiles": 1, "versionFiles": samples.FILES}),
+    )
     async def status() -> Response[Any]:
         """Which files there are."""
         found = await editor.call("状态获取失败", of.present)
@@ -203,7 +237,11 @@ def merge_routes(editor: Editor) -> list[Any]:
         }
         return envelope("状态获取成功", data)
 
-    @get(f"{BASE}/validate", summary="验证配置文件")
+    @get(
+        f"{BASE}/validate",
+        summary="验证配置文件",
+        operation_class=enveloped("验证完成，共 1 个文件", {"totalFiles": 1, "validFiles": 1}),
+    )
     async def validate() -> Response[Any]:
         """Which of the files could be used, and what is wrong with the others."""
         details = await editor.call("验证失败", of.judged)
@@ -211,7 +249,11 @@ def merge_routes(editor: Editor) -> list[Any]:
         counts = {"totalFiles": len(details), "validFiles": valid, "invalidFiles": len(details) - valid}
         return envelope(f"验证完成，共 {len(details)} 个文件", {**counts, "details": details})
 
-    @get(f"{BASE}/statistics", summary="获取统计信息")
+    @get(
+        f"{BASE}/statistics",
+        summary="获取统计信息",
+        operation_class=enveloped("统计信息获取成功", {"totalVersionFiles": 1, "newestVersion": 1}),
+    )
     async def statistics() -> Response[Any]:
         """How many files there are, and the oldest and the newest of them."""
         found = await editor.call("统计信息获取失败", of.present)

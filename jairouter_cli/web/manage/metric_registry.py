@@ -26,6 +26,8 @@ from jairouter_cli.web.manage.envelope import Refused
 from jairouter_cli.web.manage.metric_request import ONLY_WHOLE, Verdict, Wanted, judged
 from jairouter_cli.web.manage.metrics import BASE, ONE, NamedMetric, failure
 from jairouter_cli.web.manage.sentences import json_of
+from jairouter_cli.web.openapi import samples
+from jairouter_cli.web.openapi.shown import of_metrics
 from jairouter_cli.web.views.node import Node
 
 _EXPIRY_S: Final = 24 * 3600.0
@@ -44,7 +46,12 @@ def metric_registry_routes(editor: Editor, gateway: Gateway, catalogue: Catalogu
 def _registrations(registry: "_Registry") -> list[Any]:
     catalogue = registry.catalogue
 
-    @post(f"{BASE}/register", summary="Register a metric", status_code=200)
+    @post(
+        f"{BASE}/register",
+        summary="Register a metric",
+        status_code=200,
+        operation_class=of_metrics(samples.METRIC_REGISTERED, body=samples.METRIC_NEW),
+    )
     async def register(request: AnyRequest) -> Response[Node]:
         """A COUNTER or a TIMER. What is registered again keeps what it counted, and has the new description."""
         body = await json_of(request)
@@ -57,7 +64,15 @@ def _registrations(registry: "_Registry") -> list[Any]:
                 return _refusal(refusal, metricName=verdict.wanted.metric.name)
         return Response(result, status_code=200 if result["success"] else 400)
 
-    @post(f"{BASE}/register/batch", summary="Register several metrics", status_code=200)
+    @post(
+        f"{BASE}/register/batch",
+        summary="Register several metrics",
+        status_code=200,
+        operation_class=of_metrics(
+            {**samples.METRIC_BATCH, "results": [samples.METRIC_REGISTERED], "allSuccess": True},
+            body=[samples.METRIC_NEW],
+        ),
+    )
     async def register_all(request: AnyRequest) -> Response[Node]:
         """Those that are right, in one edit; what is wrong with the others is said."""
         bodies = await json_of(request)
@@ -76,7 +91,12 @@ def _registrations(registry: "_Registry") -> list[Any]:
             return _refusal(refusal)
         return Response(_batch(len(bodies), sum(one["success"] for one in results), results=results))
 
-    @post(f"{BASE}/validate", summary="Say what is wrong with a metric that could be registered", status_code=200)
+    @post(
+        f"{BASE}/validate",
+        summary="Say what is wrong with a metric that could be registered",
+        status_code=200,
+        operation_class=of_metrics({"valid": True, "errors": [], "warnings": []}, body=samples.METRIC_NEW),
+    )
     async def validate(request: AnyRequest) -> Node:
         """Nothing is registered."""
         verdict = registry.judge(await json_of(request), catalogue.settings.custom)
@@ -88,7 +108,14 @@ def _registrations(registry: "_Registry") -> list[Any]:
 def _changes(registry: "_Registry") -> list[Any]:
     catalogue = registry.catalogue
 
-    @delete(ONE, summary="Delete a metric", status_code=200)
+    @delete(
+        ONE,
+        summary="Delete a metric",
+        status_code=200,
+        operation_class=of_metrics(
+            {"success": True, "metricName": "orders.created", "message": "Metric unregistered successfully"}
+        ),
+    )
     async def unregister(request: AnyRequest, metric_name: NamedMetric) -> Response[Node]:
         """Of the operator's own, and if it has all the tags that the query names; its series are gone."""
         tags, metric = dict(request.query_params.items()), catalogue.custom(metric_name)
@@ -102,7 +129,14 @@ def _changes(registry: "_Registry") -> list[Any]:
             {"success": True, "metricName": metric_name, "message": "Metric unregistered successfully"},
         )
 
-    @delete(f"{BASE}/batch", summary="Delete several metrics", status_code=200)
+    @delete(
+        f"{BASE}/batch",
+        summary="Delete several metrics",
+        status_code=200,
+        operation_class=of_metrics(
+            {**samples.METRIC_BATCH, "failedMetrics": [], "allSuccess": True}, body=["orders.created"]
+        ),
+    )
     async def unregister_all(request: AnyRequest) -> Response[Node]:
         """`failedMetrics` are those that there are not, and the gateway's own."""
         names = await json_of(request)
@@ -116,7 +150,14 @@ def _changes(registry: "_Registry") -> list[Any]:
             _batch(len(names), len(names) - len(failed), failedMetrics=failed),
         )
 
-    @put(f"{BASE}/metadata/{{metric_name:str}}", summary="Change what is said of a metric")
+    @put(
+        f"{BASE}/metadata/{{metric_name:str}}",
+        summary="Change what is said of a metric",
+        operation_class=of_metrics(
+            {"success": True, "metricName": "orders.created", "message": "Metadata updated successfully"},
+            body={"description": "Orders that came in", "tags": {"shop": "south"}},
+        ),
+    )
     async def update(request: AnyRequest, metric_name: NamedMetric) -> Response[Node]:
         """Description, unit, tags, category, enabled; what the body does not name stays. Of the operator's own."""
         metric = catalogue.custom(metric_name)
@@ -134,7 +175,19 @@ def _changes(registry: "_Registry") -> list[Any]:
             return _refusal(refusal, metricName=metric_name)
         return Response({"success": True, "metricName": metric_name, "message": "Metadata updated successfully"})
 
-    @put(f"{ONE}/configuration", summary="Show a metric, or do not")
+    @put(
+        f"{ONE}/configuration",
+        summary="Show a metric, or do not",
+        operation_class=of_metrics(
+            {
+                "success": True,
+                "metricName": "orders.created",
+                "enabled": False,
+                "samplingRate": 1.0,
+                "message": "Configuration updated successfully",
+            }
+        ),
+    )
     async def configure(
         request: AnyRequest, metric_name: NamedMetric, enabled: Enabled, sampling_rate: SamplingRate = 1.0
     ) -> Response[Node]:
@@ -152,7 +205,12 @@ def _changes(registry: "_Registry") -> list[Any]:
             {"success": True, **shape, "message": "Configuration updated successfully"},
         )
 
-    @post(f"{BASE}/cleanup", summary="Delete metrics that nobody has need of", status_code=200)
+    @post(
+        f"{BASE}/cleanup",
+        summary="Delete metrics that nobody has need of",
+        status_code=200,
+        operation_class=of_metrics({"cleanedMetrics": 0, "totalMetrics": 60, "cleanedMetricNames": []}),
+    )
     async def cleanup(request: AnyRequest) -> Response[Node]:
         """Of the operator's own, those that were neither changed nor fed for 24 hours."""
         entries = await asyncio.to_thread(catalogue.entries)

@@ -16,6 +16,8 @@ from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.metric_request import tag_errors
 from jairouter_cli.web.manage.monitoring import BASE as MONITORING
 from jairouter_cli.web.manage.sentences import json_of, said, texts_of
+from jairouter_cli.web.openapi import samples
+from jairouter_cli.web.openapi.shown import of_metrics
 from jairouter_cli.web.views.node import Node
 
 BASE: Final = f"{MONITORING}/metrics"
@@ -38,18 +40,24 @@ def failure(status: int, message: str, **more: Any) -> Response[Node]:
 def metric_view_routes(catalogue: Catalogue) -> list[Any]:
     """Return the routes that show metrics."""
 
-    @get(f"{BASE}/metadata", summary="Show what metrics there are")
+    @get(
+        f"{BASE}/metadata", summary="Show what metrics there are", operation_class=of_metrics([samples.METRIC_METADATA])
+    )
     async def metadata() -> list[Node]:
         """The gateway's own, then the operator's. `enabled` says whether one is shown."""
         return [entry.metadata() for entry in await asyncio.to_thread(catalogue.entries)]
 
-    @get(f"{BASE}/metadata/{{metric_name:str}}", summary="Show what a metric is")
+    @get(
+        f"{BASE}/metadata/{{metric_name:str}}",
+        summary="Show what a metric is",
+        operation_class=of_metrics(samples.METRIC_METADATA),
+    )
     async def metadata_of(metric_name: NamedMetric) -> Response[Any]:
         """404 without a body if there is none of that name."""
         entry = await asyncio.to_thread(catalogue.entry, metric_name)
         return said("", 404) if entry is None else Response(entry.metadata())
 
-    @get(f"{BASE}/statistics", summary="Count the metrics")
+    @get(f"{BASE}/statistics", summary="Count the metrics", operation_class=of_metrics(samples.METRIC_STATISTICS))
     async def statistics() -> Node:
         """By category and by type."""
         entries = await asyncio.to_thread(catalogue.entries)
@@ -62,13 +70,19 @@ def metric_view_routes(catalogue: Catalogue) -> list[Any]:
             "metricsByType": Counter(entry.type for entry in entries),
         }
 
-    @get(f"{BASE}/category/{{category:str}}", summary="Show the metrics of a category")
+    @get(
+        f"{BASE}/category/{{category:str}}",
+        summary="Show the metrics of a category",
+        operation_class=of_metrics([samples.METRIC_METADATA]),
+    )
     async def of_category(category: str) -> list[Node]:
         """None of a category that there is not."""
         entries = await asyncio.to_thread(catalogue.entries)
         return [entry.metadata() for entry in entries if entry.category == category]
 
-    @get(f"{BASE}/search", summary="Search metrics by their names")
+    @get(
+        f"{BASE}/search", summary="Search metrics by their names", operation_class=of_metrics([samples.METRIC_METADATA])
+    )
     async def search(name_pattern: NamePattern, category: CategoryName = None) -> Response[Any]:
         """Those in whose names the expression has a match; none if it is no expression."""
         try:
@@ -77,7 +91,11 @@ def metric_view_routes(catalogue: Catalogue) -> list[Any]:
             return said(str(error), 400)
         return Response([entry.metadata() for entry in found])
 
-    @get(f"{BASE}/exists/{{metric_name:str}}", summary="Whether there is such a metric")
+    @get(
+        f"{BASE}/exists/{{metric_name:str}}",
+        summary="Whether there is such a metric",
+        operation_class=of_metrics({"metricName": "orders.created", "exists": True, "tags": {}}),
+    )
     async def exists(request: AnyRequest, metric_name: NamedMetric) -> Node:
         """Every query parameter is a tag that it, or a series of it, must have."""
         tags = dict(request.query_params.items())
@@ -89,7 +107,7 @@ def metric_view_routes(catalogue: Catalogue) -> list[Any]:
         listed = await catalogue.series()
         return any(one["name"] == name and tags.items() <= one["tags"].items() for one in listed)
 
-    @get(f"{BASE}/list", summary="Show every series")
+    @get(f"{BASE}/list", summary="Show every series", operation_class=of_metrics([samples.METRIC_SERIES]))
     async def listing() -> list[Node]:
         """With its `value`, or `count` and `sum`: those of all workers together."""
         return await catalogue.series()
@@ -100,7 +118,16 @@ def metric_view_routes(catalogue: Catalogue) -> list[Any]:
 def metric_value_routes(catalogue: Catalogue, gateway: Gateway, observatory: Scrape) -> list[Any]:
     """Return the route that feeds metrics."""
 
-    @post(f"{ONE}/record", summary="Feed a metric", status_code=200)
+    @post(
+        f"{ONE}/record",
+        summary="Feed a metric",
+        status_code=200,
+        operation_class=of_metrics(
+            {"success": True, "metricName": "orders.created", "message": "Recorded"},
+            body={"value": 1, "tags": {"kind": "express"}},
+            also=(409,),
+        ),
+    )
     async def record(request: AnyRequest, metric_name: NamedMetric) -> Response[Node]:
         """Add `value` to a counter (1 if there is none), or count a duration of `value` seconds; for `tags`."""
         metric, body = catalogue.custom(metric_name), await json_of(request) if await request.body() else {}

@@ -8,6 +8,7 @@ from litestar import Response, get
 from jairouter_cli.config.model import Dialect, ServiceType
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.web.manage.envelope import envelope
+from jairouter_cli.web.openapi.shown import enveloped
 
 # The names of the Java version's classes, by which its clients know what a backend speaks.
 _ADAPTERS: Final = {
@@ -23,7 +24,11 @@ _ADAPTERS: Final = {
 def catalogue_routes(gateway: Gateway) -> list[Any]:
     """Return the routes."""
 
-    @get("/api/models", summary="获取模型列表")
+    @get(
+        "/api/models",
+        summary="获取模型列表",
+        operation_class=enveloped("获取模型列表成功", {"object": "list", "data": [{"id": "qwen2.5:7b"}]}),
+    )
     async def models() -> Response[Any]:
         """Every model of every service, in the shape of OpenAI's list."""
         data = [
@@ -39,7 +44,11 @@ def catalogue_routes(gateway: Gateway) -> list[Any]:
         ]
         return envelope("获取模型列表成功", {"object": "list", "data": data})
 
-    @get("/api/models/stats", summary="获取配置统计信息")
+    @get(
+        "/api/models/stats",
+        summary="获取配置统计信息",
+        operation_class=enveloped("获取配置统计成功", {"totalServices": 7, "totalInstances": 1}),
+    )
     async def stats() -> Response[Any]:
         """How many instances and models there are, by service."""
         services = gateway.table.config.model.services

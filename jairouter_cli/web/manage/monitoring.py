@@ -13,6 +13,7 @@ from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.routing.breaker import BreakerState
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.sentences import members_of, refused, said
+from jairouter_cli.web.openapi.shown import plain
 from jairouter_cli.web.views.health import health_node
 from jairouter_cli.web.views.live_state import LiveState
 from jairouter_cli.web.views.node import Node
@@ -30,42 +31,80 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
     """Return the routes."""
     of = LiveState(gateway)
 
-    @get(f"{BASE}/instances", summary="Show every instance, its health and its numbers")
+    @get(
+        f"{BASE}/instances",
+        summary="Show every instance, its health and its numbers",
+        operation_class=plain({"services": {"chat": {"instances": [{"id": "m@http://h", "status": "HEALTHY"}]}}}),
+    )
     async def instances() -> Node:
         """By service. Times are UTC, durations milliseconds; numbers count since the start, for all workers."""
         return {"services": of.instances()}
 
-    @get(f"{BASE}/load-balancer", summary="Show how requests were spread")
+    @get(
+        f"{BASE}/load-balancer",
+        summary="Show how requests were spread",
+        operation_class=plain(
+            {"services": {"chat": {"strategy": "ROUND_ROBIN", "totalRequests": 0, "distribution": {}}}}
+        ),
+    )
     async def load_balancer() -> Node:
         """By service: the strategy, and each instance's share."""
         return {"services": dict(of.distributions())}
 
-    @get(f"{BASE}/rate-limit", summary="Show the limits of the services")
+    @get(
+        f"{BASE}/rate-limit",
+        summary="Show the limits of the services",
+        operation_class=plain(
+            {"services": {"chat": {"algorithm": "TOKEN_BUCKET", "globalLimit": {"capacity": 100, "remaining": 84}}}}
+        ),
+    )
     async def rate_limit(client_ip: ClientIp = "") -> Node:
         """By service, for those that limit requests; `clientLimits` for the client that is named."""
         return {"services": await of.limits(client_ip)}
 
-    @get(f"{BASE}/circuit-breaker", summary="Show the circuit breakers")
+    @get(
+        f"{BASE}/circuit-breaker",
+        summary="Show the circuit breakers",
+        operation_class=plain({"instances": [{"id": "m@http://h", "service": "chat", "state": "CLOSED"}]}),
+    )
     async def circuit_breaker() -> Node:
         """Of every instance that has one."""
         return {"instances": [of.breaker(target, live) for target, live in of.breakers()]}
 
-    @get(f"{BASE}/circuit-breaker/stats", summary="Show all circuit breakers together")
+    @get(
+        f"{BASE}/circuit-breaker/stats",
+        summary="Show all circuit breakers together",
+        operation_class=plain({"state": "CLOSED", "failureCount": 0, "requestCount": 12}),
+    )
     async def breaker_stats() -> Node:
         """The worst state, and what was counted."""
         return of.breaker_stats()
 
-    @post(f"{BASE}/circuit-breaker/force-open", summary="Open every circuit breaker", status_code=200)
+    @post(
+        f"{BASE}/circuit-breaker/force-open",
+        summary="Open every circuit breaker",
+        status_code=200,
+        operation_class=plain("熔断器已强制开启", orders=True),
+    )
     async def force_open() -> Response[str]:
         """For as long as each would stay open by itself; no instance with a breaker gets requests until then."""
         return said("熔断器已强制开启") if of.force(BreakerState.OPEN) else refused("No circuit breaker is enabled")
 
-    @post(f"{BASE}/circuit-breaker/force-close", summary="Close every circuit breaker", status_code=200)
+    @post(
+        f"{BASE}/circuit-breaker/force-close",
+        summary="Close every circuit breaker",
+        status_code=200,
+        operation_class=plain("熔断器已强制关闭", orders=True),
+    )
     async def force_close() -> Response[str]:
         """Let requests through at once."""
         return said("熔断器已强制关闭") if of.force(BreakerState.CLOSED) else refused("No circuit breaker is enabled")
 
-    @get(f"{BASE}/health", summary="Show the health of the gateway")
+    @get(
+        f"{BASE}/health",
+        summary="Show the health of the gateway",
+        operation_class=plain({"status": "UP", "healthy": True, "details": {"ping": {"status": "UP"}}}),
+    )
     async def health() -> Node:
         """200 even when DOWN, as the Java version; `/actuator/health` has a status that tells."""
         node = health_node(gateway)
@@ -73,25 +112,40 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
         found = {"status": "DOWN" if issues else "UP", "healthy": not issues, "details": node["components"]}
         return {**found, "issues": issues} if issues else found
 
-    @get(f"{BASE}/errors/stats", summary="Show what fails")
+    @get(
+        f"{BASE}/errors/stats",
+        summary="Show what fails",
+        operation_class=plain({"activeErrorComponents": 0, "degradedComponents": 0, "totalErrors": 0}),
+    )
     async def errors() -> Node:
         """Instances that get no requests, those that are on trial, and failed attempts since the start."""
         return of.errors()
 
-    @post(f"{BASE}/errors/reset", summary="Forget an instance's failures", status_code=200)
+    @post(
+        f"{BASE}/errors/reset",
+        summary="Forget an instance's failures",
+        status_code=200,
+        operation_class=plain(
+            "错误状态已重置: m@http://h:all", body={"component": "m@http://h", "operation": "all"}, orders=True
+        ),
+    )
     async def reset_errors(request: AnyRequest) -> Response[str]:
         """Of the instance that `component` names; `operation` is `health`, `breaker` or `all`."""
         body = await members_of(request)
         component, operation = body.get("component"), body.get("operation")
         if not component or not operation:
             return refused("Missing 'component' or 'operation' parameter")
-        if operation not in {"health", "breaker", "all"}:
+        if operation not in ("health", "breaker", "all"):
             return refused("Invalid operation: expected health, breaker or all")
         if not of.forget(str(component), str(operation)):
             return refused(f"Unknown component: {component}")
         return said(f"错误状态已重置: {component}:{operation}")
 
-    @get(f"{BASE}/degradation/status", summary="Show that nothing is sampled")
+    @get(
+        f"{BASE}/degradation/status",
+        summary="Show that nothing is sampled",
+        operation_class=plain({"level": "NONE", "samplingRate": 1.0, "autoModeEnabled": False}),
+    )
     async def degradation() -> Node:
         """Metrics are never thinned out here: the level is always NONE."""
         return {
@@ -103,7 +157,12 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
             "errorComponentCount": of.errors()["activeErrorComponents"],
         }
 
-    @post(f"{BASE}/degradation/level", summary="Refuse any level but NONE", status_code=200)
+    @post(
+        f"{BASE}/degradation/level",
+        summary="Refuse any level but NONE",
+        status_code=200,
+        operation_class=plain("降级级别已设置为: 正常模式", body={"level": "NONE"}, orders=True),
+    )
     async def degradation_level(request: AnyRequest) -> Response[str]:
         """There is nothing here that could be sampled less."""
         level = (await members_of(request)).get("level")
@@ -113,7 +172,12 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
             return refused(f"Invalid degradation level: {level}")
         return said("降级级别已设置为: 正常模式") if str(level).upper() in _NORMAL else _not_here()
 
-    @post(f"{BASE}/degradation/auto-mode", summary="Refuse to degrade by itself", status_code=200)
+    @post(
+        f"{BASE}/degradation/auto-mode",
+        summary="Refuse to degrade by itself",
+        status_code=200,
+        operation_class=plain("降级策略自动模式已禁用", body={"enabled": False}, orders=True),
+    )
     async def degradation_mode(request: AnyRequest) -> Response[str]:
         """It is off."""
         enabled = (await members_of(request)).get("enabled")
@@ -121,17 +185,31 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
             return refused("Missing 'enabled' parameter")
         return _not_here() if enabled else said("降级策略自动模式已禁用")
 
-    @post(f"{BASE}/degradation/force-recovery", summary="Be normal", status_code=200)
+    @post(
+        f"{BASE}/degradation/force-recovery",
+        summary="Be normal",
+        status_code=200,
+        operation_class=plain("已强制恢复到正常模式", orders=True),
+    )
     async def recovery() -> Response[str]:
         """It always is."""
         return said("已强制恢复到正常模式")
 
-    @get(f"{BASE}/cache/stats", summary="Show the cache of answers")
+    @get(
+        f"{BASE}/cache/stats",
+        summary="Show the cache of answers",
+        operation_class=plain({"currentSize": 0, "maxSize": 100, "usageRatio": 0.0}),
+    )
     async def cache() -> Node:
         """That of `fallback: cache`, in the worker that is asked."""
         return of.cache()
 
-    @post(f"{BASE}/cache/clear", summary="Empty the cache of answers", status_code=200)
+    @post(
+        f"{BASE}/cache/clear",
+        summary="Empty the cache of answers",
+        status_code=200,
+        operation_class=plain("缓存已清空", orders=True),
+    )
     async def clear_cache() -> Response[str]:
         """That of `fallback: cache`, in all workers."""
         gateway.answers.clear()

@@ -20,6 +20,8 @@ from jairouter_cli.web.manage.editor import Editor
 from jairouter_cli.web.manage.envelope import Refused
 from jairouter_cli.web.manage.monitoring import BASE
 from jairouter_cli.web.manage.sentences import members_of, refused, said, texts_of
+from jairouter_cli.web.openapi import samples
+from jairouter_cli.web.openapi.shown import of_metrics
 from jairouter_cli.web.views.health import health_node
 from jairouter_cli.web.views.live_state import LiveState
 from jairouter_cli.web.views.node import Node
@@ -34,17 +36,21 @@ def monitoring_config_routes(editor: Editor, gateway: Gateway) -> list[Any]:
     """Return the routes."""
     views = LiveState(gateway)
 
-    @get(f"{BASE}/config", summary="Show how the gateway counts")
+    @get(f"{BASE}/config", summary="Show how the gateway counts", operation_class=of_metrics(samples.METRIC_SHOWN))
     async def config() -> Node:
         """Every event is counted, at once: `sampling` and `performance` are there for clients that ask for them."""
         return _shown(_metrics(editor))
 
-    @get(f"{BASE}/config/snapshot", summary="Show the same")
+    @get(f"{BASE}/config/snapshot", summary="Show the same", operation_class=of_metrics(samples.METRIC_SHOWN))
     async def snapshot() -> Node:
         """As `/config`."""
         return _shown(_metrics(editor))
 
-    @put(f"{BASE}/config/enabled", summary="Count, or do not")
+    @put(
+        f"{BASE}/config/enabled",
+        summary="Count, or do not",
+        operation_class=of_metrics("监控状态已更新为: true", body={"enabled": True}),
+    )
     async def set_enabled(request: AnyRequest) -> Response[str]:
         """While it is off nothing is counted and nothing is shown; what was counted before is kept."""
         enabled = (await members_of(request)).get("enabled")
@@ -54,7 +60,11 @@ def monitoring_config_routes(editor: Editor, gateway: Gateway) -> list[Any]:
             return said("监控状态无变化")
         return await _edited(editor, request, "enabled", enabled, f"监控状态已更新为: {str(enabled).lower()}")
 
-    @put(f"{BASE}/config/prefix", summary="Change what the names of metrics begin with")
+    @put(
+        f"{BASE}/config/prefix",
+        summary="Change what the names of metrics begin with",
+        operation_class=of_metrics("指标前缀已更新为: jairouter", body={"prefix": "jairouter"}),
+    )
     async def set_prefix(request: AnyRequest) -> Response[str]:
         """From the next scrape on; series in Prometheus begin anew under the new names."""
         prefix = (await members_of(request)).get("prefix")
@@ -66,7 +76,11 @@ def monitoring_config_routes(editor: Editor, gateway: Gateway) -> list[Any]:
             return said("指标前缀无变化")
         return await _edited(editor, request, "prefix", prefix, f"指标前缀已更新为: {prefix}")
 
-    @put(f"{BASE}/config/collection-interval", summary="Change how often workers note their pools")
+    @put(
+        f"{BASE}/config/collection-interval",
+        summary="Change how often workers note their pools",
+        operation_class=of_metrics("收集间隔已更新为: PT1M", body={"interval": "PT60S"}),
+    )
     async def set_interval(request: AnyRequest) -> Response[str]:
         """ISO 8601, like PT60S; 60s is taken, too."""
         interval = (await members_of(request)).get("interval")
@@ -82,7 +96,11 @@ def monitoring_config_routes(editor: Editor, gateway: Gateway) -> list[Any]:
             editor, request, "collection-interval", interval, f"收集间隔已更新为: {iso_duration(wanted_s)}"
         )
 
-    @put(f"{BASE}/config/categories", summary="Choose the categories of metrics that are shown")
+    @put(
+        f"{BASE}/config/categories",
+        summary="Choose the categories of metrics that are shown",
+        operation_class=of_metrics("启用类别已更新为: [business]", body={"categories": ["business"]}),
+    )
     async def set_categories(request: AnyRequest) -> Response[str]:
         """Of system, business and infrastructure; the others are counted, but not shown."""
         categories = (await members_of(request)).get("categories")
@@ -95,7 +113,11 @@ def monitoring_config_routes(editor: Editor, gateway: Gateway) -> list[Any]:
             return said("启用类别无变化")
         return await _edited(editor, request, "enabled-categories", wanted, f"启用类别已更新为: [{', '.join(wanted)}]")
 
-    @put(f"{BASE}/config/custom-tags", summary="Change the labels that all series carry")
+    @put(
+        f"{BASE}/config/custom-tags",
+        summary="Change the labels that all series carry",
+        operation_class=of_metrics("自定义标签已更新", body={"customTags": {"environment": "production"}}),
+    )
     async def set_tags(request: AnyRequest) -> Response[str]:
         """All of them: those that the body does not name are gone."""
         given = (await members_of(request)).get("customTags")
@@ -108,7 +130,7 @@ def monitoring_config_routes(editor: Editor, gateway: Gateway) -> list[Any]:
             return said("自定义标签无变化")
         return await _edited(editor, request, "custom-tags", tags, "自定义标签已更新")
 
-    @get(f"{BASE}/overview", summary="Show how counting stands")
+    @get(f"{BASE}/overview", summary="Show how counting stands", operation_class=of_metrics(samples.METRIC_OVERVIEW))
     async def overview() -> Node:
         """The configuration, whether all is well, what fails, the cache of answers and the circuit breakers."""
         metrics, cache, breakers = _metrics(editor), views.cache(), views.breaker_stats()

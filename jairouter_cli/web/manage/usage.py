@@ -21,6 +21,8 @@ from jairouter_cli.observe import usage_file
 from jairouter_cli.observe.usage import UsageLedger
 from jairouter_cli.observe.usage_file import Account, OneCall
 from jairouter_cli.web.manage.envelope import Refused, envelope
+from jairouter_cli.web.openapi import samples
+from jairouter_cli.web.openapi.shown import enveloped
 from jairouter_cli.web.views.node import Node
 
 BASE: Final = "/api/token-usage"
@@ -39,7 +41,11 @@ def usage_routes(gateway: Gateway, ledger: UsageLedger) -> list[Any]:
     """Return the routes."""
     of = _Views(gateway, ledger)
 
-    @get(f"{BASE}/statistics", summary="获取 Token 使用量统计信息")
+    @get(
+        f"{BASE}/statistics",
+        summary="获取 Token 使用量统计信息",
+        operation_class=enveloped("操作成功", samples.STATISTICS),
+    )
     async def statistics(start: Start = None, end: End = None) -> Response[Any]:
         """In whole hours of the gateway's time zone; the last seven days unless a time is named.
 
@@ -48,36 +54,61 @@ def usage_routes(gateway: Gateway, ledger: UsageLedger) -> list[Any]:
         span = _span(start, end)
         return envelope(_DONE, await of.now(lambda: of.statistics(span)))
 
-    @get(f"{BASE}/recent", summary="获取最近的使用记录")
+    @get(f"{BASE}/recent", summary="获取最近的使用记录", operation_class=enveloped("操作成功", samples.CALLED))
     async def recent(limit: RowLimit = 20) -> Response[Any]:
         """The newest calls, the last one first; as many are kept as `usage.recent` says."""
         return envelope(_DONE, await of.now(lambda: of.recent(limit, None)))
 
-    @get(f"{BASE}/recent/{{modelName:path}}", summary="获取指定模型的最近使用记录")
+    @get(
+        f"{BASE}/recent/{{modelName:path}}",
+        summary="获取指定模型的最近使用记录",
+        operation_class=enveloped("操作成功", samples.CALLED),
+    )
     async def recent_of_model(request: Request[Any, Any, Any], limit: RowLimit = 20) -> Response[Any]:
         """The newest calls to one model, whose name may hold slashes."""
         model = str(request.path_params["modelName"]).removeprefix("/")
         return envelope(_DONE, await of.now(lambda: of.recent(limit, model)))
 
-    @get(f"{BASE}/top/models", summary="获取模型使用量排名")
+    @get(f"{BASE}/top/models", summary="获取模型使用量排名", operation_class=enveloped("操作成功", samples.TOP))
     async def top_models(start: Start = None, end: End = None, limit: RowLimit = 10) -> Response[Any]:
         """The models with the most tokens."""
         span = _span(start, end)
         return envelope(_DONE, await of.now(lambda: of.top(span, "model", "modelName", limit)))
 
-    @get(f"{BASE}/top/services", summary="获取服务类型使用量排名")
+    @get(
+        f"{BASE}/top/services",
+        summary="获取服务类型使用量排名",
+        operation_class=enveloped("操作成功", [{"rank": 1, "serviceType": "chat", **samples.SUMS}]),
+    )
     async def top_services(start: Start = None, end: End = None, limit: RowLimit = 10) -> Response[Any]:
         """The services with the most tokens."""
         span = _span(start, end)
         return envelope(_DONE, await of.now(lambda: of.top(span, "service", "serviceType", limit)))
 
-    @get(f"{BASE}/dashboard", summary="获取仪表盘数据")
+    @get(
+        f"{BASE}/dashboard",
+        summary="获取仪表盘数据",
+        operation_class=enveloped(
+            "操作成功",
+            {
+                "statistics": samples.STATISTICS,
+                "topModels": samples.TOP,
+                "recentUsage": samples.CALLED,
+                "timeRange": samples.TIMES,
+            },
+        ),
+    )
     async def dashboard(start: Start = None, end: End = None) -> Response[Any]:
         """Statistics, rankings and the newest calls in one."""
         span = _span(start, end)
         return envelope(_DONE, await of.now(lambda: of.dashboard(span)))
 
-    @delete(f"{BASE}/cleanup", summary="删除过期使用记录", status_code=200)
+    @delete(
+        f"{BASE}/cleanup",
+        summary="删除过期使用记录",
+        status_code=200,
+        operation_class=enveloped("成功删除 5 条 Token 使用记录", samples.FORGOT, edits=True),
+    )
     async def cleanup(cutoff: Annotated[datetime, QueryParameter(name="cutoffTime")]) -> Response[Any]:
         """Forget what was before `cutoffTime`, in whole hours; the gateway itself does so after `usage.keep-days`."""
         before = _seconds(cutoff)

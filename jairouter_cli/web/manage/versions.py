@@ -15,6 +15,8 @@ from jairouter_cli.errors import ConfigError
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.editor import Editor
 from jairouter_cli.web.manage.envelope import Refused, envelope
+from jairouter_cli.web.openapi import samples
+from jairouter_cli.web.openapi.shown import enveloped
 
 BASE: Final = "/api/config/version"
 
@@ -30,26 +32,37 @@ def version_routes(editor: Editor) -> list[Any]:
         applied = await editor.edit(request, lambda document: roll_back(document, revision), failed, restores=True)
         return envelope(done, editor.outcome(applied), 200, editor.tags(applied))
 
-    @get(BASE, summary="获取配置版本列表")
+    @get(BASE, summary="获取配置版本列表", operation_class=enveloped("获取配置版本列表成功", [1, 2, 3]))
     async def listed() -> Response[Any]:
         """The numbers of the revisions that are kept, ascending."""
         numbers = await editor.call("获取配置版本列表失败", lambda: editor.store.history.numbers)
         return envelope("获取配置版本列表成功", numbers)
 
-    @get(f"{BASE}/current", summary="获取当前配置版本")
+    @get(f"{BASE}/current", summary="获取当前配置版本", operation_class=enveloped("获取当前配置版本成功", 3))
     async def current() -> Response[Any]:
         """The newest number, 0 if there is none."""
         numbers = await editor.call("获取当前配置版本失败", lambda: editor.store.history.numbers)
         return envelope("获取当前配置版本成功", numbers[-1] if numbers else 0)
 
-    @get(f"{BASE}/info", summary="获取所有配置版本信息")
+    @get(
+        f"{BASE}/info",
+        summary="获取所有配置版本信息",
+        operation_class=enveloped(
+            "获取配置版本列表成功",
+            [{"version": 1, "at": "2026-11-24T08:00:00.000Z", "author": "file", "summary": "initial state"}],
+        ),
+    )
     async def info() -> Response[Any]:
         """When each revision was made, by whom, and what it did."""
         found = await editor.call("获取配置版本列表失败", editor.revisions)
         shown = [_described(one, is_current=one is found[-1]) for one in found]
         return envelope("获取配置版本列表成功", shown)
 
-    @get(f"{BASE}/{{version:int}}", summary="获取指定版本的配置详情")
+    @get(
+        f"{BASE}/{{version:int}}",
+        summary="获取指定版本的配置详情",
+        operation_class=enveloped("获取配置版本详情成功", samples.WHOLE),
+    )
     async def one(version: int) -> Response[Any]:
         """A revision as `/api/config/type` would show it; 0 is what is in force."""
         if version == 0:
@@ -60,7 +73,11 @@ def version_routes(editor: Editor) -> list[Any]:
         )
         return envelope("获取配置版本详情成功", model_view(config.model))
 
-    @get(f"{BASE}/compare/{{older:int}}/{{newer:int}}", summary="比较两个版本")
+    @get(
+        f"{BASE}/compare/{{older:int}}/{{newer:int}}",
+        summary="比较两个版本",
+        operation_class=enveloped("比较配置版本成功", {"from": 1, "to": 2, "diff": "…"}),
+    )
     async def compare(older: int, newer: int) -> Response[Any]:
         """What was changed from one revision to another: as `diff -u` shows it, and value by value; 0 is nothing."""
         if older == newer:
@@ -68,7 +85,11 @@ def version_routes(editor: Editor) -> list[Any]:
         data = await editor.call("比较配置版本失败", lambda: _compared(editor.store.history, older, newer))
         return envelope("比较配置版本成功", data)
 
-    @get(f"{BASE}/compare/{{version:int}}", summary="查看版本变更内容")
+    @get(
+        f"{BASE}/compare/{{version:int}}",
+        summary="查看版本变更内容",
+        operation_class=enveloped("比较配置版本成功", {"from": 1, "to": 2, "diff": "…", "totalChanges": 1}),
+    )
     async def changed(version: int) -> Response[Any]:
         """What was changed by a revision, as against the one before it that is kept."""
 
@@ -78,18 +99,33 @@ def version_routes(editor: Editor) -> list[Any]:
 
         return envelope("比较配置版本成功", await editor.call("比较配置版本失败", compared))
 
-    @post(f"{BASE}/rollback/{{version:int}}", summary="回滚到指定版本", status_code=200)
+    @post(
+        f"{BASE}/rollback/{{version:int}}",
+        summary="回滚到指定版本",
+        status_code=200,
+        operation_class=enveloped("配置已成功回滚到版本: 2", samples.DONE, edits=True),
+    )
     async def rollback(request: AnyRequest, version: int) -> Response[Any]:
         """Put a revision into force again, as a new one."""
         done = f"配置已成功回滚到版本: {version}"
         return await back_to(request, version, "回滚配置失败", "回滚配置失败", done)
 
-    @post(f"{BASE}/apply/{{version:int}}", summary="应用指定版本的配置", status_code=200)
+    @post(
+        f"{BASE}/apply/{{version:int}}",
+        summary="应用指定版本的配置",
+        status_code=200,
+        operation_class=enveloped("配置应用成功", samples.DONE, edits=True),
+    )
     async def apply(request: AnyRequest, version: int) -> Response[Any]:
         """Put a revision into force again, as a new one."""
         return await back_to(request, version, "配置内容不合法", "应用配置失败", "配置应用成功")
 
-    @delete(f"{BASE}/{{version:int}}", summary="删除指定版本", status_code=200)
+    @delete(
+        f"{BASE}/{{version:int}}",
+        summary="删除指定版本",
+        status_code=200,
+        operation_class=enveloped("配置版本删除成功", edits=True),
+    )
     async def remove(version: int) -> Response[Any]:
         """Forget a revision that is not the current one."""
         numbers = await editor.call("删除配置版本失败", lambda: editor.store.history.numbers)
@@ -98,7 +134,14 @@ def version_routes(editor: Editor) -> list[Any]:
         await editor.call("删除配置版本失败", lambda: editor.store.forget(version))
         return envelope("配置版本删除成功")
 
-    @get("/api/config/store/status", summary="获取配置存储状态")
+    @get(
+        "/api/config/store/status",
+        summary="获取配置存储状态",
+        operation_class=enveloped(
+            "获取配置存储状态成功",
+            {"file": "/etc/jairouter.yaml", "revision": 7, "digest": "…", "workers": [{"pid": 12, "digest": "…"}]},
+        ),
+    )
     async def status() -> Response[Any]:
         """The file, its newest revision, and which configuration each worker goes by."""
         return envelope("获取配置存储状态成功", await editor.call("获取配置存储状态失败", editor.standing))
