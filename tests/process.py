@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 from unittest.mock import patch
 
 import httpx
@@ -21,10 +22,12 @@ import openai
 
 from jairouter_cli.cli.app import main
 from jairouter_cli.cli.listening import bindable
+from tests.forked import Forked
 
 # No request here goes over TLS, and to load the certificates for each would take longer than most of them.
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 JAIROUTER = [sys.executable, "-m", "jairouter_cli"]
+Process = subprocess.Popen[Any] | Forked
 
 
 def run(
@@ -35,7 +38,7 @@ def run(
     From a thread it is a process, as those belong to the whole process, and so is a server.
     """
     if threading.current_thread() is not threading.main_thread() or "serve" in arguments:
-        return run_apart(*arguments, cwd=cwd, env=env)
+        return _run_forked(*arguments, cwd=cwd, env=env)
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     with ExitStack() as stack:
         for replaced in (
@@ -62,10 +65,25 @@ def _code_of(command: Callable[[], None]) -> int:
     return 0
 
 
+def _run_forked(
+    *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in a process that has been forked."""
+    with TemporaryFile("w+", encoding="utf-8") as out, TemporaryFile("w+", encoding="utf-8") as err:
+        process = Forked("jairouter_cli", *arguments, stdout=out, stderr=err, cwd=cwd, env=env)
+        try:
+            code = process.wait(60)
+        finally:
+            process.kill()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess([*JAIROUTER, *arguments], code, out.read(), err.read())
+
+
 def run_apart(
     *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end as a process: twenty times slower, for what a process has of its own."""
+    """Run a command to its end as a process with an interpreter of its own: twenty times slower, for what that does."""
     environ = {**os.environ, **(env or {})}
     return subprocess.run(
         [*JAIROUTER, *arguments], capture_output=True, text=True, cwd=cwd, env=environ, check=False, timeout=60
@@ -76,7 +94,7 @@ def run_apart(
 class Served:
     """A gateway that runs."""
 
-    process: subprocess.Popen[str]
+    process: Process
     url: str
     announced: dict[str, Any]
 
@@ -104,23 +122,32 @@ def serving(
     env: Mapping[str, str] | None = None,
     stderr: Path | None = None,
     code: int = 0,
+    apart: bool = False,
 ) -> Iterator[Served]:
-    """Run `jairouter serve` on a free port, in a process group of its own, until the block ends with this exit code."""
-    command = [*JAIROUTER, "serve", "--port", "0", "--json", *arguments]
-    environ = {**os.environ, **(env or {})}
-    errors = stderr.open("w") if stderr else None
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=cwd, env=environ, start_new_session=True
-    )
-    try:
-        announced = _announced(process)
-        served = Served(process, announced["url"], announced)
-        eventually(lambda: _answers(served))
-        yield served
-    finally:
-        ended = stop(process)
-        if errors:
-            errors.close()
+    """Run `jairouter serve` on a free port, in a process group of its own, until the block ends with this exit code.
+
+    It is forked from a process that has imported the program already, unless it is to have an interpreter of its own.
+    """
+    command = ["serve", "--port", "0", "--json", *arguments]
+    reader, writer = os.pipe()
+    with os.fdopen(reader) as said, ExitStack() as stack:
+        with os.fdopen(writer, "w") as out:
+            errors = stack.enter_context(stderr.open("w")) if stderr else None
+            process: Process
+            if apart:
+                environ = {**os.environ, **(env or {})}
+                process = subprocess.Popen(
+                    [*JAIROUTER, *command], stdout=out, stderr=errors, cwd=cwd, env=environ, start_new_session=True
+                )
+            else:
+                process = Forked("jairouter_cli", *command, stdout=out, stderr=errors, cwd=cwd, env=env, own_group=True)
+        try:
+            announced = _announced(process, said)
+            served = Served(process, announced["url"], announced)
+            eventually(lambda: _answers(served))
+            yield served
+        finally:
+            ended = stop(process)
     assert ended == code
 
 
@@ -143,23 +170,20 @@ def shared_folder(served: Served) -> Path:
     return roll.parent
 
 
-def stop(process: subprocess.Popen[str]) -> int:
+def stop(process: Process) -> int:
     """End a process as a service manager does; return its exit code."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
+    process.terminate()
     try:
-        process.communicate(timeout=20)
+        return process.wait(20)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.communicate()
+        process.wait()
         raise
-    return process.returncode
 
 
-def _announced(process: subprocess.Popen[str]) -> dict[str, Any]:
-    assert process.stdout is not None
+def _announced(process: Process, said: IO[str]) -> dict[str, Any]:
     text = ""
-    for line in process.stdout:
+    for line in said:
         text += line
         if line.rstrip() == "}":
             found: dict[str, Any] = json.loads(text)
@@ -183,11 +207,10 @@ def eventually(condition: Callable[[], object], timeout_s: float = 10) -> None:
 
 
 @contextmanager
-def mock(name: str, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def mock(name: str, *options: str) -> Iterator[tuple[Forked, str]]:
     """Run a mock model server; yield its process and address."""
     port = bindable("127.0.0.1", 0)
-    command = [sys.executable, "-m", "jairouter_cli.mock", "--port", str(port), "--name", name, *options]
-    process = subprocess.Popen(command)
+    process = Forked("jairouter_cli.mock", "--port", str(port), "--name", name, *options)
     url = f"http://127.0.0.1:{port}"
     try:
         eventually(lambda: _is_up(url))
@@ -199,12 +222,12 @@ def mock(name: str, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], st
 
 def _is_up(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health", trust_env=False).is_success
+        return httpx.get(f"{url}/health", trust_env=False, verify=PLAIN).is_success
     except httpx.TransportError:
         return False
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: Forked) -> None:
     """End a mock and its worker the hard way: no goodbye to anybody."""
     workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     for pid in (process.pid, *map(int, workers)):
@@ -214,7 +237,8 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 def sdk(served: Served) -> openai.OpenAI:
     """Return an SDK that is pointed at a gateway and gives up at once."""
-    return openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0)
+    http = openai.DefaultHttpxClient(trust_env=False, verify=PLAIN)
+    return openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0, http_client=http)
 
 
 def config(folder: Path, text: str, name: str = "jairouter.yaml") -> Path:

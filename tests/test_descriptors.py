@@ -54,7 +54,7 @@ def test_more_clients_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest
     log = tmp_path / "log"
     with backend(answer({})) as behind:
         file = config(tmp_path, services(chat=[behind.url]))
-        with serving("--config", str(file), stderr=log) as served:
+        with serving("--config", str(file), stderr=log, apart=True) as served:
             with ExitStack() as idle:
                 for _number in range(150):
                     idle.enter_context(socket.create_connection(("127.0.0.1", int(served.url.rpartition(":")[2]))))

@@ -483,5 +483,6 @@ def test_streams_and_speech(served: Served) -> None:
     speech = {"model": "tts-1", "input": "你好", "voice": "alloy", "response_format": "mp3", "speed": 1.0}
     answer = served.post("/v1/audio/speech", json=speech)
     assert (answer.status_code, answer.headers["content-type"].partition("/")[0]) == (200, "audio")
-    said = sdk(served).chat.completions.create(model="gpt-3.5-turbo", messages=[{"role": "user", "content": "hi"}])
+    with sdk(served) as client:
+        said = client.chat.completions.create(model="gpt-3.5-turbo", messages=[{"role": "user", "content": "hi"}])
     assert said.choices[0].message.content

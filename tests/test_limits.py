@@ -99,8 +99,8 @@ def test_waiting_as_long_as_was_said_is_enough(tmp_path: Path, behind: Backend) 
         assert refused.status_code == 429
         time.sleep(refused.json()["error"]["details"]["retry_after_s"])
         assert ask(served).status_code == 200
-        with pytest.raises(openai.RateLimitError):
-            sdk(served).chat.completions.create(**CHAT)
+        with sdk(served) as hasty, pytest.raises(openai.RateLimitError):
+            hasty.chat.completions.create(**CHAT)
         sent = len(behind.requests)
         patient = openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=2)
         assert [patient.chat.completions.create(**CHAT).id for _ in range(2)] == ["x", "x"]

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from tests.backend import Backend, Behaviour, Received, Wire, answer, backend, raw
+from tests.forked import Forked
 from tests.process import Served, config, eventually, mock, sdk, serving, worker_pids
 
 Message = dict[str, str]
@@ -204,7 +205,7 @@ def test_a_stopped_process_is_left_alone_and_comes_back(tmp_path: Path) -> None:
             assert clients.errors == []
 
 
-def _with_children(process: subprocess.Popen[bytes]) -> list[int]:
+def _with_children(process: Forked) -> list[int]:
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     return [process.pid, *map(int, children)]
 

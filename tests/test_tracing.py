@@ -9,7 +9,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.backend import Backend, Received, Wire, answer, backend, raw
 from tests.collector import attributes, collector
-from tests.process import config, eventually, run, services, serving
+from tests.process import config, eventually, run_apart, services, serving
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SAMPLED = {"traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": "vendor=1"}
@@ -185,7 +185,7 @@ def test_without_the_packages_it_is_said_at_start(tmp_path: Path) -> None:
     (tmp_path / "opentelemetry").mkdir()
     (tmp_path / "opentelemetry" / "__init__.py").write_text("")  # in the place of the real ones
     file = config(tmp_path, "tracing: {enabled: true}\n")
-    done = run("serve", "--config", str(file), "--port", "0", env={"PYTHONPATH": str(tmp_path)})
+    done = run_apart("serve", "--config", str(file), "--port", "0", env={"PYTHONPATH": str(tmp_path)})
     assert (done.returncode, done.stdout) == (2, "")
     said = "error: tracing cannot be used: the OpenTelemetry packages are not installed"
     assert done.stderr == f"{said}\n\nhint: install them with `pip install 'jairouter[tracing]'`\n"
