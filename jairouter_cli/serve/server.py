@@ -1,6 +1,7 @@
 """The application under Granian: settings that differ from its defaults, each with its reason."""
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -97,6 +98,7 @@ def run(
         place = None if shared is None else shared.path
         origin = Blueprint(loaded.file, place, where.workers, options)
         load = partial(_load, chosen, origin, server.orders, room)
+        gc.freeze()  # what was imported never goes: no collection is to walk through it, least of all at the end
         server.serve(target_loader=load, wrap_loader=False)
 
 
