@@ -75,7 +75,6 @@ def _become(order: dict[str, Any], out: int, err: int) -> NoReturn:
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["env"])
-    gc.unfreeze()
     sys.argv = [order["module"], *order["arguments"]]
     if order["module"] == "jairouter_cli.mock":
         warnings.simplefilter("error")
