@@ -1,8 +1,8 @@
 """The text of a configuration file, its content, and edits that change nothing else in it.
 
-An edit is a splice: ruamel.yaml gives the positions, and the new text is inserted there, so that comments, order,
-quotes, indentation and line endings of everything else cannot change. The result is read again and compared with
-the intended content. Documents are immutable; an edit returns a new one.
+Why not load, change and dump: people write these files by hand, and a dump moves comments and folds lines. So an edit
+is a splice: ruamel.yaml gives the positions, and the new text is inserted there. The result is read again and compared
+with the intended content: what cannot be placed so is refused. Documents are immutable; an edit returns a new one.
 """
 
 import io

@@ -17,7 +17,7 @@ MAX_HELD_BYTES: Final = 1 << 20
 """An event that grows past this is let through in pieces: memory is bounded, whatever a backend sends."""
 
 _LONGEST_END: Final = 3
-_EVENT: Final = re.compile(rb".*?(?:(?>\r\n|\n|\r)(?>\r\n|\n|\r)|\Z)", re.DOTALL)
+_END: Final = re.compile(rb"(?>\r\n|[\r\n])(?>\r\n|[\r\n])")
 _LINE: Final = re.compile(rb"\r\n|\n|\r")
 
 
@@ -32,20 +32,39 @@ class Event(NamedTuple):
 def events_in(text: bytes) -> Iterator[Event]:
     """Yield the events of a text, whose last one may lack its blank line; comments are events that say nothing.
 
-    llama.cpp sends an error in a field of its own, `error:`, which is read as an event of that name.
+    llama.cpp sends an error in a field of its own, `error:`, which is read as an event of that name. Nothing is read
+    beyond the event that is asked for: a piece may hold a thousand, and the first may be all that matters.
     """
-    for raw in _EVENT.findall(text):
-        name, data = b"", list[bytes]()
-        for line in _LINE.split(raw):
-            field, _, value = line.partition(b":")
-            if field == b"data":
-                data.append(value.removeprefix(b" "))
-            elif field == b"event":
-                name = value.strip()
-            elif field == b"error":
-                name, data = b"error", [value.strip()]
-        if raw:
-            yield Event(raw, name, b"\n".join(data))
+    start = 0
+    for end in _ends(text):
+        yield _event(text[start:end])
+        start = end
+    if start < len(text):
+        yield _event(text[start:])
+
+
+def _ends(text: bytes) -> Iterator[int]:
+    """Yield where events end."""
+    if b"\r" in text:
+        yield from (found.end() for found in _END.finditer(text))
+        return
+    at = text.find(b"\n\n")
+    while at >= 0:
+        yield at + 2
+        at = text.find(b"\n\n", at + 2)
+
+
+def _event(raw: bytes) -> Event:
+    name, data = b"", list[bytes]()
+    for line in _LINE.split(raw):
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            data.append(value.removeprefix(b" "))
+        elif field == b"event":
+            name = value.strip()
+        elif field == b"error":
+            name, data = b"error", [value.strip()]
+    return Event(raw, name, b"\n".join(data))
 
 
 class EventGate:

@@ -1,8 +1,10 @@
 """The failover plan: which instances are tried, in which order, and when to give up.
 
-A generator that yields the next step (a `Lease` to use, a `Wait` for a slot, a `Seat` or an `Ask` for the limits) and
-gets its result by `send`, so that it can be tested with plain values. It settles a lease when the attempt failed; after
-a success, the caller keeps the lease and closes the generator. It returns why nothing is left to try.
+Why a generator: the plan is full of waiting (for a slot, for limits, for answers), and as a coroutine it could only be
+tested with sockets and clocks. It yields the next step (a `Lease` to use, a `Wait` for a slot, a `Seat` or an `Ask` for
+the limits) and gets its result by `send`, so that hours of traffic can be simulated with plain values. It settles a
+lease when the attempt failed; after a success, the caller keeps the lease and closes the generator. It returns why
+nothing is left to try.
 """
 
 from collections.abc import Callable, Generator, Sequence

@@ -1,8 +1,13 @@
 """Records in a file that all workers of a host map into memory.
 
-The parent creates the folder. Each worker takes a place in it, with a lock that is released when the worker dies, and
-owns the cell of that place in every column. The leader finds places whose worker is gone and clears their cells. A
-lock in the file, which is also released when its holder dies, guards records. For Linux and systems with `fcntl`.
+Why a file and not a process that is asked: limits, slots and breakers must hold for a server as a whole, whichever of
+its workers a request reaches, and they are looked at on the path of every request. A question to another process costs
+more than all the rest of that; a number in mapped memory costs nothing. What memory lacks is somebody who notices that
+a worker has died with a slot in its hand. So each worker takes a place, with a lock that the system releases when it
+dies, and counts only in its own cell of every column; sums are over all cells. The leader finds places whose worker is
+gone and clears their cells. What must change as one is guarded by a lock that is released when its holder dies, too.
+
+The parent creates the folder. For Linux and systems with `fcntl`.
 """
 
 import hashlib

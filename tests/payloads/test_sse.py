@@ -1,6 +1,8 @@
 """Only whole events are let through, however the bytes come."""
 
+import sys
 from itertools import pairwise
+from types import FrameType
 
 import pytest
 from hypothesis import given
@@ -66,3 +68,22 @@ def test_every_end_of_a_line_means_the_same_to_all(end: bytes, cuts: list[int]) 
     assert (meter.events, meter.has_ended, beginning.is_over, beginning.error) == (5, True, True, None)
     contents = [has_content(event.raw) for event in events_in(let_through)]
     assert contents == [False, False, True, True, True]
+
+
+def test_no_more_events_are_read_than_are_asked_for() -> None:
+    """A piece may hold a thousand; the first one with content is all that matters."""
+    read = 0
+
+    def hear(frame: FrameType, event: str, _: object) -> None:
+        nonlocal read
+        read += event == "call" and frame.f_code.co_name == "_event"
+
+    stream = OPENING + b"\n\n" + (WORD + b"\n\n") * 1000
+    for text in (stream, stream.replace(b"\n", b"\r\n")):
+        read = 0
+        sys.setprofile(hear)
+        try:
+            found = has_content(text)
+        finally:
+            sys.setprofile(None)
+        assert (found, read) == (True, 2)
