@@ -20,9 +20,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from jairouter_cli.observe.families import FAMILIES, Kind
+from tests.api.test_metrics import scraped, total
 from tests.backend import Backend, answer, backend, raw
 from tests.process import Served, config, eventually, serving
-from tests.test_metrics import scraped, total
 
 # A service without load-balance, image services in camelCase, instances with paths of their own, breakers that are off.
 CONFIG = """\
@@ -54,31 +54,31 @@ CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "
 UPLOAD = {"file": ("a.wav", b"RIFF", "audio/wav")}
 
 ELSEWHERE = {
-    "D-04": "tests.test_routing:test_one_selection_a_request",
+    "D-04": "tests.api.test_routing:test_one_selection_a_request",
     "D-07": "tests.web.test_streams:test_a_stream_passes_unchanged",
     "D-08": "tests.web.test_streams:test_a_cut_stream_ends_with_an_error_event",
-    "D-13": "tests.test_data_plane:test_each_timeout_is_named",
-    "D-14": "tests.test_fallback:test_what_clients_did_wrong_is_no_reason",
-    "D-17": "tests.test_routing:test_a_header_of_a_stranger_is_not_believed",
-    "D-19": "tests.test_management:test_what_is_shown",
-    "D-22": "tests.test_management:test_reset_is_the_file_as_it_was_found",
-    "D-23": "tests.test_resilience:test_more_slots_at_run_time_let_more_through",
-    "D-24": "tests.test_exchange:test_merging_over_the_api",
-    "D-25": "tests.test_exchange:test_merging_over_the_api",
-    "D-27": "tests.test_management:test_a_partial_update_keeps_the_rest",
+    "D-13": "tests.api.test_data_plane:test_each_timeout_is_named",
+    "D-14": "tests.api.test_fallback:test_what_clients_did_wrong_is_no_reason",
+    "D-17": "tests.api.test_routing:test_a_header_of_a_stranger_is_not_believed",
+    "D-19": "tests.api.test_management:test_what_is_shown",
+    "D-22": "tests.api.test_management:test_reset_is_the_file_as_it_was_found",
+    "D-23": "tests.api.test_resilience:test_more_slots_at_run_time_let_more_through",
+    "D-24": "tests.api.test_exchange:test_merging_over_the_api",
+    "D-25": "tests.api.test_exchange:test_merging_over_the_api",
+    "D-27": "tests.api.test_management:test_a_partial_update_keeps_the_rest",
     "D-28": "tests.config.test_store:test_a_full_disk_leaves_the_old_file",
-    "D-29": "tests.test_management:test_a_start_is_no_change",
+    "D-29": "tests.api.test_management:test_a_start_is_no_change",
     "D-30": "tests.config.test_store:test_concurrent_edits_lose_nothing",
-    "D-31": "tests.test_metrics:test_every_count_is_what_was_seen",
-    "D-37": "tests.test_metric_registry:test_what_is_registered_is_of_use",
-    "D-32": "tests.test_fallback:test_the_same_question_of_the_same_client_is_answered_from_memory",
+    "D-31": "tests.api.test_metrics:test_every_count_is_what_was_seen",
+    "D-37": "tests.api.test_metric_registry:test_what_is_registered_is_of_use",
+    "D-32": "tests.api.test_fallback:test_the_same_question_of_the_same_client_is_answered_from_memory",
     "D-39": "tests.routing.test_buckets:test_the_steady_rate_is_the_configured_one",
-    "D-43": "tests.test_limits:test_every_client_has_its_own",
+    "D-43": "tests.api.test_limits:test_every_client_has_its_own",
     "D-44": "tests.routing.test_admission:test_scopes",
-    "D-41": "tests.test_routing:test_streams_count_until_they_end",
-    "D-48": "tests.test_routing:test_streams_count_until_they_end",
-    "H-03": "tests.test_routing:test_one_selection_a_request",
-    "H-04": "tests.test_limits:test_a_refusal_consumes_nothing_of_the_other_limits",
+    "D-41": "tests.api.test_routing:test_streams_count_until_they_end",
+    "D-48": "tests.api.test_routing:test_streams_count_until_they_end",
+    "H-03": "tests.api.test_routing:test_one_selection_a_request",
+    "H-04": "tests.api.test_limits:test_a_refusal_consumes_nothing_of_the_other_limits",
     "H-09": "tests.routing.test_balance:test_hashing_moves_only_the_keys_of_what_is_gone",
 }
 NOTHING_TO_OBSERVE_YET = {

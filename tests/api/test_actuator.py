@@ -20,7 +20,7 @@ from jairouter_cli.web.actuator.meters import DOCUMENTED
 from tests.backend import Backend, answer, backend
 from tests.process import Served, config, eventually, serving
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 V3 = "application/vnd.spring-boot.actuator.v3+json"
 V2 = "application/vnd.spring-boot.actuator.v2+json"
 TOKEN = "marker-of-the-admin"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.api.test_management import ask
 from tests.process import Served, config, run, serving
-from tests.test_management import ask
 
 KEYS = (
     "k3y-of-m",

@@ -10,8 +10,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from jairouter_cli.observe.families import FAMILIES
+from tests.api.test_metrics import scraped, total
 from tests.process import PLAIN, Served, config, serving
-from tests.test_metrics import scraped, total
 
 BASE = "/api/monitoring/metrics"
 CONFIG = """\

@@ -19,7 +19,7 @@ from jairouter_cli.config.store import Store
 from tests.process import JAIROUTER, config, run
 
 TEXT = "# ours\nserver:\n  port: 8080 # the usual one\nmodel:\n  services: {}\n"
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 # What is imported on the way is imported before, for the interpreter may lie where nobody else may read.

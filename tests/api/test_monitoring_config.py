@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from jairouter_cli.config.view import iso_duration
+from tests.api.test_metrics import scraped, total
 from tests.backend import answer, backend
 from tests.process import PLAIN, Served, config, run, serving
-from tests.test_metrics import scraped, total
 
 BASE = "/api/monitoring"
 CHAT: dict[str, Any] = {"model": "m", "messages": []}

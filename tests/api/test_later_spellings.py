@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.api.test_management import ask, told
 from tests.backend import Backend, answer, backend
 from tests.process import Served, config, serving
-from tests.test_management import ask, told
 
 CONFIG = """\
 server: {locale: en}

@@ -99,7 +99,8 @@ def test_a_cut_answer_never_looks_complete(listening: Listening, version: str) -
     for place in listening.places:
         with ask(listening, place, "cut", version) as client:
             got, end = read(client)
-        assert got.partition(b"\r\n\r\n")[2] in {b'{"a":', b'5\r\n{"a":\r\n'}
+        # a reset may take away what had not been read, and so it does at times where much else goes on
+        assert got.partition(b"\r\n\r\n")[2] in {b'{"a":', b'5\r\n{"a":\r\n', *((b"",) if end == "reset" else ())}
         assert version == "1.1" or end == "reset"
 
 

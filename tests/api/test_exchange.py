@@ -12,7 +12,7 @@ import pytest
 from jairouter_cli.config.java_store import united
 from tests.process import config, eventually, run, serving
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).parent.parent
 CONFIG = "server: {port: 8123} # ours\nmodel: {services: {tts: {instances: [{name: old, base-url: http://old}]}}}\n"
 
 FIRST = {
