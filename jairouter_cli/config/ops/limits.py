@@ -36,14 +36,14 @@ class LimitPlace:
 def set_limit(document: Document, place: LimitPlace, values: Mapping[str, Any]) -> Change:
     """Set members of a limit, by the names of their fields, and switch it on; the others stay as they are.
 
-    Raises `EditImpossible`, `InstanceNotFound`, `InstanceAmbiguous`.
+    A name that is no field's is written as it is: the file's reader tells of unknown keys. Raises `EditImpossible`, `InstanceNotFound`, `InstanceAmbiguous`.
     """
     section, place = _section(document, place)
     struct = ClientLimit if place.per_client else RateLimit
     edited = document
     for field, value in {"enabled": True, **values}.items():
         edited = edited.assign((*section, _key(edited, section, struct, field)), value)
-    said = ", ".join(f"{kebab(field)} {value}" for field, value in values.items())
+    said = ", ".join(f"{kebab(field)} {value}" for field, value in values.items() if field in struct.__struct_fields__)
     return Change(edited, f"set the limit of {place}: {said or 'enabled'}", *_whose(place))
 
 
@@ -82,4 +82,5 @@ def _section(document: Document, place: LimitPlace) -> tuple[Path, LimitPlace]:
 
 
 def _key(document: Document, section: Path, struct: type[RateLimit | ClientLimit], field: str) -> str:
-    return key_in(document, section, names_of(struct, field))
+    names = names_of(struct, field) if field in struct.__struct_fields__ else (field,)
+    return key_in(document, section, names)

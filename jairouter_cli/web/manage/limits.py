@@ -14,6 +14,7 @@ from jairouter_cli.config.ops import limits, services
 from jairouter_cli.config.ops.limits import LimitPlace
 from jairouter_cli.config.ops.sections import written
 from jairouter_cli.config.spelling import kebab, squash
+from jairouter_cli.errors import EditRefused
 from jairouter_cli.web.errors import AnyRequest
 from jairouter_cli.web.manage.editor import Editor
 from jairouter_cli.web.manage.envelope import envelope, json_object
@@ -73,6 +74,8 @@ def _limited(document: Document, kind: ServiceType, body: Mapping[str, Any]) -> 
     own = {key: value for key, value in body.items() if key != "client-ip"}
     if "client-ip" not in body:
         return limits.set_limit(document, LimitPlace(kind), _fields(RateLimit, own))
+    if not isinstance(body["client-ip"], Mapping):
+        raise EditRefused([f"client-ip: expected a mapping, found {body['client-ip']!r}"])
     change = limits.set_limit(document, LimitPlace(kind), _fields(RateLimit, own)) if own else None
     of_clients = limits.set_limit(
         document if change is None else change.document,
@@ -84,6 +87,6 @@ def _limited(document: Document, kind: ServiceType, body: Mapping[str, Any]) -> 
 
 
 def _fields(struct: type[msgspec.Struct], members: Mapping[str, Any]) -> dict[str, Any]:
-    """Return members by the names of the fields, for an operation."""
+    """Return members by the names of the fields, for an operation; what is none of them as it came."""
     names = {squash(kebab(name)): name for name in struct.__struct_fields__}
     return {names.get(squash(key), key): value for key, value in members.items()}
