@@ -36,7 +36,9 @@ class LimitPlace:
 def set_limit(document: Document, place: LimitPlace, values: Mapping[str, Any]) -> Change:
     """Set members of a limit, by the names of their fields, and switch it on; the others stay as they are.
 
-    A name that is no field's is written as it is: the file's reader tells of unknown keys. Raises `EditImpossible`, `InstanceNotFound`, `InstanceAmbiguous`.
+    A name that is no field's is written as it is: the file's reader tells of unknown keys.
+
+    Raises `EditImpossible`, `InstanceNotFound`, `InstanceAmbiguous`.
     """
     section, place = _section(document, place)
     struct = ClientLimit if place.per_client else RateLimit
