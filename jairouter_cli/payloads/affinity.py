@@ -12,6 +12,7 @@ import msgspec
 
 from jairouter_cli.payloads.members import elements
 from jairouter_cli.payloads.reading import read
+from jairouter_cli.payloads.shapes import AffinityMembers, MessageRole
 
 SESSION_HEADER: Final = "x-session-id"
 
@@ -20,24 +21,8 @@ _MOST_MESSAGES: Final = 100  # of a beginning: each is a step, and there may be 
 _SYSTEM_ROLES: Final = frozenset({"system", "developer"})
 
 
-class _Message(msgspec.Struct):
-    role: str = ""
-
-
-class _Shared(msgspec.Struct):
-    """The members that say whose request it is, and how its prompt begins; all others are skipped over."""
-
-    user: msgspec.Raw = msgspec.Raw()
-    prompt_cache_key: msgspec.Raw = msgspec.Raw()
-    system: msgspec.Raw = msgspec.Raw()
-    instructions: msgspec.Raw = msgspec.Raw()
-    messages: msgspec.Raw = msgspec.Raw()
-    prompt: msgspec.Raw = msgspec.Raw()
-    input: msgspec.Raw = msgspec.Raw()
-
-
-_fields: Final = msgspec.json.Decoder(_Shared)
-_message: Final = msgspec.json.Decoder(_Message)
+_fields: Final = msgspec.json.Decoder(AffinityMembers)
+_message: Final = msgspec.json.Decoder(MessageRole)
 
 
 def affinity(session: str, body: bytes | bytearray, *, by_prefix: bool) -> str:
@@ -56,12 +41,12 @@ def affinity(session: str, body: bytes | bytearray, *, by_prefix: bool) -> str:
     return _digest(found) if by_prefix else ""
 
 
-def _digest(found: _Shared) -> str:
+def _digest(found: AffinityMembers) -> str:
     beginning = b"\0".join(_beginning(found))
     return hashlib.blake2b(beginning, digest_size=16).hexdigest() if beginning.strip(b"\0") else ""
 
 
-def _beginning(found: _Shared) -> Iterator[bytes]:
+def _beginning(found: AffinityMembers) -> Iterator[bytes]:
     yield from (bytes(found.system), bytes(found.instructions))
     for message in islice(elements(found.messages), _MOST_MESSAGES):
         yield bytes(message)

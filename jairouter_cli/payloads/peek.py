@@ -10,28 +10,15 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 
 from jairouter_cli.errors import InvalidParameter, InvalidRequest, MissingParameter, UnsupportedMediaType
 from jairouter_cli.payloads.rename import MOST_PARTS
+from jairouter_cli.payloads.shapes import CallMembers, RawCallMembers
 
 _FIELD: Final = re.compile(r" - at `\$\.(\w+)")
 _FEED_BYTES: Final = 1 << 16
 _MAX_FIELD_BYTES: Final = 4096  # a model's name is short; more is an upload sent under the wrong name
 
 
-class _Named(msgspec.Struct):
-    """The only members that are looked at; all others are skipped over, unread."""
-
-    model: str | None = None
-    stream: bool | None = None
-
-
-class _RawFields(msgspec.Struct):
-    """The same, with the text of `model` as it stands in the body."""
-
-    model: msgspec.Raw = msgspec.Raw()
-    stream: bool | None = None
-
-
-_decoder: Final = msgspec.json.Decoder(_Named)
-_raw_decoder: Final = msgspec.json.Decoder(_RawFields)
+_decoder: Final = msgspec.json.Decoder(CallMembers)
+_raw_decoder: Final = msgspec.json.Decoder(RawCallMembers)
 
 # Two kinds of characters that stand in the place of half ones, so that what has them can be read.
 _STANDINS: Final = (b"e", b"f")
@@ -63,7 +50,7 @@ def peek_json(body: bytes | bytearray) -> Peeked:
     return Peeked(fields.model, bool(fields.stream))
 
 
-def _decode(body: bytes | bytearray) -> _Named:
+def _decode(body: bytes | bytearray) -> CallMembers:
     try:
         return _decoder.decode(body)
     except msgspec.ValidationError:
@@ -74,7 +61,7 @@ def _decode(body: bytes | bytearray) -> _Named:
     return _decode_with_halves(body)
 
 
-def _decode_with_halves(body: bytes | bytearray) -> _Named:
+def _decode_with_halves(body: bytes | bytearray) -> CallMembers:
     """Decode a body that may have halves of surrogate pairs, escaped: JSON allows them, the decoder does not.
 
     It is read twice, with other characters in their places, and where the two texts of `model` differ, there was one.
@@ -89,7 +76,7 @@ def _decode_with_halves(body: bytes | bytearray) -> _Named:
     name = json.loads(model) if model else None
     if isinstance(name, str):
         name.encode()
-    return msgspec.convert({"model": name, "stream": first.stream}, _Named)
+    return msgspec.convert({"model": name, "stream": first.stream}, CallMembers)
 
 
 def _wrong_type(text: str) -> InvalidRequest:

@@ -7,12 +7,13 @@ not measured than wrong.
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec.structs import astuple
 
 from jairouter_cli.payloads.reading import UNREADABLE
+from jairouter_cli.payloads.shapes import AnswerUsage, UsageMembers
 
 MOST_TOKENS: Final = 1_000_000_000  # of one call; the largest contexts have some millions
 
@@ -68,25 +69,7 @@ class ReportedUsage(NamedTuple):
         return ReportedUsage(*(late or early for late, early in zip(self, earlier, strict=True)))
 
 
-class _Usage(msgspec.Struct):
-    """The members that count tokens, whatever they are; in the order of `ReportedUsage`."""
-
-    prompt_tokens: Any = None
-    completion_tokens: Any = None
-    total_tokens: Any = None
-    input_tokens: Any = None
-    output_tokens: Any = None
-    cache_creation_input_tokens: Any = None
-    cache_read_input_tokens: Any = None
-
-
-class _Answer(msgspec.Struct):
-    """A whole answer."""
-
-    usage: _Usage | None = None
-
-
-_answer: Final = msgspec.json.Decoder(_Answer)
+_answer: Final = msgspec.json.Decoder(AnswerUsage)
 
 
 def usage_of(answer: bytes) -> ReportedUsage | None:
@@ -126,12 +109,12 @@ def _read(text: bytes, at: int) -> ReportedUsage | None:
     said = text[start.end() : start.end() + _LONGEST_BYTES].decode("utf-8", "replace")
     try:
         found, _ = _json.raw_decode(said)
-        return _checked(msgspec.convert(found, _Usage))
+        return _checked(msgspec.convert(found, UsageMembers))
     except (ValueError, RecursionError):  # msgspec's errors are among them
         return None
 
 
-def _checked(said: _Usage) -> ReportedUsage | None:
+def _checked(said: UsageMembers) -> ReportedUsage | None:
     """Return the numbers; None if one cannot be a number of tokens, or all are missing."""
     counts: list[int | None] = []
     for value in astuple(said):

@@ -7,11 +7,12 @@ a whole event: the gate looks for that first, and passes the very bytes that cam
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from jairouter_cli.payloads.reading import UNREADABLE
+from jairouter_cli.payloads.shapes import StreamChoice, StreamChunk
 
 MAX_HELD_BYTES: Final = 1 << 20
 """An event that grows past this is let through in pieces: memory is bounded, whatever a backend sends."""
@@ -110,29 +111,7 @@ class EventGate:
         return has_content(events)
 
 
-class _Delta(msgspec.Struct):
-    """What a model may say in a piece of a chat."""
-
-    content: Any = None
-    reasoning_content: Any = None
-    reasoning: Any = None
-    tool_calls: Any = None
-    function_call: Any = None
-    refusal: Any = None
-    audio: Any = None
-
-
-class _StreamChoice(msgspec.Struct):
-    delta: _Delta | None = None
-    text: str | None = None
-    finish_reason: str | None = None
-
-
-class _Chunk(msgspec.Struct):
-    choices: list[_StreamChoice] | None = None
-
-
-_decoder: Final = msgspec.json.Decoder(_Chunk)
+_decoder: Final = msgspec.json.Decoder(StreamChunk)
 
 
 def has_content(events: bytes) -> bool:
@@ -153,7 +132,7 @@ def _says_something(data: bytes) -> bool:
     return any(_is_content(choice) for choice in chunk.choices)
 
 
-def _is_content(choice: _StreamChoice) -> bool:
+def _is_content(choice: StreamChoice) -> bool:
     if choice.finish_reason or choice.text:
         return True
     return choice.delta is not None and any(getattr(choice.delta, name) for name in choice.delta.__struct_fields__)

@@ -5,12 +5,13 @@ Every other byte of the request and of the stream stays as it is.
 
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from jairouter_cli.payloads.members import members
 from jairouter_cli.payloads.reading import UNREADABLE, read
+from jairouter_cli.payloads.shapes import StreamOptions, UsageFrame
 from jairouter_cli.payloads.sse import Event, EventGate, events_in
 
 _NAME: Final = "stream_options"
@@ -22,18 +23,9 @@ _NO_CHOICES: Final = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 _EMPTY: Final = re.compile(rb"\{\s*\}")
 
 
-class _Request(msgspec.Struct):
-    stream_options: msgspec.Raw = msgspec.Raw()
-
-
-class _Frame(msgspec.Struct):
-    choices: list[Any]
-    usage: dict[str, Any]
-
-
-_request: Final = msgspec.json.Decoder(_Request)
+_request: Final = msgspec.json.Decoder(StreamOptions)
 _options: Final = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
-_frame: Final = msgspec.json.Decoder(_Frame)
+_frame: Final = msgspec.json.Decoder(UsageFrame)
 
 
 def lacks_usage(body: bytes | bytearray) -> bool:

@@ -7,6 +7,7 @@ import msgspec
 
 from jairouter_cli.payloads.reading import UNREADABLE, read
 from jairouter_cli.payloads.reported import MOST_TOKENS, ReportedUsage, usage_in, usage_of
+from jairouter_cli.payloads.shapes import AnswerWords, CostMembers
 from jairouter_cli.payloads.spent import Source, Spent
 
 BYTES_PER_TOKEN: Final = 4  # of text in English; what is wrong about it is put right when the answer is there
@@ -25,41 +26,8 @@ _NUMBER: Final = re.compile(rb'"?([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)"?')
 _LONGEST_NUMBER: Final = 64
 
 
-class _Said(msgspec.Struct):
-    """The members of a request that say how much it may cost."""
-
-    messages: msgspec.Raw = msgspec.Raw()
-    prompt: msgspec.Raw = msgspec.Raw()
-    input: msgspec.Raw = msgspec.Raw()
-    instructions: msgspec.Raw = msgspec.Raw()
-    tools: msgspec.Raw = msgspec.Raw()
-    query: msgspec.Raw = msgspec.Raw()
-    documents: msgspec.Raw = msgspec.Raw()
-    max_tokens: msgspec.Raw = msgspec.Raw()
-    max_completion_tokens: msgspec.Raw = msgspec.Raw()
-    max_output_tokens: msgspec.Raw = msgspec.Raw()
-    num_predict: msgspec.Raw = msgspec.Raw()
-    n: msgspec.Raw = msgspec.Raw()
-    best_of: msgspec.Raw = msgspec.Raw()
-
-
-class _AnswerMessage(msgspec.Struct):
-    content: str | None = None
-
-
-class _AnswerChoice(msgspec.Struct):
-    message: _AnswerMessage | None = None
-    text: str | None = None
-
-
-class _Words(msgspec.Struct):
-    """What a whole answer says."""
-
-    choices: list[_AnswerChoice]
-
-
-_said: Final = msgspec.json.Decoder(_Said)
-_words_of: Final = msgspec.json.Decoder(_Words)
+_said: Final = msgspec.json.Decoder(CostMembers)
+_words_of: Final = msgspec.json.Decoder(AnswerWords)
 _PROMPTS: Final = ("messages", "prompt", "input", "instructions", "tools", "query", "documents")
 
 

@@ -321,14 +321,17 @@ class Connection(asyncio.Protocol):
 
     async def _more(self) -> None:
         """Wait until something has happened. Raises `UpstreamFailure`."""
-        if self._failure is not None:
-            raise self._failure
+        self._raise_failure()
         self._reader = self.loop.create_future()
         try:
             await self._reader
         finally:
             self._reader = None
-        if self._failure is not None and not self._body:
+        if not self._body:
+            self._raise_failure()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
             raise self._failure
 
     def _wake(self) -> None:

@@ -46,12 +46,11 @@ class UpstreamFailure(Exception):
     just then and knows nothing of the request.
     """
 
-    was_stale = False
-
     def __init__(self, kind: FailureKind, detail: str, after_s: float = 0.0) -> None:
         self.kind = kind
         self.detail = detail
         self.after_s = after_s
+        self.was_stale = False
         super().__init__(f"{kind.value}: {detail}")
 
 
