@@ -23,10 +23,12 @@ from jairouter_cli.observe.logs import dict_config
 from jairouter_cli.observe.tracing import require
 from jairouter_cli.observe.writer import RotatedFile
 from jairouter_cli.serve.descriptors import Room, Watch, make_room, warn_if_small
+from jairouter_cli.serve.early_body import ask_early
 from jairouter_cli.serve.parent import Parent
 from jairouter_cli.serve.shutdown import Orders, WorkerShutdown
 from jairouter_cli.serve.worker import Blueprint, Worker
 from jairouter_cli.state.redis import RedisLevels
+from jairouter_cli.web.doors.rsgi import RsgiApplication
 
 logger: Final = logging.getLogger("jairouter")
 
@@ -126,4 +128,7 @@ def _load(interface: Interfaces, origin: Blueprint, orders: Orders, room: Room) 
     loop = asyncio.get_event_loop()
     WorkerShutdown(worker.gateway, worker.openai.departures, worker.serves, orders).listen(loop)
     Watch(room, orders.port).begin(loop)
-    return _APPLICATIONS[interface](worker)
+    application = _APPLICATIONS[interface](worker)
+    if isinstance(application, RsgiApplication):
+        ask_early(application)
+    return application

@@ -71,11 +71,19 @@ class RsgiApplication:
                 raise
             started.set_exception(error)  # whoever waits for it would wait for ever
 
-    async def __rsgi__(self, scope: Any, proto: Any) -> None:
-        """Answer one request."""
+    def begun(self, scope: Any, proto: Any) -> "RsgiPieces | None":
+        """Ask for the body of a request to an endpoint before its task begins, in whatever thread; None for others."""
+        if scope.path not in self._answers or scope.method != "POST":
+            return None
+        pieces = RsgiPieces(proto, scope)
+        pieces.ask()
+        return pieces
+
+    async def __rsgi__(self, scope: Any, proto: Any, pieces: "RsgiPieces | None" = None) -> None:
+        """Answer one request, whose body may have been asked for."""
         answer = self._answers.get(scope.path)
         if answer is not None:
-            await answer(RsgiDoor(scope, proto))
+            await answer(RsgiDoor(scope, proto, pieces or RsgiPieces(proto, scope)))
         else:
             bridge = Bridge(scope, proto)
             await self._others(bridge.scope, bridge.receive, bridge.send)
@@ -87,29 +95,35 @@ class RsgiPieces:
     Granian gives an empty piece at the end. One more before tells of a cut, or of fields that come after the body.
     """
 
-    __slots__ = ("_following", "_headers")
+    __slots__ = ("_asked", "_following", "_scope")
 
-    def __init__(self, proto: Any, headers: Any) -> None:
+    def __init__(self, proto: Any, scope: Any) -> None:
         self._following = aiter(proto).__anext__
-        self._headers = headers
+        self._scope = scope
+        self._asked: Any = None
+
+    def ask(self) -> None:
+        """Ask for the first piece already."""
+        self._asked = self._following()
 
     async def __call__(self) -> bytes:
         """Return the next piece."""
-        piece: bytes = await self._following()
+        asked, self._asked = self._asked, None
+        piece: bytes = await (self._following() if asked is None else asked)
         if not piece:
             with contextlib.suppress(StopAsyncIteration):
                 await self._following()
-                if "trailer" not in self._headers:
+                if "trailer" not in self._scope.headers:
                     raise InvalidRequest(problem="it was cut off")
         return piece
 
 
-async def _linger(proto: Any) -> None:
+async def _linger(pieces: RsgiPieces) -> None:
     """Take what a client still sends of a body that was refused, for a while: a reset would take its answer away."""
-    with contextlib.suppress(TimeoutError, StopAsyncIteration):
+    with contextlib.suppress(TimeoutError, InvalidRequest):
         async with asyncio.timeout(_LINGER_S):
-            while True:
-                await proto.__anext__()
+            while await pieces():
+                pass
 
 
 class RsgiDoor:
@@ -117,6 +131,7 @@ class RsgiDoor:
 
     __slots__ = (
         "_is_refused",
+        "_pieces",
         "_proto",
         "_scope",
         "_sockets",
@@ -131,9 +146,10 @@ class RsgiDoor:
         "started",
     )
 
-    def __init__(self, scope: Any, proto: Any) -> None:
+    def __init__(self, scope: Any, proto: Any, pieces: RsgiPieces) -> None:
         self._scope = scope
         self._proto = proto
+        self._pieces = pieces
         self._transport: Any = None
         self._sockets: list[socket.socket] = []
         self._unchecked_bytes = 0
@@ -149,9 +165,8 @@ class RsgiDoor:
 
     async def body(self, intake: Intake) -> bytes | bytearray:
         """Read the body; a small one comes in one piece."""
-        headers = self._scope.headers
         try:
-            return await intake.take(RsgiPieces(self._proto, headers), headers.get("content-length"))
+            return await intake.take(self._pieces, self._scope.headers.get("content-length"))
         except PayloadTooLarge:
             self._is_refused = True
             raise
@@ -166,7 +181,7 @@ class RsgiDoor:
         self._proto.response_bytes(status, _as_text(headers), body)
         self.started = True
         if self._is_refused:
-            await _linger(self._proto)
+            await _linger(self._pieces)
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the head of an answer."""
@@ -263,7 +278,7 @@ class Bridge:
 
     def __init__(self, scope: Any, proto: Any) -> None:
         self._proto = proto
-        self._pieces = RsgiPieces(proto, scope.headers)
+        self._pieces = RsgiPieces(proto, scope)
         self._is_read = False
         self._head: tuple[int, list[tuple[str, str]]] = (500, [])
         self._body = bytearray()
@@ -305,4 +320,4 @@ class Bridge:
             check_head(*self._head)
             self._proto.response_bytes(*self._head, bytes(self._body))
             if self._head[0] == PayloadTooLarge.status and not self._is_read:
-                await _linger(self._proto)
+                await _linger(self._pieces)
