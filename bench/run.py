@@ -190,15 +190,26 @@ async def paced(port: int, count: int, *, burst: bool) -> tuple[float, float]:
     return first, sorted(gaps)[int(len(gaps) * 0.99)]
 
 
-def gateway(stack: ExitStack, folder: Path, name: str, backend: int, *options: str, limits: bool = False) -> Proxy:
-    """Start the gateway, with four limits that are never reached if so wanted; note its time to the first answer."""
+def gateway(
+    stack: ExitStack,
+    folder: Path,
+    name: str,
+    backend: int,
+    *options: str,
+    limits: bool = False,
+    python: str = sys.executable,
+) -> Proxy:
+    """Start the gateway, with four limits that are never reached if so wanted; note its time to the first answer.
+
+    It is the one that is installed for `python`.
+    """
     port = free_port()
     config = folder / f"{port}.yaml"
     wide = "rate-limit: {enabled: true, capacity: 1000000000, rate: 1000000000, client-ip-enable: CLIENTS}, "
     of_all, of_one = (wide.replace("CLIENTS", clients) if limits else "" for clients in ("true", "false"))
     instance = f"{{{of_one}name: m, base-url: 'http://127.0.0.1:{backend}'}}"
     config.write_text(f"model: {{{of_all}services: {{chat: {{{of_one}instances: [{instance}]}}}}}}\n")
-    command = (sys.executable, "-m", "jairouter_cli", "serve", "--config", config, "--port", port, *options)
+    command = (python, "-P", "-m", "jairouter_cli", "serve", "--config", config, "--port", port, *options)
     start = time.monotonic()
     proxy = Proxy(name, port, stack.enter_context(running(*command)))
     await_answer(port)
