@@ -95,7 +95,7 @@ class AffinityMembers(msgspec.Struct):
     input: msgspec.Raw = msgspec.Raw()
 
 
-class StreamOptions(msgspec.Struct):
+class StreamOptionsMember(msgspec.Struct):
     """What a request says of its stream."""
 
     stream_options: msgspec.Raw = msgspec.Raw()

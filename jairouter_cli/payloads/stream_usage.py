@@ -11,7 +11,7 @@ import msgspec
 
 from jairouter_cli.payloads.members import members
 from jairouter_cli.payloads.reading import UNREADABLE, read
-from jairouter_cli.payloads.shapes import StreamOptions, UsageFrame
+from jairouter_cli.payloads.shapes import StreamOptionsMember, UsageFrame
 from jairouter_cli.payloads.sse import Event, EventGate, events_in
 
 _NAME: Final = "stream_options"
@@ -23,7 +23,7 @@ _NO_CHOICES: Final = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 _EMPTY: Final = re.compile(rb"\{\s*\}")
 
 
-_request: Final = msgspec.json.Decoder(StreamOptions)
+_request: Final = msgspec.json.Decoder(StreamOptionsMember)
 _options: Final = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
 _frame: Final = msgspec.json.Decoder(UsageFrame)
 

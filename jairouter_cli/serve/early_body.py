@@ -17,7 +17,7 @@ from jairouter_cli.web.doors.rsgi import RsgiApplication
 _KNOWN: Final = ("2.7.", "2.8.")  # versions whose private names are those below
 _WRAPPER: Final = "_future_watcher_wrapper"  # makes of an application what Granian calls for each request
 
-Task = Callable[[Any], Coroutine[Any, Any, None]]
+AnswerTask = Callable[[Any], Coroutine[Any, Any, None]]
 
 
 def ask_early(application: RsgiApplication) -> bool:
@@ -28,7 +28,7 @@ def ask_early(application: RsgiApplication) -> bool:
     return True
 
 
-def _tasks(application: RsgiApplication) -> Task:
+def _tasks(application: RsgiApplication) -> AnswerTask:
     """Return what makes the task of a request; it is called in Granian's thread, and the task runs in the loop's."""
 
     async def answer(watcher: Any, scope: Any, proto: Any, pieces: Any) -> None:
