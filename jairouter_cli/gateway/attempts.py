@@ -8,6 +8,8 @@ the next step; with an answer in hand the lease goes over to a `Reply`, whose ho
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from jairouter_cli.errors import RequestError
 from jairouter_cli.gateway.failures import unanswered
 from jairouter_cli.gateway.inbound import Inbound
@@ -141,10 +143,10 @@ class Attempts:
         patience_s = max(0.0, started + pool.failover.deadline_s - now)
         request = outbound(inbound, target, _FOREVER if total_s is None else started + total_s, patience_s)
         if anew:
-            request = request._replace(anew=True)
+            request = replace(request, anew=True)
         if self._call.trail is not None:
             model = target.upstream_model or inbound.call.model
-            request = request._replace(headers=self._call.trail.attempt(target, model, request.headers))
+            request = replace(request, headers=self._call.trail.attempt(target, model, request.headers))
         heartbeat_s = inbound.table.config.webclient.heartbeat_interval_s
         within_s = patience_s if heartbeat_s is None else min(patience_s, heartbeat_s)
         return await opened(self._gateway.upstream, request, within_s, unpacks=asks_usage(inbound, target))
@@ -181,7 +183,7 @@ def _placed(inbound: Inbound, pool: Pool) -> Call:
 
 def _with_affinity(inbound: Inbound, pool: Pool) -> Call:
     by_prefix = pool.balancing in USE_PREFIX
-    return inbound.call._replace(affinity=inbound.request.affinity(inbound.headers, by_prefix=by_prefix))
+    return replace(inbound.call, affinity=inbound.request.affinity(inbound.headers, by_prefix=by_prefix))
 
 
 def _advance(steps: Plan, sent: Sent) -> Step | Exhausted:

@@ -6,6 +6,8 @@ Errors are raised as `RequestError`s; nothing here knows of ASGI.
 import asyncio
 from typing import Final
 
+from msgspec.structs import replace
+
 from jairouter_cli.config.model import Fallback, FallbackStrategy
 from jairouter_cli.errors import Degraded, InstancesLimited, RateLimitExceeded, RequestError, ShuttingDown
 from jairouter_cli.gateway.attempts import Attempts
@@ -68,7 +70,7 @@ def _asking(inbound: Inbound) -> Inbound:
     """Return a request for a stream, with the usage asked for if the configuration says so and the client nothing."""
     if not inbound.table.config.usage.ask_in_streams or inbound.endpoint not in _TAKE_STREAM_OPTIONS:
         return inbound
-    return inbound._replace(asks_usage=inbound.request.lacks_usage)
+    return replace(inbound, asks_usage=inbound.request.lacks_usage)
 
 
 async def _with_fallback(call: OpenCall, attempts: Attempts, pool: Pool, rules: Fallback) -> Reply:
@@ -126,7 +128,7 @@ async def _ask_other_model(call: OpenCall, attempts: Attempts, model: str) -> Re
     inbound = call.inbound
     try:
         pool = inbound.table.pool(inbound.call.service, model)
-        other = inbound._replace(call=inbound.call._replace(model=model), other_model=model)
+        other = replace(inbound, call=replace(inbound.call, model=model), other_model=model)
         reply = await attempts.make(other, pool)
     except RequestError:
         return None

@@ -1,6 +1,6 @@
 """A client's request on its way through the gateway: a value that goes down, and is never changed."""
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from jairouter_cli.auth.caller import Caller
 from jairouter_cli.payloads.headers import RequestHeaders
@@ -9,7 +9,7 @@ from jairouter_cli.routing.call import Call
 from jairouter_cli.routing.table import Table
 
 
-class Inbound(NamedTuple):
+class Inbound(Struct, frozen=True, gc=False):
     """A client's request, as it will be forwarded.
 
     `table` is the configuration that was in force when it came: it is taken once, and holds to the end of the call.

@@ -19,7 +19,7 @@ class OpenCall:
     def __init__(self, gateway: Gateway, inbound: Inbound) -> None:
         self.gateway: Final = gateway
         self.inbound: Final = inbound
-        record = self.record = CallRecord(gateway.clock, inbound.call, inbound.request_id, inbound.endpoint)
+        record = self.record = CallRecord.begin(gateway.clock, inbound.call, inbound.request_id, inbound.endpoint)
         record.request_bytes = len(inbound.request.raw)
         record.credential = inbound.caller.credential
         self.route: Route | None = None

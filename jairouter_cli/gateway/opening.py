@@ -3,7 +3,7 @@
 import asyncio
 import zlib
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from jairouter_cli.gateway.fallback import Canned
 from jairouter_cli.gateway.upstream.exchange import Exchange, FailureKind, Upstream, UpstreamFailure, UpstreamRequest
@@ -17,15 +17,18 @@ _EVENTS: Final = "text/event-stream"
 _LONGEST_S: Final = 30.0
 
 
-class Opened(NamedTuple):
+class Opened:
     """An answer that has begun. `first` is what was read of a stream's body already.
 
     `is_error` tells an answer that is made of an error with which a stream began.
     """
 
-    exchange: Exchange
-    first: bytes = b""
-    is_error: bool = False
+    __slots__ = ("exchange", "first", "is_error")
+
+    def __init__(self, exchange: Exchange, first: bytes = b"", *, is_error: bool = False) -> None:
+        self.exchange: Final = exchange
+        self.first: Final = first
+        self.is_error: Final = is_error
 
 
 async def opened(upstream: Upstream, request: UpstreamRequest, within_s: float, *, unpacks: bool) -> Opened:

@@ -9,6 +9,8 @@ from functools import partial
 from random import Random
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from jairouter_cli.config.model import HealthCheck
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.upstream.exchange import Exchange, FailureKind, UpstreamFailure, UpstreamRequest
@@ -179,4 +181,4 @@ async def _send(gateway: Gateway, request: UpstreamRequest) -> Exchange:
     except UpstreamFailure as failure:
         if not failure.was_stale:
             raise
-    return await gateway.upstream.send(request._replace(anew=True))
+    return await gateway.upstream.send(replace(request, anew=True))

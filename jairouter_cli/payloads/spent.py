@@ -1,7 +1,8 @@
 """What a call cost in tokens, and how that is known."""
 
 from enum import Enum
-from typing import NamedTuple
+
+from msgspec import Struct
 
 
 class Source(Enum):
@@ -15,7 +16,7 @@ class Source(Enum):
     """Estimated, of an answer that was cut off or left in its midst."""
 
 
-class Spent(NamedTuple):
+class Spent(Struct, frozen=True, gc=False):
     """The tokens of a call: of the prompt, and of the answer."""
 
     input_tokens: int

@@ -14,14 +14,17 @@ from jairouter_cli.routing.call import Call, Target
 from jairouter_cli.routing.ledger import Seat
 
 
-class Chance(NamedTuple):
+class Chance:
     """What a strategy may look at beside the candidates."""
 
-    call: Call
-    rng: Random
-    now: float
-    hash_algorithm: HashAlgorithm
-    load_factor: float
+    __slots__ = ("call", "hash_algorithm", "load_factor", "now", "rng")
+
+    def __init__(self, call: Call, rng: Random, now: float, hash_algorithm: HashAlgorithm, load_factor: float) -> None:
+        self.call: Final = call
+        self.rng: Final = rng
+        self.now: Final = now
+        self.hash_algorithm: Final = hash_algorithm
+        self.load_factor: Final = load_factor
 
 
 class Strategy(NamedTuple):

@@ -4,13 +4,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from jairouter_cli.auth.credentials import has_credential, withheld
 from jairouter_cli.config.model import Dialect, HealthCheck, ServiceType
 from jairouter_cli.routing.admission import Limit
 from jairouter_cli.routing.breaker import BreakerRules
 
 
-class Call(NamedTuple):
+class Call(Struct, frozen=True, gc=False):
     """One request of a client, as far as routing needs to know it.
 
     Calls with the same `affinity` should go to the same instance; it is worked out for strategies that look at it.

@@ -157,10 +157,10 @@ class _Course:
 
     def find(self) -> Generator[Step, Sent, Lease | Exhausted]:
         """Find an instance for the next attempt, wait for a slot if all are full, and ask the limits."""
-        pool, (ledger, rng, clock, _) = self.pool, self.around
+        pool, ledger, clock = self.pool, self.around.ledger, self.around.clock
         while True:
             now = clock()
-            chance = Chance(self.call, rng, now, pool.hash_algorithm, pool.load_factor)
+            chance = self._chance(now)
             seat, slot = _choose(pool, self.left, chance), None
             if seat is None and (full := _full(self.left, now)):
                 answer = yield from self._queue(full)
@@ -168,7 +168,7 @@ class _Course:
                     return answer or self._exhausted(clock())
                 slot, now = answer, clock()
                 there = [one for one in self.left if one.live.slots is slot]
-                seat = _choose(pool, there, chance._replace(now=now), has_slot=True)
+                seat = _choose(pool, there, self._chance(now), has_slot=True)
                 if seat is None:  # while it waited, the instance broke
                     self._give_back(slot, there[0])
                     continue
@@ -187,6 +187,10 @@ class _Course:
             lease = ledger.lease(seat.target, now, has_slot=slot is not None)
             if lease is not None:  # else another worker was faster
                 return lease
+
+    def _chance(self, now: float) -> Chance:
+        pool = self.pool
+        return Chance(self.call, self.around.rng, now, pool.hash_algorithm, pool.load_factor)
 
     def may_repeat(self, lease: Lease) -> bool:
         """Whether an instance may be sent the request twice: as any other attempt, and if nobody else can be."""

@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 import uvloop
+from msgspec.structs import replace
 
 from jairouter_cli.config.model import ConnectionPool
 from jairouter_cli.gateway.upstream.exchange import FailureKind, Upstream, UpstreamFailure, UpstreamRequest
@@ -171,7 +172,7 @@ def test_what_is_no_whole_answer_fails(make: Player, behind: Backend, name: str,
 def test_a_get(make: Player, behind: Backend) -> None:
     """Sent as one: probes ask with it."""
     behind.behave_when_asked = answer(b"here")
-    sent = request(behind)._replace(method="GET", body=b"")
+    sent = replace(request(behind), method="GET", body=b"")
     status, _, body = cast("tuple[int, object, bytes]", run(make, lambda upstream: fetch(upstream, sent)))
     assert (status, body) == (200, b"here")
     assert behind.questions[-1].line == "GET /v1/x?y=%20 HTTP/1.1"
@@ -222,7 +223,7 @@ def test_the_whole_call_may_be_bounded(make: Player, behind: Backend, pieces: tu
     behind.behave = raw(*pieces, then="wait")
 
     async def work(upstream: Upstream) -> None:
-        sent = request(behind)._replace(expires_at=asyncio.get_running_loop().time() + 0.2)
+        sent = replace(request(behind), expires_at=asyncio.get_running_loop().time() + 0.2)
         await fetch(upstream, sent)
 
     with pytest.raises(UpstreamFailure) as caught:
@@ -362,7 +363,7 @@ def test_a_kept_connection_that_went_stale_costs_nothing(behind: Backend) -> Non
             except UpstreamFailure as failure:
                 if not failure.was_stale:
                     raise
-                bodies.append((await fetch(upstream, request(behind)._replace(anew=True)))[2])
+                bodies.append((await fetch(upstream, replace(request(behind), anew=True)))[2])
         return bodies
 
     assert run(HTTP1, work) == [b"ok"] * 20

@@ -3,11 +3,11 @@
 import json
 import logging
 import sys
-from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from jairouter_cli.config.model import ServiceType
 from jairouter_cli.config.monitoring import Level, LogFormat
@@ -125,7 +125,7 @@ def test_a_request_to_the_gateway_itself() -> None:
 @example("a\r\n2026-01-01 ERROR\x85\u2028\x1b[31m\u202e\ud800")
 def test_nothing_a_client_sends_begins_a_line(text: str) -> None:
     """Models, paths and methods are whatever somebody sends; of half a surrogate pair, too."""
-    called = replace(CALLED, call=CALLED.call._replace(model=text), path=text, method=text)
+    called = replace(CALLED, call=replace(CALLED.call, model=text), path=text, method=text)
     for event in (called, Handled("c", text, text, 404, "failed", 0.0, 0)):
         line = Lines(LogFormat.HUMAN).of_request(event, AT, Level.INFO).decode()
         assert len(line.splitlines()) == 1, "not by Unicode's ends of lines, either"
@@ -135,14 +135,14 @@ def test_nothing_a_client_sends_begins_a_line(text: str) -> None:
 
 def test_a_name_cannot_pass_for_more_than_a_name() -> None:
     """Blanks and quotes are put in quotes."""
-    assert as_text(replace(CALLED, call=CALLED.call._replace(model='m 200 ok by "x"'))).startswith(
+    assert as_text(replace(CALLED, call=replace(CALLED.call, model='m 200 ok by "x"'))).startswith(
         r'INFO 203.0.113.5 POST /v1/chat/completions chat "m 200 ok by \"x\"" 200 ok by '
     )
 
 
 def test_a_long_name_is_cut() -> None:
     """A body of megabytes may be a model's name."""
-    line = as_json(replace(CALLED, call=CALLED.call._replace(model="x" * 1_000_000)))
+    line = as_json(replace(CALLED, call=replace(CALLED.call, model="x" * 1_000_000)))
     assert line["model"] == "x" * 256 + "…"
 
 

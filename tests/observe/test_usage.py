@@ -5,13 +5,13 @@ import os
 import resource
 import sqlite3
 import threading
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from jairouter_cli.config.model import ServiceType
 from jairouter_cli.config.monitoring import Usage

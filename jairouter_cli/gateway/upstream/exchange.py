@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
+from msgspec import Struct
+
 from jairouter_cli.payloads.headers import Headers
 from jairouter_cli.routing.call import Timeouts
 
 
-class UpstreamRequest(NamedTuple):
+class UpstreamRequest(Struct, frozen=True, gc=False):
     """One request to one backend. `path` includes the query; `headers` hold neither `host` nor `content-length`.
 
     `expires_at` is when the whole call must be over, on the event loop's clock; infinity for never. With `anew` no kept

@@ -10,7 +10,7 @@ import secrets
 from codecs import BOM_UTF8
 from functools import partial
 from itertools import count
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -48,13 +48,16 @@ logger: Final = logging.getLogger("jairouter")
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
-class Arrival(NamedTuple):
+class Arrival:
     """A request that has begun to come; `table` is the configuration in force then, which holds to its end."""
 
-    table: Table
-    endpoint: Endpoint
-    door: Door
-    headers: RequestHeaders
+    __slots__ = ("door", "endpoint", "headers", "table")
+
+    def __init__(self, table: Table, endpoint: Endpoint, door: Door, headers: RequestHeaders) -> None:
+        self.table: Final = table
+        self.endpoint: Final = endpoint
+        self.door: Final = door
+        self.headers: Final = headers
 
     def locale(self) -> Locale:
         """Return the language of errors."""
@@ -138,7 +141,7 @@ class OpenAI:
         """Report a request that was refused before anybody could be asked; its body had begun to come at a time."""
         address = asked.table.callers.address(asked.door.client_ip, asked.door.headers)
         call = Call(asked.endpoint.service, "", address)
-        record = CallRecord(self._gateway.clock, call, request_id, asked.endpoint.path, began)
+        record = CallRecord.begin(self._gateway.clock, call, request_id, asked.endpoint.path, began)
         record.method = asked.door.method
         told = record.end(error.status, "failed")
         self._gateway.report(told)
@@ -147,7 +150,7 @@ class OpenAI:
 
     async def _read(self, asked: Arrival, request_id: str) -> Inbound:
         """Read the request whole. Raises `InvalidRequest` and its kin."""
-        table, endpoint, door, headers = asked
+        table, endpoint, door, headers = asked.table, asked.endpoint, asked.door, asked.headers
         if door.method != "POST":
             raise MethodNotAllowed(method=door.method, path=door.path, allowed="POST")
         own = table.callers.cleared(headers)
