@@ -19,6 +19,8 @@ import opentelemetry.exporter.otlp.proto.http.trace_exporter  # noqa: F401
 import redis.asyncio  # noqa: F401
 
 import jairouter_cli.cli.commands
+import jairouter_cli.cli.instances
+import jairouter_cli.cli.serve
 import jairouter_cli.serve.server  # noqa: F401
 from jairouter_cli.cli.app import main as command
 from jairouter_cli.mock.__main__ import main as mock

@@ -13,6 +13,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from jairouter_cli import errors
 from jairouter_cli.cli.commands import app
+from jairouter_cli.cli.stand_in import StandIn
 from jairouter_cli.errors import JAIRouterError, RequestError
 from jairouter_cli.observe.families import ALIASES, FAMILIES
 
@@ -81,6 +82,8 @@ def test_nothing_outside_the_repository_is_cited(folder: str) -> None:
 
 def commands(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, TyperCommand | TyperGroup]]:
     """Yield every command with its path."""
+    if isinstance(command, StandIn):
+        command = command.loaded()
     assert isinstance(command, TyperCommand | TyperGroup)
     yield " ".join(("jairouter", *path)), command
     if isinstance(command, TyperGroup):

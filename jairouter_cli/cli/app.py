@@ -33,8 +33,7 @@ def main() -> None:
 
 def _run() -> int | str | None:
     """Run the command; return its exit code."""
-    from jairouter_cli.cli import output  # noqa: PLC0415 - it is what takes time
-    from jairouter_cli.errors import JAIRouterError  # noqa: PLC0415
+    from jairouter_cli.errors import JAIRouterError  # noqa: PLC0415 - it is what takes time
 
     try:
         if any(map(_is_no_text, sys.argv)):
@@ -43,6 +42,8 @@ def _run() -> int | str | None:
 
         app()
     except JAIRouterError as error:
+        from jairouter_cli.cli import output  # noqa: PLC0415 - it takes time, and few commands fail
+
         output.fail(error)
         return error.exit_code
     except SystemExit as end:

@@ -1,14 +1,13 @@
-"""The command `jairouter`: its subcommands."""
+"""The command `jairouter`: its subcommands, each loaded when it is called."""
 
 import sys
-from importlib import metadata
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from jairouter_cli.cli import config, explain, health, init, instances, limits, mock, serve, services, usage
-from jairouter_cli.cli.options import ConfigOption, Globals
-from jairouter_cli.cli.top import command
+from jairouter_cli.cli.shared import ConfigOption, Globals
+from jairouter_cli.cli.stand_in import StandIn
 
 app = typer.Typer(
     name="jairouter",
@@ -18,21 +17,100 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("init")(init.init)
-app.command("serve")(serve.serve)
-app.command("health")(health.health)
-app.command("top")(command.top)
-app.command("explain")(explain.explain)
-app.add_typer(services.app, name="services")
-app.add_typer(instances.app, name="instances")
-app.add_typer(limits.app, name="limits")
-app.add_typer(config.app, name="config")
-app.command("usage")(usage.usage)
-app.command("mock")(mock.mock)
+
+
+@app.command("init", cls=StandIn)
+def _init() -> Callable[..., None]:
+    """Create a configuration file with comments: ./jairouter.yaml, or the one that --config names."""
+    from jairouter_cli.cli.init import init
+
+    return init
+
+
+@app.command("serve", cls=StandIn)
+def _serve() -> Callable[..., None]:
+    """Start the gateway."""
+    from jairouter_cli.cli.serve import serve
+
+    return serve
+
+
+@app.command("health", cls=StandIn)
+def _health() -> Callable[..., None]:
+    """Show the health of a running gateway and its instances."""
+    from jairouter_cli.cli.health import health
+
+    return health
+
+
+@app.command("top", cls=StandIn)
+def _top() -> Callable[..., None]:
+    """Watch a running gateway: rates, requests in flight, times to first token, breakers and health of each instance."""  # noqa: E501 - its own
+    from jairouter_cli.cli.top.command import top
+
+    return top
+
+
+@app.command("explain", cls=StandIn)
+def _explain() -> Callable[..., None]:
+    """Show which instance a running gateway would choose now for a request, and why not the others."""
+    from jairouter_cli.cli.explain import explain
+
+    return explain
+
+
+@app.command("usage", cls=StandIn)
+def _usage() -> Callable[..., None]:
+    """Show how many tokens were used, and whether they were measured or estimated."""
+    from jairouter_cli.cli.usage import usage
+
+    return usage
+
+
+@app.command("mock", cls=StandIn)
+def _mock() -> Callable[..., None]:
+    """Run a mock model server: chat, completions, embeddings, rerank, speech, transcription, images."""
+    from jairouter_cli.cli.mock import mock
+
+    return mock
+
+
+@app.command("services", cls=StandIn)
+def _services() -> typer.Typer:
+    """List, add, change and remove services."""
+    from jairouter_cli.cli.services import app as group
+
+    return group
+
+
+@app.command("instances", cls=StandIn)
+def _instances() -> typer.Typer:
+    """List, add, change and remove instances."""
+    from jairouter_cli.cli.instances import app as group
+
+    return group
+
+
+@app.command("limits", cls=StandIn)
+def _limits() -> typer.Typer:
+    """List, show, set and clear limits."""
+    from jairouter_cli.cli.limits import app as group
+
+    return group
+
+
+@app.command("config", cls=StandIn)
+def _config() -> typer.Typer:
+    """Find, show, check and change the configuration."""
+    from jairouter_cli.cli.config import app as group
+
+    return group
 
 
 def _version(*, wanted: bool) -> None:
     if wanted:
+        from importlib import metadata
+
         sys.stdout.write(f"jairouter {metadata.version('jairouter')}\n")
         raise typer.Exit
 

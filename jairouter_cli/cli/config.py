@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from jairouter_cli.cli import exchange, options, output, revisions, values
-from jairouter_cli.cli.options import ConfigOption, JsonOption
+from jairouter_cli.cli.shared import ConfigOption, JsonOption
 from jairouter_cli.config import paths
 from jairouter_cli.config.model import Config
 from jairouter_cli.config.render import quoted_like_yaml_1_1

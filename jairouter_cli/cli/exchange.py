@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from jairouter_cli.cli import editing, options, output
-from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption
+from jairouter_cli.cli.shared import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config import files, java_store, litellm
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.history import Damaged, Revision

@@ -8,7 +8,8 @@ from rich.text import Text
 
 from jairouter_cli.cli import client, options, output
 from jairouter_cli.cli.client import TimeoutOption, UrlOption
-from jairouter_cli.cli.options import ConfigOption, JsonOption, ServiceArgument
+from jairouter_cli.cli.options import ServiceArgument
+from jairouter_cli.cli.shared import ConfigOption, JsonOption
 
 _COLUMNS: Final = (
     "",

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from jairouter_cli.cli import client, output
 from jairouter_cli.cli.client import TimeoutOption, UrlOption
-from jairouter_cli.cli.options import ConfigOption, JsonOption
+from jairouter_cli.cli.shared import ConfigOption, JsonOption
 from jairouter_cli.errors import NotAGateway
 
 NOT_UP: Final = 1  # the exit code; 2 is a usage error, 3 an unreachable gateway

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from jairouter_cli.cli import options, output
-from jairouter_cli.cli.options import ConfigOption, JsonOption
+from jairouter_cli.cli.shared import ConfigOption, JsonOption
 from jairouter_cli.config import paths
 from jairouter_cli.config.store import Store
 

@@ -6,7 +6,8 @@ import typer
 from rich.table import Table
 
 from jairouter_cli.cli import editing, options, output
-from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, ServiceArgument, WaitOption
+from jairouter_cli.cli.options import ServiceArgument
+from jairouter_cli.cli.shared import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config.kinds import Secret, Url, UrlPath
 from jairouter_cli.config.masking import shown_path
 from jairouter_cli.config.model import Config, Dialect, Instance, ServiceType

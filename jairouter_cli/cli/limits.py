@@ -9,7 +9,8 @@ from rich.console import Group, RenderableType
 
 from jairouter_cli.cli import client, editing, options, output
 from jairouter_cli.cli.client import TimeoutOption, UrlOption
-from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption, complete_service
+from jairouter_cli.cli.options import complete_service
+from jairouter_cli.cli.shared import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config.model import LIMIT_DEFAULTS, Config, Limiting, LimitScope, RateLimit, window_of
 from jairouter_cli.config.ops import limits as ops
 from jairouter_cli.config.ops.limits import LimitPlace

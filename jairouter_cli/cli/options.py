@@ -1,32 +1,19 @@
 """The options that several commands share, and the configuration file they name."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from jairouter_cli.cli import output
+from jairouter_cli.cli.shared import Globals
 from jairouter_cli.config import paths
 from jairouter_cli.config.model import SERVICE_SPELLINGS, ServiceType
 from jairouter_cli.config.parse import Notice
 from jairouter_cli.config.spelling import service_type
 from jairouter_cli.config.store import Loaded, Store
 from jairouter_cli.errors import UsageError
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="Configuration file to use.", show_default=False, metavar="FILE"),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Globals:
-    """The options before the subcommand."""
-
-    config: Path | None = None
 
 
 def named(ctx: typer.Context, config: Path | None) -> Path | None:
@@ -74,13 +61,4 @@ def complete_service(incomplete: str) -> list[str]:
 ServiceArgument = Annotated[
     str,
     typer.Argument(help=f"Service: {', '.join(ServiceType)}.", autocompletion=complete_service, metavar="SERVICE"),
-]
-
-
-ExpectOption = Annotated[
-    str | None,
-    typer.Option(help="Edit only if this is still the file's revision (or digest).", metavar="REVISION"),
-]
-WaitOption = Annotated[
-    bool, typer.Option("--wait", help="Wait until every worker of the running gateway uses the edit.")
 ]

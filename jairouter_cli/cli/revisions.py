@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from jairouter_cli.cli import editing, options, output
-from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption
+from jairouter_cli.cli.shared import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config.history import Damaged, History, Revision, diff
 from jairouter_cli.config.masking import masked_diff
 from jairouter_cli.config.ops.revisions import roll_back

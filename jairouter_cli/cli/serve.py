@@ -14,7 +14,7 @@ from rich.text import Text
 
 from jairouter_cli.cli import options, output
 from jairouter_cli.cli.client import base_url
-from jairouter_cli.cli.options import ConfigOption, JsonOption
+from jairouter_cli.cli.shared import ConfigOption, JsonOption
 from jairouter_cli.config import paths
 from jairouter_cli.config.model import Config, Server
 from jairouter_cli.config.store import Loaded, Store

@@ -6,7 +6,8 @@ import typer
 from rich.console import RenderableType
 
 from jairouter_cli.cli import editing, options, output
-from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, ServiceArgument, WaitOption
+from jairouter_cli.cli.options import ServiceArgument
+from jairouter_cli.cli.shared import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config.model import Balancing, Config, Dialect, HashAlgorithm
 from jairouter_cli.config.ops import services as ops
 from jairouter_cli.errors import UsageError

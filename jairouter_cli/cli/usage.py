@@ -10,7 +10,7 @@ import typer
 from rich.console import Group, RenderableType
 
 from jairouter_cli.cli import options, output
-from jairouter_cli.cli.options import ConfigOption, JsonOption
+from jairouter_cli.cli.shared import ConfigOption, JsonOption
 from jairouter_cli.errors import UsageError
 
 _UNITS: Final = {"m": 60, "h": 3600, "d": 86400, "w": 604800}

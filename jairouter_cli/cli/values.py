@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from jairouter_cli.cli import editing, options, output
-from jairouter_cli.cli.options import ConfigOption, ExpectOption, JsonOption, WaitOption
+from jairouter_cli.cli.shared import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.imports import has_imports

@@ -15,7 +15,7 @@ from rich.console import Console, Group, RenderableType
 
 from jairouter_cli.cli import client, output
 from jairouter_cli.cli.client import TimeoutOption, UrlOption, finite
-from jairouter_cli.cli.options import ConfigOption, JsonOption
+from jairouter_cli.cli.shared import ConfigOption, JsonOption
 from jairouter_cli.cli.top import screen
 from jairouter_cli.cli.top.keyboard import Keyboard, NoKeyboard, keyboard
 from jairouter_cli.cli.top.poller import Feed, feeding, look
