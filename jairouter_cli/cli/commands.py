@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from jairouter_cli.cli.parameters import Group
 from jairouter_cli.cli.shared import ConfigOption, Globals
 from jairouter_cli.cli.stand_in import StandIn
 
 app = typer.Typer(
     name="jairouter",
+    cls=Group,
     help="An AI gateway for people who run their own models: one OpenAI-compatible port in front of all of them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -5,6 +5,8 @@ from typing import Any, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from jairouter_cli.cli.parameters import spare_conversion
+
 
 class StandIn(TyperCommand):
     """Stands for a command that a function without parameters loads and returns.
@@ -21,7 +23,9 @@ class StandIn(TyperCommand):
             parent.add_typer(found, name=self.name)
         else:
             parent.command(self.name)(found)
-        return cast("TyperCommand | TyperGroup", typer.main.get_group(parent).commands[str(self.name)])
+        command = cast("TyperCommand | TyperGroup", typer.main.get_group(parent).commands[str(self.name)])
+        spare_conversion(command)
+        return command
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Parse the arguments as the loaded command does: from here on the context has that one."""

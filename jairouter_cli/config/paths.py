@@ -16,13 +16,15 @@ def find(explicit: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:
     named = _named(explicit, environ)
     if named is not None:
         places = [cwd / named]
-        found = [place for place in places if not _is_missing(place)]
+        if not _is_missing(places[0]):
+            return places[0]
     else:
-        places = list(places_to_look(cwd))
-        found = [place for place in places if os.path.isfile(place)]  # noqa: PTH113 - Path.is_file raises for closed folders
-    if not found:
-        raise ConfigNotFound(searched="\n".join(f"  {place}" for place in places))
-    return found[0]
+        places = []
+        for place in places_to_look(cwd):
+            if os.path.isfile(place):  # noqa: PTH113 - Path.is_file raises for closed folders
+                return place
+            places.append(place)
+    raise ConfigNotFound(searched="\n".join(f"  {place}" for place in places))
 
 
 def default_target(explicit: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:
@@ -32,9 +34,9 @@ def default_target(explicit: Path | None, environ: Mapping[str, str], cwd: Path)
 
 def places_to_look(cwd: Path) -> Iterator[Path]:
     """Yield where an unnamed configuration file may be, the first that exists wins."""
-    import platformdirs  # noqa: PLC0415 - needed only when no file is named
-
     yield from (cwd / name for name in NAMES)
+    import platformdirs  # noqa: PLC0415 - needed only when no file is named, nor there
+
     for folder in (platformdirs.user_config_path, platformdirs.site_config_path):
         try:
             place = folder("jairouter", appauthor=False) / NAMES[0]

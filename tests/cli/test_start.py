@@ -9,12 +9,23 @@ import typer
 
 from jairouter_cli.cli.commands import app
 from jairouter_cli.cli.stand_in import StandIn
-from tests.process import config, services
+from tests.process import config, run, services
 
 # What is not loaded by `import typer`, takes its time, and serves one command or another.
 SERVER = {"litestar", "granian", "uvloop", "httptools", "prometheus_client", "multipart"}
 CONFIGURATION = {"msgspec", "ruamel"}
-HEAVY = {*SERVER, *CONFIGURATION, "httpx", "rich", "pygments", "markdown_it", "filelock", "sqlite3"}
+HEAVY = {
+    *SERVER,
+    *CONFIGURATION,
+    "httpx",
+    "pydantic",
+    "rich",
+    "pygments",
+    "markdown_it",
+    "filelock",
+    "platformdirs",
+    "sqlite3",
+}
 EDIT = {*CONFIGURATION, "rich", "filelock"}
 
 COMMANDS = {
@@ -73,3 +84,20 @@ def test_a_stand_in_says_what_the_command_says(name: str) -> None:
     one = stand_ins()[name]
     shown, own = (command.get_short_help_str(1000) for command in (one, one.loaded()))
     assert shown == own
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--weight 0", "weight"),
+        ("--weight x", "'--weight'"),
+        ("--weight 1.5", "'--weight'"),
+        ("--max-concurrency 0", "'--max-concurrency'"),
+        ("--adapter nonsense", "'--adapter'"),
+    ],
+)
+def test_a_value_that_is_no_plain_one_is_refused(options: str, said: str, tmp_path: Path) -> None:
+    """Values that need no conversion pass; all others are judged as ever."""
+    config(tmp_path, services(chat=["http://127.0.0.1:1"]))
+    done = run("instances", "add", "chat", "n", "http://h", *options.split(), cwd=tmp_path)
+    assert (done.returncode, said in done.stderr) == (2, True)
