@@ -13,8 +13,6 @@ import warnings
 from contextlib import suppress
 from typing import Any, NoReturn
 
-import litestar.plugins.attrs
-import litestar.plugins.pydantic  # noqa: F401
 import opentelemetry.exporter.otlp.proto.http.trace_exporter  # noqa: F401
 import redis.asyncio  # noqa: F401
 

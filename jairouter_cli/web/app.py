@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 
-from litestar import Litestar, Router
+from litestar import Litestar
 from litestar.datastructures import State
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
 
 from jairouter_cli.config.store import Store
 from jairouter_cli.gateway.gateway import Gateway
@@ -37,11 +39,23 @@ from jairouter_cli.web.manage.services import service_routes
 from jairouter_cli.web.manage.usage import usage_routes
 from jairouter_cli.web.manage.versions import version_routes
 from jairouter_cli.web.openapi.document import openapi_config, page_routes
+from jairouter_cli.web.router import OnceRouter
 from jairouter_cli.web.v1.calls import OpenAI
 from jairouter_cli.web.v1.endpoints import ENDPOINTS
 from jairouter_cli.web.v1.models import model_routes
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+
+class Application(Litestar):
+    """Litestar without its plugins for models of Pydantic and attrs: nothing here has any, and they bring both along.
+
+    The method is not public; if it goes by another name one day, a worker starts later and is larger.
+    """
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return [*plugins, MsgspecDIPlugin()]
 
 
 class Parts(NamedTuple):
@@ -81,15 +95,17 @@ def application(parts: Parts, lifespan: Lifespan) -> Litestar:
             *monitoring_config_routes(editor, gateway),
         ],
     }
-    return Litestar(
+    return Application(
         route_handlers=[
             *endpoint_routes(parts.openai.answers()),
             *page_routes(),
-            Router("/", route_handlers=model_routes(gateway), guards=[not_too_often], tags=["统一模型接口"]),
+            OnceRouter("/", route_handlers=model_routes(gateway), guards=[not_too_often], tags=["统一模型接口"]),
             actuator_router(gateway, Origins(gateway, store, parts.options), observatory, watching.levels),
-            Router(
+            OnceRouter(
                 "/",
-                route_handlers=[Router("/", route_handlers=handlers, tags=[tag]) for tag, handlers in sections.items()],
+                route_handlers=[
+                    OnceRouter("/", route_handlers=handlers, tags=[tag]) for tag, handlers in sections.items()
+                ],
                 guards=[not_too_often, operators_only, plain_only],
                 security=[{}, {"bearer": []}, {"adminToken": []}],
             ),

@@ -1,7 +1,5 @@
 """All of `/actuator`, put together."""
 
-from litestar import Router
-
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.observe.log_levels import LoggerLevels
 from jairouter_cli.telemetry.scrape import Scrape
@@ -16,11 +14,12 @@ from jairouter_cli.web.actuator.loggers import loggers_routes
 from jairouter_cli.web.actuator.metrics import metrics_routes
 from jairouter_cli.web.actuator.prometheus import prometheus_routes
 from jairouter_cli.web.auth.operators import not_too_often, plain_only
+from jairouter_cli.web.router import OnceRouter
 
 
-def actuator_router(gateway: Gateway, origins: Origins, observatory: Scrape, levels: LoggerLevels) -> Router:
+def actuator_router(gateway: Gateway, origins: Origins, observatory: Scrape, levels: LoggerLevels) -> OnceRouter:
     """Return its routes; those that show or change the configuration have a guard of their own beside these."""
-    return Router(
+    return OnceRouter(
         "/",
         route_handlers=[
             *discovery_routes(gateway),
