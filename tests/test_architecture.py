@@ -19,6 +19,7 @@ MODULES = {
 ALLOWED = {
     "__main__": {"cli"},
     "errors": set[str](),
+    "form": set[str](),
     "config": {"errors"},
     "payloads": {"errors", "config.kinds"},
     "adapters": {"errors", "config.kinds", "config.model", "payloads"},
@@ -41,6 +42,7 @@ ALLOWED = {
     "telemetry": {"errors", "config", "routing", "state", "observe", "gateway"},
     "web": {
         "errors",
+        "form",
         "config",
         "payloads",
         "auth",
@@ -53,7 +55,7 @@ ALLOWED = {
     },
     "serve": {"errors", "config", "routing", "state", "observe", "gateway", "telemetry", "web"},
     "mock": {"errors"},
-    "cli": {"errors", "config"},
+    "cli": {"errors", "form", "config"},
 }
 # Inside functions only: the commands that need them load them when they run.
 ALLOWED_LAZILY = {"cli": {"serve", "mock", "observe"}}

@@ -9,6 +9,7 @@ import typer
 from jairouter_cli.cli.parameters import Group
 from jairouter_cli.cli.shared import ConfigOption, Globals
 from jairouter_cli.cli.stand_in import StandIn
+from jairouter_cli.form import form
 
 app = typer.Typer(
     name="jairouter",
@@ -113,7 +114,7 @@ def _version(*, wanted: bool) -> None:
     if wanted:
         from importlib import metadata
 
-        sys.stdout.write(f"jairouter {metadata.version('jairouter')}\n")
+        sys.stdout.write(f"jairouter {metadata.version('jairouter')} ({form()})\n")
         raise typer.Exit
 
 

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as plain_tex
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.management import Management
 from jairouter_cli.config.parse import parse
+from jairouter_cli.form import form
 from jairouter_cli.web.actuator.meters import DOCUMENTED
 from tests.backend import Backend, answer, backend
 from tests.process import Served, config, eventually, serving
@@ -267,7 +268,8 @@ def test_info(served: Served) -> None:
     info = actuator(served, "/info")
     assert info.keys() - {"git"} == {"app", "build", "python", "granian", "workers", "config"}
     assert info["app"]["name"] == "JAiRouter"
-    assert info["build"] == {"artifact": "jairouter", "name": "jairouter", "version": info["app"]["version"]}
+    version = info["app"]["version"]
+    assert info["build"] == {"artifact": "jairouter", "name": "jairouter", "version": version, "form": form()}
     (pid,) = info["workers"]["pids"]
     assert Path(f"/proc/{pid}").exists()
     assert (info["workers"]["count"], info["config"]["revision"]) == (1, 1)

@@ -1,10 +1,12 @@
 """The commands as a person types them: what they print where, and how they exit."""
 
 import json
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from jairouter_cli.routing import table
 from tests.process import config, run
 
 CHAT = """\
@@ -58,9 +60,10 @@ def test_help_names_every_command() -> None:
 
 
 def test_version() -> None:
-    """Name and number."""
+    """Name, number, and the form in which it runs, as the modules themselves tell it."""
     done = run("--version")
-    assert (done.returncode, done.stdout.split()[0]) == (0, "jairouter")
+    said = "pure Python" if str(table.__file__).endswith(".py") else "compiled"
+    assert (done.returncode, done.stdout) == (0, f"jairouter {metadata.version('jairouter')} ({said})\n")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 
 from litestar import Response, get
 
+from jairouter_cli.form import form
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.telemetry.scrape import Scrape
 from jairouter_cli.web.actuator.checkout import git_node
@@ -41,7 +42,7 @@ def _fixed() -> Node:
     about, version = metadata.metadata("jairouter"), metadata.version("jairouter")
     node: Node = {
         "app": {"name": "JAiRouter", "version": version, "description": about["Summary"]},
-        "build": {"artifact": "jairouter", "name": "jairouter", "version": version},
+        "build": {"artifact": "jairouter", "name": "jairouter", "version": version, "form": form()},
         "python": {"version": platform.python_version(), "implementation": platform.python_implementation()},
         "granian": {"version": metadata.version("granian")},
     }
