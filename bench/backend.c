@@ -1,8 +1,10 @@
 /* The bench's backend: answers chat requests as fast as one core can, unary, as a stream flat out, or paced.
  *
  * Usage: backend PORT CHUNKS PACE_MS. A request whose body contains `"stream":true` gets CHUNKS server-sent events,
- * each in a chunk and a write of its own, PACE_MS apart (0: flat out); any other gets a completion of 600 bytes.
- * One thread, one epoll. Requests must fit into the buffer; that is the bench's business. */
+ * each in a chunk and a write of its own, PACE_MS apart (0: flat out); any other gets a completion of 600 bytes, and
+ * a GET the list of models, whatever its path. It answers on every address of the loopback device, so that 127.0.0.1 to
+ * 127.0.3.232 can stand for a thousand backends. One thread, one epoll. A body that does not fit into the buffer is
+ * read and thrown away; only one that fits can ask for a stream. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netinet/in.h>
@@ -21,6 +23,7 @@
 
 struct conn {
   int used, left;          /* bytes in `in`; events still to send, -1 for the end of the stream */
+  long skipped;            /* bytes of a large body that are still to come */
   long long due;           /* when the next event is due, microseconds */
   char in[BUFFER];
 };
@@ -29,6 +32,9 @@ static struct conn *conns[MAX_FD];
 static int paced[MAX_FD], paced_count, chunks, pace_ms;
 static char unary[2048], event[512];
 static int unary_length, event_length;
+static const char MODELS[] =
+    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 72\r\n\r\n"
+    "{\"object\":\"list\",\"data\":[{\"id\":\"m\",\"object\":\"model\",\"max_model_len\":9}]}";
 static const char HEAD[] =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
 static const char TAIL[] = "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n";
@@ -77,12 +83,17 @@ static int serve(int fd, struct conn *c) {
   for (;;) {
     char *end = memmem(c->in, c->used, "\r\n\r\n", 4);
     if (!end) return c->used == BUFFER ? -1 : 0;
-    int head = end - c->in + 4, body = 0;
+    long head = end - c->in + 4, body = 0;
     for (char *line = c->in; line < end; line = (char *)memchr(line, '\n', end + 2 - line) + 1)
-      if (!strncasecmp(line, "content-length:", 15)) body = atoi(line + 15);
+      if (!strncasecmp(line, "content-length:", 15)) body = atol(line + 15);
+    if (head + body > BUFFER) {
+      c->skipped = head + body - c->used;
+      c->used = 0;
+      return c->skipped ? 0 : say(fd, unary, unary_length);
+    }
     if (c->used < head + body) return 0;
     int stream = memmem(c->in + head, body, "\"stream\":true", 13) != NULL;
-    if (begin(fd, c, stream)) return -1;
+    if (strncmp(c->in, "GET ", 4) ? begin(fd, c, stream) : say(fd, MODELS, sizeof MODELS - 1)) return -1;
     c->used -= head + body;
     memmove(c->in, c->in + head + body, c->used);
   }
@@ -123,8 +134,9 @@ int main(int argc, char **argv) {
 
   int one = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1]))};
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  address.sin_addr.s_addr = htonl(INADDR_ANY);
+  if (setsockopt(listener, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3)) address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 4096)) return perror("backend"), 1;
   int poll = epoll_create1(0);
   struct epoll_event added = {.events = EPOLLIN, .data.fd = listener}, ready[512];
@@ -145,6 +157,11 @@ int main(int argc, char **argv) {
       struct conn *c = conns[fd];
       ssize_t n = recv(fd, c->in + c->used, BUFFER - c->used, 0);
       if (n <= 0) { if (n == 0 || errno != EAGAIN) drop(fd); continue; }
+      if (c->skipped) { /* never more than one request at a time, so what comes is its body */
+        c->skipped -= n;
+        if (!c->skipped && say(fd, unary, unary_length)) drop(fd);
+        continue;
+      }
       c->used += n;
       if (serve(fd, c)) drop(fd);
     }
