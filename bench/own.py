@@ -13,6 +13,7 @@ from jairouter_cli.config.parse import parse
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.limits import Limits
 from jairouter_cli.observe.log import log_trouble
+from jairouter_cli.payloads.headers import RequestHeaders
 from jairouter_cli.routing.table import compile_table
 from jairouter_cli.state.shared_levels import SharedLevels
 from jairouter_cli.web.v1.calls import OpenAI
@@ -83,9 +84,9 @@ class Upstream:
 
 class Door:
     method, path, query, client_ip, started = "POST", "/v1/chat/completions", "", "127.0.0.1", False
-    headers, lost = HEADERS, ()
+    headers, lost = RequestHeaders(HEADERS), ()
 
-    async def body(self, intake: Any) -> bytes:
+    async def body(self, intake: Any, task: Any) -> bytes:
         return BODY
 
     async def left(self) -> None:

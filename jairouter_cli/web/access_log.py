@@ -73,7 +73,9 @@ class AccessLogged:
             is_read = True
             announced = dict(scope["headers"]).get(b"content-length")
             body = await self._intake.take(
-                AsgiPieces(receive), None if announced is None else announced.decode("latin-1")
+                AsgiPieces(receive),
+                None if announced is None else announced.decode("latin-1"),
+                asyncio.current_task(),
             )
             return {"type": "http.request", "body": bytes(body), "more_body": False}
 

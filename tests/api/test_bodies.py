@@ -141,7 +141,7 @@ async def looked_at(rules: BodyTimeout, *grown: tuple[float, int]) -> str | None
     bodies: list[Body] = []
 
     async def wait() -> None:
-        bodies.append(Body(1000, rules))
+        bodies.append(Body(1000, rules, asyncio.current_task()))
         await asyncio.Event().wait()
 
     task = asyncio.create_task(wait())
@@ -173,7 +173,7 @@ def test_memory_is_taken_for_what_came() -> None:
     """A piece that is all is not copied; several are put together once."""
 
     async def collect(*pieces: bytes) -> bytes | bytearray:
-        body = Body(1000, BodyTimeout())
+        body = Body(1000, BodyTimeout(), asyncio.current_task())
         for piece in pieces:
             body.add(piece)
         return body.whole()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from jairouter_cli.gateway.upstream.exchange import PoolState, UpstreamFailure, UpstreamRequest
-from jairouter_cli.payloads.headers import Headers
+from jairouter_cli.payloads.headers import Headers, RequestHeaders
 from jairouter_cli.web.doors.body import Intake
 
 CHAT = b'{"model":"m","stream_options":null,"messages":[{"role":"user","content":"hello"}]}'
@@ -80,7 +80,8 @@ class Client:
     lost: tuple[str, ...] = ()
 
     def __init__(self, body: bytes = CHAT, headers: Headers = (), then: Callable[[], None] = nothing) -> None:
-        self.headers: Headers = [("content-type", "application/json"), ("authorization", "Bearer k"), *headers]
+        lines = [("content-type", "application/json"), ("authorization", "Bearer k"), *headers]
+        self.headers = RequestHeaders(lines)
         self._body = body
         self._then = then
         self.started = False
@@ -88,7 +89,7 @@ class Client:
         self.answer: dict[str, str] = {}
         self.received = b""
 
-    async def body(self, _: Intake) -> bytes:
+    async def body(self, _: Intake, __: object) -> bytes:
         """Give the body."""
         self._then()
         return self._body

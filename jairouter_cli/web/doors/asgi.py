@@ -1,5 +1,6 @@
 """The door through Litestar: ASGI route handlers for the endpoints."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from jairouter_cli.errors import InvalidRequest
-from jairouter_cli.payloads.headers import Headers
+from jairouter_cli.payloads.headers import Headers, RequestHeaders
 from jairouter_cli.web.doors.body import Intake
 from jairouter_cli.web.doors.door import Answer, check_head
 
@@ -57,13 +58,14 @@ class AsgiDoor:
         self.path: str = scope["path"]
         self.query: str = scope["query_string"].decode("latin-1")
         self.client_ip: str = scope["client"][0] if scope["client"] else ""
-        self.headers: Headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        self.headers = RequestHeaders(lines)
         self.lost: tuple[str, ...] = ()
         self.started = False
 
-    async def body(self, intake: Intake) -> bytes | bytearray:
+    async def body(self, intake: Intake, task: "asyncio.Task[object] | None") -> bytes | bytearray:
         """Read the body; what comes in one piece is not copied."""
-        return await intake.take(AsgiPieces(self._receive), dict(self.headers).get("content-length"))
+        return await intake.take(AsgiPieces(self._receive), self.headers.get("content-length"), task)
 
     async def left(self) -> None:
         """Wait for the client's leaving."""

@@ -20,14 +20,14 @@ class Body:
 
     __slots__ = ("_data", "_limit_bytes", "_rules", "_seen", "_silent_since", "_since", "_task", "late", "size")
 
-    def __init__(self, limit_bytes: int, rules: BodyTimeout) -> None:
+    def __init__(self, limit_bytes: int, rules: BodyTimeout, task: "asyncio.Task[object] | None") -> None:
         self._limit_bytes = limit_bytes
         self._rules = rules
         self._data: bytes | bytearray = b""
         self.size = 0
         self._seen = -1
         self._silent_since = self._since = 0.0
-        self._task = asyncio.current_task()
+        self._task = task
         self.late: tuple[str, float] | None = None
         """The setting, and its seconds, for which its reader was cancelled."""
 
@@ -82,8 +82,15 @@ class Intake:
         self._under_way: set[Body] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def take(self, following: Callable[[], Awaitable[bytes]], announced: str | None) -> bytes | bytearray:
+    async def take(
+        self,
+        following: Callable[[], Awaitable[bytes]],
+        announced: str | None,
+        task: "asyncio.Task[object] | None",
+    ) -> bytes | bytearray:
         """Read a body from what gives its pieces, and nothing at its end; `announced` is its length, if it has one.
+
+        `task` is the one that reads it, to be stopped when that takes too long.
 
         Raises `PayloadTooLarge`, `BodyLate`, `InvalidRequest` if it is cut off.
         """
@@ -91,7 +98,7 @@ class Intake:
         length = _length(announced)
         if length > server.max_body_size:
             raise PayloadTooLarge(limit_bytes=server.max_body_size, setting="server.max-body-size")
-        body = Body(server.max_body_size, server.body_timeout)
+        body = Body(server.max_body_size, server.body_timeout, task)
         self._under_way.add(body)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._look)

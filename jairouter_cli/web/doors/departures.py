@@ -64,9 +64,9 @@ class Departures:
         self._new: list[Presence] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def enter(self) -> Presence:
-        """Note a request of the current task."""
-        presence = Presence(self._present, asyncio.current_task())
+    def enter(self, task: "asyncio.Task[object] | None") -> Presence:
+        """Note a request, and the task that answers it."""
+        presence = Presence(self._present, task)
         self._present.add(presence)
         return presence
 

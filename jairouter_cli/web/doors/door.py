@@ -1,10 +1,11 @@
 """The role "one client's request and the way back", which the server's interfaces play each in its own way."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 from jairouter_cli.errors import UpstreamUnsendable
-from jairouter_cli.payloads.headers import Headers
+from jairouter_cli.payloads.headers import Headers, RequestHeaders
 from jairouter_cli.web.doors.body import Intake
 
 
@@ -34,13 +35,13 @@ class Door(Protocol):
     path: str
     query: str
     client_ip: str
-    headers: Headers
+    headers: RequestHeaders
     lost: tuple[str, ...]
     """The names of headers that are there, but of which the server does not tell what they say."""
     started: bool
     """Whether the head of an answer has gone out."""
 
-    async def body(self, intake: Intake) -> bytes | bytearray:
+    async def body(self, intake: Intake, task: "asyncio.Task[object] | None") -> bytes | bytearray:
         """Return the request's body. Raises `PayloadTooLarge`, `BodyLate`, `InvalidRequest` if it was cut off."""
 
     async def left(self) -> None:

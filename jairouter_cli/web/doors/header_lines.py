@@ -5,7 +5,7 @@ It tells that such a header is there, but not what it says. Who reads it must no
 
 from typing import Any, Final
 
-from jairouter_cli.payloads.headers import Headers
+from jairouter_cli.payloads.headers import RequestHeaders
 
 UNREADABLE: Final = "\xff"
 """Stands for a value that is there and cannot be had."""
@@ -14,12 +14,11 @@ UNREADABLE: Final = "\xff"
 _WHOLE: Final = ("x-forwarded-for", "forwarded")
 
 
-def header_lines(given: Any) -> tuple[Headers, tuple[str, ...]]:
-    """Return all lines of a request, `UNREADABLE` where one cannot be read, and the names of those."""
-    lines: list[tuple[str, str]] = given.items()
-    named = dict(lines)
+def header_lines(given: Any) -> tuple[RequestHeaders, tuple[str, ...]]:
+    """Return all headers of a request, `UNREADABLE` where one cannot be read, and the names of those."""
+    named = RequestHeaders(given.items())
     lost = [] if len(named) == len(given) else [name for name in given.keys() if name not in named]  # noqa: SIM118 - no mapping
     lost += [name for name in _WHOLE if name in named and not given[name]]
     if not lost:
-        return lines, ()
-    return [*((name, UNREADABLE) for name in lost), *lines], tuple(lost)
+        return named, ()
+    return RequestHeaders([*((name, UNREADABLE) for name in lost), *named.lines]), tuple(lost)

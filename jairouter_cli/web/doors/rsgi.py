@@ -14,7 +14,7 @@ from litestar import Litestar
 from litestar.types import ASGIApp
 
 from jairouter_cli.errors import InvalidRequest, PayloadTooLarge
-from jairouter_cli.payloads.headers import Headers
+from jairouter_cli.payloads.headers import Headers, RequestHeaders
 from jairouter_cli.web.doors import client_socket
 from jairouter_cli.web.doors.body import Intake
 from jairouter_cli.web.doors.door import Answer, ClientLeft, check_head
@@ -157,16 +157,16 @@ class RsgiDoor:
         self.path: str = scope.path
         self.query = _as_latin1(scope.query_string)
         self.client_ip: str = scope.client.rpartition(":")[0].strip("[]")
-        self.headers: Headers
+        self.headers: RequestHeaders
         self.lost: tuple[str, ...]
         self.headers, self.lost = header_lines(scope.headers)
         self.started = False
         self._is_refused = False
 
-    async def body(self, intake: Intake) -> bytes | bytearray:
+    async def body(self, intake: Intake, task: "asyncio.Task[object] | None") -> bytes | bytearray:
         """Read the body; a small one comes in one piece."""
         try:
-            return await intake.take(self._pieces, self._scope.headers.get("content-length"))
+            return await intake.take(self._pieces, self.headers.get("content-length"), task)
         except PayloadTooLarge:
             self._is_refused = True
             raise
@@ -251,7 +251,8 @@ def _as_latin1(text: str) -> str:
 
 def _with_host(scope: Any) -> Headers:
     """Return the header lines; an address in the request line stands over `Host` (RFC 9112, 3.2.2)."""
-    lines, _ = header_lines(scope.headers)
+    named, _ = header_lines(scope.headers)
+    lines = named.lines
     if not scope.authority:
         return lines
     return [("host", scope.authority), *(line for line in lines if line[0] != "host")]

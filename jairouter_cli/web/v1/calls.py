@@ -51,13 +51,15 @@ _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 class Arrival:
     """A request that has begun to come; `table` is the configuration in force then, which holds to its end."""
 
-    __slots__ = ("door", "endpoint", "headers", "table")
+    __slots__ = ("door", "endpoint", "headers", "table", "task")
 
     def __init__(self, table: Table, endpoint: Endpoint, door: Door, headers: RequestHeaders) -> None:
         self.table: Final = table
         self.endpoint: Final = endpoint
         self.door: Final = door
         self.headers: Final = headers
+        self.task: Final = asyncio.current_task()
+        """The one that answers it."""
 
     def locale(self) -> Locale:
         """Return the language of errors."""
@@ -84,7 +86,7 @@ class OpenAI:
 
     async def answer(self, endpoint: Endpoint, door: Door) -> None:
         """Answer, whatever happens; a page of another origin is told whether it may have the answer."""
-        asked = Arrival(self._gateway.table, endpoint, door, RequestHeaders(door.headers))
+        asked = Arrival(self._gateway.table, endpoint, door, door.headers)
         if "origin" not in asked.headers:
             await self._answer(asked, ())
             return
@@ -97,7 +99,7 @@ class OpenAI:
     async def _answer(self, asked: Arrival, shared: Headers) -> None:
         """Answer with these headers among others; a failure before the head is sent becomes an error answer."""
         request_id = self._request_id(asked.headers.get("x-request-id", ""))
-        door, form, presence = asked.door, form_of(asked.endpoint.path), self.departures.enter()
+        door, form, presence = asked.door, form_of(asked.endpoint.path), self.departures.enter(asked.task)
         try:
             inbound = await self._admit(asked, request_id)
             self.departures.watch(presence, door)
@@ -139,14 +141,14 @@ class OpenAI:
 
     def _report(self, asked: Arrival, request_id: str, error: RequestError, began: float) -> None:
         """Report a request that was refused before anybody could be asked; its body had begun to come at a time."""
-        address = asked.table.callers.address(asked.door.client_ip, asked.door.headers)
+        address = asked.table.callers.address(asked.door.client_ip, asked.headers.lines)
         call = Call(asked.endpoint.service, "", address)
         record = CallRecord.begin(self._gateway.clock, call, request_id, asked.endpoint.path, began)
         record.method = asked.door.method
         told = record.end(error.status, "failed")
         self._gateway.report(told)
         if (tracer := self._gateway.tracer) is not None:
-            tracer.begin(asked.door.headers, told.duration_s).end(told, "")
+            tracer.begin(asked.headers.lines, told.duration_s).end(told, "")
 
     async def _read(self, asked: Arrival, request_id: str) -> Inbound:
         """Read the request whole. Raises `InvalidRequest` and its kin."""
@@ -175,11 +177,11 @@ class OpenAI:
         """Return the body, unpacked. Raises `InvalidRequest` and its kin."""
         door = asked.door
         # read first, refused after: a connection whose request was not read cannot be used again
-        body = await door.body(self.intake)
+        body = await door.body(self.intake, asked.task)
         for name in door.lost:
             if is_forwarded(name):
                 raise HeaderUnreadable(name=name)
-        if "content-encoding" in asked.headers and (packed_with := codings(door.headers)):
+        if "content-encoding" in asked.headers and (packed_with := codings(asked.headers.lines)):
             return await asyncio.to_thread(unpack, body, packed_with, asked.table.config.server.max_body_size)
         return body
 
