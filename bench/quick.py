@@ -1,5 +1,7 @@
 """Says in under a minute what a request costs: CPU of the gateway's processes per request, and its rate beside nginx.
 
+vllm-router is measured in the same run if `scripts/bench` has installed it.
+
 Every change on the way of a request quotes it, before and after: `--beside before=OTHER/.venv/bin/python` runs another
 form of the gateway in turn with this one.
 """
@@ -10,6 +12,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+import peers
 from loading import load, press
 from proxies import Proxy, backend, gateway, nginx
 from run import arguments
@@ -23,7 +26,9 @@ def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jairouter-bench-")))
         port = backend(stack, folder).port
-        measured = [nginx(stack, folder, port), gateway(stack, folder, "jairouter", port)]
+        measured = [nginx(stack, folder, port)]
+        measured += peers.started(stack, ("vllm-router", lambda own: peers.vllm_router(own, folder, port)))
+        measured.append(gateway(stack, folder, "jairouter", port))
         measured += [gateway(stack, folder, name, port, python=python) for name, python in options.beside.items()]
         for proxy in measured:
             press(proxy.port, options.connections, 1)
