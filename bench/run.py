@@ -109,6 +109,7 @@ One worker where the name does not end in -2; vllm-router has a thread for each 
 thread) and proxy share the machine's cores, so with two of them none has one to itself; the ratio to nginx in the same
 run is what travels between machines.
 {forms}
+
 {page.table(columns, rows)}
 """
 
@@ -123,6 +124,7 @@ def paced_section(measured: list[Proxy], rounds: int, forms: str) -> str:
     return f"""{page.now()}. Streams of {PACED_CHUNKS} events, {PACE_MS} ms apart, beginning evenly over the life of one, or all within {PACE_MS} ms (a burst);
 medians of {rounds} rounds, interleaved. The CPU of the direct way is the backend's.
 {forms}
+
 {page.table(columns, rows)}
 """
 
