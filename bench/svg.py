@@ -15,6 +15,7 @@ text { fill: #1f2937; font: 12px system-ui, sans-serif; } .title { font-size: 15
 """
 WIDTH, HEIGHT, LEFT, TOP = 380, 240, 60, 84  # of a panel, and what is left of and above it
 STEP = WIDTH + LEFT + 20
+ROW = 20  # between the lines of a legend
 
 
 def short(value: float) -> str:
@@ -76,12 +77,20 @@ def panel(
 
 def page(title: str, legend: Sequence[str], panels: Sequence[str]) -> str:
     """Return a file of panels that have a legend in common."""
-    width, height = STEP * len(panels) + 10, TOP + HEIGHT + 48
-    named, x = [], 20
+    width = STEP * len(panels) + 10
+    named, x, row = [], 20, 0
     for name, colour in zip(legend, COLOURS, strict=False):
-        named.append(f'<circle cx="{x}" cy="44" r="4" fill="{colour}"/><text x="{x + 9}" y="48">{escape(name)}</text>')
-        x += 32 + 7 * len(name)
-    placed = [f'<g transform="translate({LEFT + STEP * at} {TOP})">\n{one}\n</g>' for at, one in enumerate(panels)]
+        length = 32 + 7 * len(name)
+        if x + length > width:
+            x, row = 20, row + 1
+        y = 44 + ROW * row
+        named.append(
+            f'<circle cx="{x}" cy="{y}" r="4" fill="{colour}"/><text x="{x + 9}" y="{y + 4}">{escape(name)}</text>'
+        )
+        x += length
+    top = TOP + ROW * row
+    height = top + HEIGHT + 48
+    placed = [f'<g transform="translate({LEFT + STEP * at} {top})">\n{one}\n</g>' for at, one in enumerate(panels)]
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
     return "\n".join(
         [
