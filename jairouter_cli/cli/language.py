@@ -1,0 +1,34 @@
+"""The language of the command line: Chinese where the environment says so, otherwise English.
+
+`LANGUAGE`, `LC_ALL`, `LC_MESSAGES` and `LANG` are read as gettext reads them. Texts are written in English in the code;
+`locale/zh/LC_MESSAGES/jairouter.po` has the Chinese ones. Help texts of commands and options are translated where they
+are shown (`parameters.py`), and errors where they are printed (`output.py`), so neither is marked in the code.
+"""
+
+import gettext
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+DOMAIN: Final = "jairouter"
+FOLDER: Final = Path(__file__).with_name("locale")
+
+
+def _(message: str) -> str:
+    """Return a text in the reader's language: `_("no services")`, `_("{n} found").format(n=3)`."""
+    return _catalog().gettext(message) if message else ""
+
+
+def ngettext(one: str, several: str, number: int) -> str:
+    """Return the text for a number of things, in the reader's language."""
+    return _catalog().ngettext(one, several, number)
+
+
+def language() -> str:
+    """Return the reader's language: `zh` or `en`."""
+    return "zh" if gettext.find(DOMAIN, FOLDER) else "en"
+
+
+@cache
+def _catalog() -> gettext.NullTranslations:
+    return gettext.translation(DOMAIN, FOLDER, fallback=True)
