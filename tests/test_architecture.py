@@ -19,15 +19,17 @@ MODULES = {
 ALLOWED = {
     "__main__": {"cli"},
     "errors": set[str](),
+    "request_errors": {"errors"},
     "form": set[str](),
     "config": {"errors"},
-    "payloads": {"errors", "config.kinds"},
-    "adapters": {"errors", "config.kinds", "config.model", "payloads"},
-    "auth": {"errors", "config.kinds", "config.model", "payloads.headers"},
-    "routing": {"errors", "config.kinds", "config.model", "config.place", "auth"},
+    "payloads": {"errors", "request_errors", "config.kinds"},
+    "adapters": {"errors", "request_errors", "config.kinds", "config.model", "payloads"},
+    "auth": {"errors", "request_errors", "config.kinds", "config.model", "payloads.headers"},
+    "routing": {"errors", "request_errors", "config.kinds", "config.model", "config.place", "auth"},
     "state": {"errors", "config.kinds", "config.model", "routing"},
     "observe": {
         "errors",
+        "request_errors",
         "config.files",
         "config.keeping",
         "config.kinds",
@@ -38,10 +40,11 @@ ALLOWED = {
         "routing.admission",
         "routing.call",
     },
-    "gateway": {"errors", "config", "payloads", "auth", "adapters", "routing", "state", "observe"},
-    "telemetry": {"errors", "config", "routing", "state", "observe", "gateway"},
+    "gateway": {"errors", "request_errors", "config", "payloads", "auth", "adapters", "routing", "state", "observe"},
+    "telemetry": {"errors", "request_errors", "config", "routing", "state", "observe", "gateway"},
     "web": {
         "errors",
+        "request_errors",
         "form",
         "config",
         "payloads",
@@ -53,8 +56,8 @@ ALLOWED = {
         "gateway",
         "telemetry",
     },
-    "serve": {"errors", "config", "routing", "state", "observe", "gateway", "telemetry", "web"},
-    "mock": {"errors"},
+    "serve": {"errors", "request_errors", "config", "routing", "state", "observe", "gateway", "telemetry", "web"},
+    "mock": {"errors", "request_errors"},
     "cli": {"errors", "form", "config"},
 }
 # Inside functions only: the commands that need them load them when they run.
@@ -195,7 +198,7 @@ def test_no_circles_of_rooms(folder: str) -> None:
 
 # Longer than a module should be; each may only get shorter, and no fourth may come.
 CEILING = 400
-LONG = {"errors": 760, "config.model": 586, "config.document": 467}
+LONG = {"request_errors": 472, "config.model": 586, "config.document": 467}
 
 
 def test_modules_are_short() -> None:

@@ -6,7 +6,7 @@ from string import Formatter
 import httpx
 import pytest
 
-from jairouter_cli import errors
+from jairouter_cli import errors, request_errors
 from jairouter_cli.config.model import Locale
 from tests.gateway.httpx_upstream import FAILURES
 
@@ -18,17 +18,17 @@ def classes(root: type[errors.JAIRouterError] = errors.JAIRouterError) -> Iterat
         yield from classes(child)
 
 
-@pytest.mark.parametrize("error", [*classes(errors.RequestError)], ids=lambda error: error.__name__)
-def test_what_clients_read_is_in_every_language(error: type[errors.RequestError]) -> None:
+@pytest.mark.parametrize("error", [*classes(request_errors.RequestError)], ids=lambda error: error.__name__)
+def test_what_clients_read_is_in_every_language(error: type[request_errors.RequestError]) -> None:
     """With the same placeholders in each."""
     placeholders = [{name for _, name, _, _ in Formatter().parse(error.texts[locale]) if name} for locale in Locale]
     assert all(found == placeholders[0] for found in placeholders)
 
 
 def test_the_tree_is_drawn_as_it_is() -> None:
-    """The module's docstring names every class."""
-    assert errors.__doc__ is not None
-    missing = [error.__name__ for error in classes() if error.__name__ not in errors.__doc__]
+    """The docstrings of the two modules name every class."""
+    drawn = f"{errors.__doc__}{request_errors.__doc__}"
+    missing = [error.__name__ for error in classes() if error.__name__ not in drawn]
     assert missing == []
 
 

@@ -11,11 +11,12 @@ import pytest
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from jairouter_cli import errors
+from jairouter_cli import errors, request_errors
 from jairouter_cli.cli.commands import app
 from jairouter_cli.cli.stand_in import StandIn
-from jairouter_cli.errors import JAIRouterError, RequestError
+from jairouter_cli.errors import JAIRouterError
 from jairouter_cli.observe.families import ALIASES, FAMILIES
+from jairouter_cli.request_errors import RequestError
 
 ROOT: Final = Path(__file__).parent.parent
 PAGES: Final = (
@@ -112,12 +113,18 @@ def test_help_texts_are_sentences(path: str) -> None:
         assert re.fullmatch(r"(?:[A-Z]|With --|--?[a-z-]+: |[a-z-]+: ).*[.\]]", text, re.DOTALL), (name, text)
 
 
+ERRORS = {
+    name: error
+    for name, error in {**vars(errors), **vars(request_errors)}.items()
+    if isinstance(error, type) and issubclass(error, JAIRouterError)
+}
+
+
 def error_texts() -> Iterator[Text]:
     """Yield the texts and hints of every error."""
-    for name, error in vars(errors).items():
-        if isinstance(error, type) and issubclass(error, JAIRouterError):
-            yield from (Text(f"{name} {locale}", text) for locale, text in error.texts.items())
-            yield Text(f"{name} hint", error.default_hint or "")
+    for name, error in ERRORS.items():
+        yield from (Text(f"{name} {locale}", text) for locale, text in error.texts.items())
+        yield Text(f"{name} hint", error.default_hint or "")
 
 
 def user_texts() -> Iterator[Text]:
@@ -144,14 +151,14 @@ def test_command_line_errors_and_hints_have_one_form() -> None:
         name, _, kind = text.place.partition(" ")
         if kind == "zh" or not text.text:
             continue
-        is_of_requests = issubclass(getattr(errors, name), RequestError) and kind != "hint"
+        is_of_requests = issubclass(ERRORS[name], RequestError) and kind != "hint"
         assert re.match(r"[A-Z{]" if is_of_requests else r"[a-z{`']|RevisionsU", text.text), text
         assert not text.text.endswith("."), text
 
 
 def test_clients_get_both_languages() -> None:
     """Every error of a request has English and Chinese of its own, or a parent's."""
-    requests = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, RequestError)]
+    requests = [one for one in ERRORS.values() if issubclass(one, RequestError)]
     assert [one.__name__ for one in requests if set(one.texts) != {"en", "zh"}] == []
 
 

@@ -10,7 +10,6 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from jairouter_cli.errors import RequestError
 from jairouter_cli.gateway.failures import unanswered
 from jairouter_cli.gateway.inbound import Inbound
 from jairouter_cli.gateway.open_call import OpenCall
@@ -21,6 +20,7 @@ from jairouter_cli.gateway.route import Route
 from jairouter_cli.gateway.upstream.exchange import Exchange, FailureKind, UpstreamFailure
 from jairouter_cli.observe.events import LEFT
 from jairouter_cli.payloads.retry_after import retry_after_s
+from jairouter_cli.request_errors import RequestError
 from jairouter_cli.routing.admission import Refusal
 from jairouter_cli.routing.balance import USE_AFFINITY, USE_PREFIX
 from jairouter_cli.routing.call import Call, Outcome, Target

@@ -9,7 +9,6 @@ from typing import Final
 from msgspec.structs import replace
 
 from jairouter_cli.config.model import Fallback, FallbackStrategy
-from jairouter_cli.errors import Degraded, InstancesLimited, RateLimitExceeded, RequestError, ShuttingDown
 from jairouter_cli.gateway.attempts import Attempts
 from jairouter_cli.gateway.fallback import FALLBACK_HEADER, Copy, configured, key_of, may_keep, may_look
 from jairouter_cli.gateway.gateway import Gateway
@@ -18,6 +17,7 @@ from jairouter_cli.gateway.open_call import OpenCall
 from jairouter_cli.gateway.reply import CLIENT_LEFT, SERVER_ERROR, Reply
 from jairouter_cli.gateway.route import ROUTE_HEADER
 from jairouter_cli.payloads.headers import Headers
+from jairouter_cli.request_errors import Degraded, InstancesLimited, RateLimitExceeded, RequestError, ShuttingDown
 from jairouter_cli.routing.table import Pool
 
 _OK: Final = 200

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from jairouter_cli.errors import (
+from jairouter_cli.gateway.limits import refused
+from jairouter_cli.gateway.upstream.exchange import FailureKind, UpstreamFailure
+from jairouter_cli.request_errors import (
     CircuitBreakerOpen,
     InstancesCooling,
     InstancesDown,
@@ -18,8 +20,6 @@ from jairouter_cli.errors import (
     UpstreamTimeout,
     UpstreamTruncated,
 )
-from jairouter_cli.gateway.limits import refused
-from jairouter_cli.gateway.upstream.exchange import FailureKind, UpstreamFailure
 from jairouter_cli.routing.failover import Exhausted, Obstacle
 
 # The names by which clients know timeouts; other failures are no timeouts.

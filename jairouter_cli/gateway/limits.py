@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from jairouter_cli.config.model import Limiting
-from jairouter_cli.errors import InstancesLimited, RateLimitExceeded, StateFull
+from jairouter_cli.errors import StateFull
+from jairouter_cli.request_errors import InstancesLimited, RateLimitExceeded
 from jairouter_cli.routing.admission import Demand, Limit, Refusal, Unit, client_of, demanded
 from jairouter_cli.routing.buckets import Decision
 from jairouter_cli.routing.record import Memory, OwnMemory, Record

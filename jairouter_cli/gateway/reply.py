@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from jairouter_cli.errors import RequestError
 from jairouter_cli.gateway.failures import cut_off
 from jairouter_cli.gateway.fallback import Copy
 from jairouter_cli.gateway.open_call import OpenCall
@@ -14,6 +13,7 @@ from jairouter_cli.payloads.headers import Headers
 from jairouter_cli.payloads.sse import EventGate, has_content
 from jairouter_cli.payloads.stream_usage import HidingGate
 from jairouter_cli.payloads.tokens import Meter
+from jairouter_cli.request_errors import RequestError
 from jairouter_cli.routing.call import Outcome
 from jairouter_cli.routing.ledger import Lease
 

@@ -11,7 +11,6 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from jairouter_cli.errors import RequestError
 from jairouter_cli.mock.audio import speech, transcripts
 from jairouter_cli.mock.behaviour import Behaviour
 from jairouter_cli.mock.body import JSON, MockRequest
@@ -21,6 +20,7 @@ from jairouter_cli.mock.images import edits, generations, picture
 from jairouter_cli.mock.models import list_models, show_model
 from jairouter_cli.mock.other_apis import count_tokens, messages, moderations, responses, score
 from jairouter_cli.mock.vectors import embeddings, rerank
+from jairouter_cli.request_errors import RequestError
 
 logger: Final = logging.getLogger("jairouter.mock")
 

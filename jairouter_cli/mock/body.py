@@ -9,7 +9,7 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import FormMultiDict, UploadFile
 
-from jairouter_cli.errors import InvalidParameter, InvalidRequest, MissingParameter
+from jairouter_cli.request_errors import InvalidParameter, InvalidRequest, MissingParameter
 
 Shape = TypeVar("Shape")
 

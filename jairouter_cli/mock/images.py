@@ -13,9 +13,9 @@ from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
 from msgspec import Meta, Struct
 
-from jairouter_cli.errors import MissingParameter
 from jairouter_cli.mock import media
 from jairouter_cli.mock.body import JSON, MockRequest, Model, files, read_form, read_json
+from jairouter_cli.request_errors import MissingParameter
 
 _EDITS: Final = "/v1/images/edits"
 _VARIATIONS: Final = "/v1/images/variations"

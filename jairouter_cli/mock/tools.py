@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from jairouter_cli.errors import InvalidParameter
+from jairouter_cli.request_errors import InvalidParameter
 
 
 class ToolSchema(Struct, frozen=True, rename="camel"):

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from jairouter_cli.errors import InvalidRequest
 from jairouter_cli.payloads.reading import UNREADABLE, mended
+from jairouter_cli.request_errors import InvalidRequest
 
 _KEY: Final = re.compile(rb'\s*("[^"\\]*+(?:\\.[^"\\]*+)*+")\s*:\s*', re.DOTALL)
 _TRAILING: Final = re.compile(r"trailing characters \(byte (\d+)\)")

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 import msgspec
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from jairouter_cli.errors import InvalidParameter, InvalidRequest, MissingParameter, UnsupportedMediaType
 from jairouter_cli.payloads.rename import MOST_PARTS
 from jairouter_cli.payloads.shapes import CallMembers, RawCallMembers
+from jairouter_cli.request_errors import InvalidParameter, InvalidRequest, MissingParameter, UnsupportedMediaType
 
 _FIELD: Final = re.compile(r" - at `\$\.(\w+)")
 _FEED_BYTES: Final = 1 << 16

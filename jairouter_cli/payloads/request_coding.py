@@ -5,8 +5,8 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from jairouter_cli.errors import EncodingUnsupported, InvalidRequest, PayloadTooLarge
 from jairouter_cli.payloads.headers import Headers
+from jairouter_cli.request_errors import EncodingUnsupported, InvalidRequest, PayloadTooLarge
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -28,7 +28,6 @@ from jairouter_cli.config.model import (
     ServiceType,
     TimeoutSettings,
 )
-from jairouter_cli.errors import ModelNotFound
 from jairouter_cli.routing.admission import Limit, Unit
 from jairouter_cli.routing.breaker import BreakerRules
 from jairouter_cli.routing.call import Probe, Target, Timeouts
@@ -39,6 +38,7 @@ from jairouter_cli.routing.limits import (
     management_limits,
     request_limits,
 )
+from jairouter_cli.routing.unknown import model_not_found
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ class Table:
         try:
             return self.pools[service, model]
         except KeyError:
-            raise ModelNotFound(model=model, service=service.value, param="model") from None
+            raise model_not_found(self.pools, service, model) from None
 
     @property
     def models(self) -> tuple[str, ...]:

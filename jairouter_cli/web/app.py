@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -20,6 +20,7 @@ from jairouter_cli.web.actuator.routes import actuator_router
 from jairouter_cli.web.auth.operators import not_too_often, operators_only, plain_only
 from jairouter_cli.web.doors.asgi import routes as endpoint_routes
 from jairouter_cli.web.errors import exception_handlers
+from jairouter_cli.web.home import home_routes
 from jairouter_cli.web.manage.editor import Editor
 from jairouter_cli.web.manage.envelope import ENVELOPED, Refused, answer_refusal
 from jairouter_cli.web.manage.explain import explain_routes
@@ -41,8 +42,10 @@ from jairouter_cli.web.manage.versions import version_routes
 from jairouter_cli.web.openapi.document import openapi_config, page_routes
 from jairouter_cli.web.router import OnceRouter
 from jairouter_cli.web.v1.calls import OpenAI
-from jairouter_cli.web.v1.endpoints import ENDPOINTS
+from jairouter_cli.web.v1.endpoints import BY_PATH, ENDPOINTS
 from jairouter_cli.web.v1.models import model_routes
+
+_PROPOSED: Final = (*BY_PATH, "/v1/models", "/api/v1/models", "/health", "/metrics", "/docs", "/actuator/health")
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
@@ -99,6 +102,7 @@ def application(parts: Parts, lifespan: Lifespan) -> Litestar:
         route_handlers=[
             *endpoint_routes(parts.openai.answers()),
             *page_routes(),
+            *home_routes(),
             OnceRouter("/", route_handlers=model_routes(gateway), guards=[not_too_often], tags=["统一模型接口"]),
             actuator_router(gateway, Origins(gateway, store, parts.options), observatory, watching.levels),
             OnceRouter(
@@ -112,7 +116,7 @@ def application(parts: Parts, lifespan: Lifespan) -> Litestar:
         ],
         lifespan=[lifespan],
         state=State({"gateway": gateway}),
-        exception_handlers={Refused: answer_refusal, **exception_handlers([ACTUATOR_ERRORS, ENVELOPED])},
+        exception_handlers={Refused: answer_refusal, **exception_handlers([ACTUATOR_ERRORS, ENVELOPED], _PROPOSED)},
         openapi_config=openapi_config(ENDPOINTS),
         logging_config=None,
         request_max_body_size=None,  # `Intake` has the one limit

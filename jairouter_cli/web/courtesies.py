@@ -1,4 +1,7 @@
-"""What every answer of Litestar's has in common: headers that bound what browsers do with it, HEAD, and CORS."""
+"""What every answer of Litestar's has in common: headers that bound what browsers do with it, HEAD, and CORS.
+
+And the paths under which probes and Prometheus ask other servers.
+"""
 
 from typing import Any, Final
 
@@ -23,6 +26,8 @@ _PAGE: Final = (
     (b"x-frame-options", b"DENY"),
 )
 _PAGES: Final = ("/swagger-ui", "/docs")
+# what vLLM, llama.cpp, Caddy and others call them
+_ALIASES: Final = {"/health": "/actuator/health", "/metrics": "/actuator/prometheus"}
 _V1: Final = tuple(f"{prefix}/v1/" for prefix in PREFIXES)
 
 
@@ -36,6 +41,8 @@ class Courtesies:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer HEAD as GET, without the body; add headers; answer preflights."""
         asked: Any = scope
+        if (path := _ALIASES.get(asked["path"])) is not None:
+            asked = {**asked, "path": path, "raw_path": path.encode()}
         extra = [*_EVERY, *self._for_origin(asked)]
         if asked["path"].startswith(_V1) and is_preflight(asked["method"], (headers := _named(asked))):
             status, told = preflight(headers, self._allowed, "GET, HEAD, POST")
@@ -54,7 +61,7 @@ class Courtesies:
         if is_head:
             asked["method"] = "GET"
         try:
-            await self._inner(scope, receive, adding)
+            await self._inner(asked, receive, adding)
         finally:
             if is_head:
                 asked["method"] = "HEAD"

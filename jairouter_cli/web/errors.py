@@ -5,15 +5,23 @@ A surface that tells errors in another form says so by a row: `app` hands the ro
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from jairouter_cli.config.model import Locale
-from jairouter_cli.errors import InternalError, InvalidRequest, MethodNotAllowed, RequestError, RouteNotFound
+from jairouter_cli.request_errors import (
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    RequestError,
+    RouteMisspelled,
+    RouteNotFound,
+)
 from jairouter_cli.web.language import negotiate
+from jairouter_cli.web.nearest_path import nearest_path
 
 logger: Final = logging.getLogger("jairouter")
 
@@ -35,7 +43,7 @@ class SurfaceErrors(NamedTuple):
 
 def error_object(error: RequestError, locale: Locale) -> ErrorObject:
     """Return the body of an error. `details.source` tells it from an error of a backend, which passes unchanged."""
-    body: dict[str, object] = {"message": error.message(locale), "type": error.type, "code": error.type}
+    body: dict[str, object] = {"message": error.message(locale), "type": error.type, "code": error.code or error.type}
     if error.param is not None:
         body["param"] = error.param
     body["details"] = {"source": "gateway", "reason": error.reason, **error.details}
@@ -63,8 +71,11 @@ def answer_error(request: AnyRequest, error: RequestError) -> Response[Any]:
     return Response(error_object(error, locale_of(request)), status_code=error.status, headers=error_headers(error))
 
 
-def exception_handlers(forms: Sequence[SurfaceErrors]) -> Mapping[Any, Any]:
-    """Return Litestar's table of handlers, for an application with surfaces of these forms."""
+def exception_handlers(forms: Sequence[SurfaceErrors], paths: Collection[str]) -> Mapping[Any, Any]:
+    """Return Litestar's table of handlers, for an application with surfaces of these forms.
+
+    `paths` are those that may be proposed to a client that has missed one.
+    """
 
     def form_of(request: AnyRequest) -> SurfaceErrors:
         path = request.url.path
@@ -75,7 +86,7 @@ def exception_handlers(forms: Sequence[SurfaceErrors]) -> Mapping[Any, Any]:
 
     def raised(request: AnyRequest, error: HTTPException) -> Response[Any]:
         form = form_of(request)
-        return form.told(request, _ours(request, error)) if form.raised is None else form.raised(request, error)
+        return form.told(request, _ours(request, error, paths)) if form.raised is None else form.raised(request, error)
 
     def bug(request: AnyRequest, error: Exception) -> Response[Any]:
         logger.error("bug while answering %s %s", request.method, request.url.path, exc_info=error)
@@ -90,11 +101,14 @@ def allowed_methods(headers: Mapping[str, str] | None) -> str:
     return ", ".join(sorted(part.strip() for part in named.split(",")))
 
 
-def _ours(request: AnyRequest, error: HTTPException) -> RequestError:
+def _ours(request: AnyRequest, error: HTTPException, paths: Collection[str]) -> RequestError:
     method, path = request.method, request.url.path
     not_found, not_allowed = 404, 405
     if error.status_code == not_found:
-        return RouteNotFound(method=method, path=path)
+        near = nearest_path(path, paths)
+        if near is None:
+            return RouteNotFound(method=method, path=path)
+        return RouteMisspelled(method=method, path=path, nearest=near)
     if error.status_code == not_allowed:
         return MethodNotAllowed(method=method, path=path, allowed=allowed_methods(error.headers))
     return InvalidRequest(problem=error.detail)

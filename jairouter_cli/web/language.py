@@ -6,19 +6,27 @@ from typing import Final
 from jairouter_cli.config.model import Locale
 
 _READ_OF_LANGUAGES: Final = 1024  # letters; browsers send fifty
+_TAG: Final = re.compile(r"[a-z]{2,8}")
 _WEIGHT: Final = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")  # RFC 9110, 12.4.2
 _SPOKEN: Final = {locale.value: locale for locale in Locale}
 
 
 def negotiate(accept_language: str | None, default: Locale) -> Locale:
-    """Return the language that the client wants most of those we speak, else `default` (RFC 9110, 12.5.4)."""
-    best, best_quality = default, 0.0
-    for entry in (accept_language or "")[:_READ_OF_LANGUAGES].split(","):
+    """Return the language that the client wants most of those we speak (RFC 9110, 12.5.4).
+
+    `default` is for one that names no language; who wants others than ours is likely to read English.
+    """
+    if not accept_language:
+        return default
+    best, best_quality, wants_another = default, 0.0, False
+    for entry in accept_language[:_READ_OF_LANGUAGES].split(","):
         language, _, weight = entry.partition(";")
-        spoken = _SPOKEN.get(language.partition("-")[0].strip().lower())
-        if spoken is not None and (quality := _quality(weight)) > best_quality:
+        tag = language.partition("-")[0].strip().lower()
+        spoken, quality = _SPOKEN.get(tag), _quality(weight)
+        if spoken is not None and quality > best_quality:
             best, best_quality = spoken, quality
-    return best
+        wants_another = wants_another or (spoken is None and quality > 0 and _TAG.fullmatch(tag) is not None)
+    return Locale.EN if wants_another and not best_quality else best
 
 
 def _quality(weight: str) -> float:

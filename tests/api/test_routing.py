@@ -17,7 +17,7 @@ from tests.process import Served, config, eventually, run, serving, shared_folde
 
 CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 NO_PROBES = "{type: TYPE, health-check: {enabled: false}}"
-NO_MODEL = "No instances found for model 'nope' in service type 'chat'"
+NO_MODEL = "No instances found for model 'nope' in service type 'chat'; available models: m"
 
 
 def named(name: str) -> Behaviour:

@@ -22,7 +22,7 @@ from jairouter_cli.config.kinds import Network
 from jairouter_cli.config.litellm import taken_over
 from jairouter_cli.config.model import Locale
 from jairouter_cli.config.parse import parse
-from jairouter_cli.errors import ConfigError, RequestError
+from jairouter_cli.errors import ConfigError
 from jairouter_cli.gateway.upstream.connection import Connection
 from jairouter_cli.gateway.upstream.exchange import UpstreamFailure, UpstreamRequest
 from jairouter_cli.payloads.affinity import affinity
@@ -35,6 +35,7 @@ from jairouter_cli.payloads.retry_after import retry_after_s
 from jairouter_cli.payloads.sse import MAX_HELD_BYTES, EventGate, has_content
 from jairouter_cli.payloads.stream_usage import HidingGate, asking, lacks_usage
 from jairouter_cli.payloads.tokens import Meter, expected_tokens
+from jairouter_cli.request_errors import RequestError
 from jairouter_cli.routing.call import Timeouts
 from jairouter_cli.web.auth.pages import is_cross_site, is_ours
 from jairouter_cli.web.language import negotiate

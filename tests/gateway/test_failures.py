@@ -2,7 +2,9 @@
 
 import pytest
 
-from jairouter_cli.errors import (
+from jairouter_cli.gateway.failures import cut_off, unanswered
+from jairouter_cli.gateway.upstream.exchange import FailureKind, UpstreamFailure
+from jairouter_cli.request_errors import (
     CircuitBreakerOpen,
     InstancesCooling,
     InstancesDown,
@@ -13,8 +15,6 @@ from jairouter_cli.errors import (
     UpstreamTimeout,
     UpstreamTruncated,
 )
-from jairouter_cli.gateway.failures import cut_off, unanswered
-from jairouter_cli.gateway.upstream.exchange import FailureKind, UpstreamFailure
 from jairouter_cli.routing.failover import Bound, Exhausted, Obstacle
 
 FAILED: dict[FailureKind, tuple[type[RequestError], str]] = {

@@ -8,12 +8,12 @@ import pytest
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.model import ConnectionPool
 from jairouter_cli.config.parse import parse
-from jairouter_cli.errors import RequestError
 from jairouter_cli.gateway.dispatch import dispatch
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.upstream.exchange import UpstreamRequest
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
 from jairouter_cli.observe.events import Completed
+from jairouter_cli.request_errors import RequestError
 from jairouter_cli.routing.call import Outcome, Timeouts
 from jairouter_cli.routing.record import Number
 from jairouter_cli.routing.table import compile_table

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from jairouter_cli.errors import InvalidParameter
 from jairouter_cli.mock.tools import Choice, Function, Tool, ToolSchema, arguments, insisted
+from jairouter_cli.request_errors import InvalidParameter
 
 CLOCK, MAP = Function("clock"), Function("map")
 TOOLS = [Tool(), Tool(CLOCK), Tool(MAP)]

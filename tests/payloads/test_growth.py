@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from jairouter_cli.errors import InvalidRequest
 from jairouter_cli.payloads.affinity import affinity
 from jairouter_cli.payloads.peek import Peeked, peek_multipart
 from jairouter_cli.payloads.reading import mended
@@ -16,6 +15,7 @@ from jairouter_cli.payloads.request import Request
 from jairouter_cli.payloads.sse import EventGate, has_content
 from jairouter_cli.payloads.stream_usage import HidingGate, asking, lacks_usage
 from jairouter_cli.payloads.tokens import Meter, expected_tokens
+from jairouter_cli.request_errors import InvalidRequest
 
 
 def ignore(_: bytes) -> None:

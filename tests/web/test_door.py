@@ -2,7 +2,7 @@
 
 import pytest
 
-from jairouter_cli.errors import UpstreamUnsendable
+from jairouter_cli.request_errors import UpstreamUnsendable
 from jairouter_cli.web.doors.door import MOST_HEADER_LINES, check_head
 
 

@@ -1,5 +1,7 @@
 """What a client is told when something is wrong: status, shape, language; never HTML, never a traceback."""
 
+import re
+
 import pytest
 
 from jairouter_cli.config.model import Locale
@@ -19,7 +21,11 @@ JSON = {"content-type": "application/json"}
         ("zh-CN,zh;q=0.9,en;q=0.8", Locale.ZH),
         ("en;q=0.5, zh;q=0.8", Locale.ZH),
         ("fr, en;q=0.3", Locale.EN),
-        ("fr", Locale.ZH),
+        ("fr", Locale.EN),
+        ("de-DE,de;q=0.9", Locale.EN),
+        ("de;q=0", Locale.ZH),
+        ("*", Locale.ZH),
+        ("zh-TW, de", Locale.ZH),
         ("en;q=0", Locale.ZH),
         ("*;;;q=x,\x00", Locale.ZH),
         ("en;q=9e999", Locale.ZH),
@@ -32,7 +38,7 @@ JSON = {"content-type": "application/json"}
     ],
 )
 def test_the_language_is_negotiated(accepted: str | None, chosen: Locale) -> None:
-    """The best-liked language that we speak, else the server's."""
+    """The best-liked language that we speak, English for who wants others, else the server's."""
     assert negotiate(accepted, Locale.ZH) is chosen
 
 
@@ -44,7 +50,7 @@ def error(reason: str, message: str, kind: str = "invalid_request", param: str |
     return {"error": {**body, "details": {"source": "gateway", "reason": reason}}}
 
 
-NO_SUCH_MODEL = "No instances found for model 'other' in service type 'chat'"
+NO_SUCH_MODEL = "No instances found for model 'other' in service type 'chat'; available models: m"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +65,6 @@ NO_SUCH_MODEL = "No instances found for model 'other' in service type 'chat'"
         (b"[]", 400, error("malformed_body", "The request body is malformed: Expected `object`, got `array`")),
         (b"{}", 400, error("missing_parameter", "The parameter 'model' is required", param="model")),
         (b'{"model": " "}', 400, error("missing_parameter", "The parameter 'model' is required", param="model")),
-        (b'{"model": "other"}', 404, error("model_not_found", NO_SUCH_MODEL, "not_found", "model")),
     ],
 )
 def test_a_body_that_will_not_do(front: Front, body: bytes, status: int, expected: dict[str, object]) -> None:
@@ -67,6 +72,15 @@ def test_a_body_that_will_not_do(front: Front, body: bytes, status: int, expecte
     headers = {**JSON, "accept-language": "en"}
     response = front.gateway.post("/v1/chat/completions", content=body, headers=headers)
     assert (response.status_code, response.json()) == (status, expected)
+    assert front.backend.requests == []
+
+
+def test_a_model_that_there_is_not(front: Front) -> None:
+    """The code is OpenAI's, `details` lists the models that there are."""
+    response = front.gateway.post("/v1/chat/completions", json={"model": "other"}, headers={"accept-language": "en"})
+    said = {"message": NO_SUCH_MODEL, "type": "not_found", "code": "model_not_found", "param": "model"}
+    details = {"source": "gateway", "reason": "model_not_found", "available": ["m"]}
+    assert (response.status_code, response.json()) == (404, {"error": {**said, "details": details}})
     assert front.backend.requests == []
 
 
@@ -90,7 +104,6 @@ def test_chinese_is_the_default(front: Front) -> None:
         ("GET", "/v1/chat/completions", 405, "method_not_allowed"),
         ("DELETE", "/v1/models", 405, "method_not_allowed"),
         ("POST", "/v1/nothing", 404, "route_not_found"),
-        ("GET", "/", 404, "route_not_found"),
         ("GET", "/v1/models/nothing", 404, "model_not_found"),
         ("GET", "/v1/../etc/passwd", 404, "route_not_found"),
     ],
@@ -100,6 +113,42 @@ def test_paths_and_methods_that_do_not_exist(front: Front, method: str, path: st
     response = front.gateway.request(method, path)
     assert (response.status_code, response.json()["error"]["details"]["reason"]) == (status, reason)
     assert response.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("path", "nearest"),
+    [
+        ("/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/chat/completions", "/v1/chat/completions"),
+        ("/v1/chat/completions/chat/completions", "/v1/chat/completions"),
+        ("/v1", "/v1/models"),
+        ("/v1/chat/completion", "/v1/chat/completions"),
+        ("/models", "/v1/models"),
+    ],
+)
+def test_a_missed_path_is_told_the_right_one(front: Front, path: str, nearest: str) -> None:
+    """And what the base URL of a client must end in."""
+    response = front.gateway.post(path, headers={"accept-language": "en"})
+    said = f"No such path: POST {path}; did you mean {nearest}? The base URL for OpenAI clients ends in /v1"
+    assert (response.status_code, response.json()["error"]["message"]) == (404, said)
+
+
+def test_the_root_says_where_everything_is(front: Front) -> None:
+    """As JSON, and as a page whose links all lead somewhere for a browser."""
+    places = front.gateway.get("/").json()
+    page = front.gateway.get("/", headers={"accept": "text/html,*/*;q=0.8"})
+    assert (page.headers["content-type"], places["openai"]) == ("text/html; charset=utf-8", "/v1")
+    links = re.findall('href="([^"]+)"', page.text)
+    assert links == [place for name, place in places.items() if name not in {"name", "version"}]
+    assert [front.gateway.get(link).status_code for link in links if link != "/v1"] == [200] * (len(links) - 1)
+
+
+@pytest.mark.parametrize(("path", "known_as"), [("/health", "/actuator/health"), ("/metrics", "/actuator/prometheus")])
+def test_probes_ask_under_the_names_of_other_servers(front: Front, path: str, known_as: str) -> None:
+    """As GET and as HEAD, with the answer of ours."""
+    ours, theirs = front.gateway.get(known_as), front.gateway.get(path)
+    assert (theirs.status_code, theirs.headers["content-type"]) == (ours.status_code, ours.headers["content-type"])
+    assert front.gateway.request("HEAD", path).status_code == 200
 
 
 def test_a_wrong_method_is_told_the_right_one(front: Front) -> None:

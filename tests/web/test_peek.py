@@ -2,8 +2,8 @@
 
 import pytest
 
-from jairouter_cli.errors import InvalidParameter, InvalidRequest, MissingParameter
 from jairouter_cli.payloads.peek import Peeked, peek_json
+from jairouter_cli.request_errors import InvalidParameter, InvalidRequest, MissingParameter
 from tests.web.conftest import Front
 
 ODD = {

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from jairouter_cli.errors import EncodingUnsupported, InvalidRequest, PayloadTooLarge
 from jairouter_cli.payloads.request_coding import codings, unpack
+from jairouter_cli.request_errors import EncodingUnsupported, InvalidRequest, PayloadTooLarge
 from tests.web.conftest import Front
 
 if sys.version_info >= (3, 14):

@@ -11,8 +11,8 @@ from litestar.handlers import BaseRouteHandler
 from jairouter_cli.config.management import ENDPOINTS, Access, Management, Show
 from jairouter_cli.config.model import Config
 from jairouter_cli.config.spelling import squash
-from jairouter_cli.errors import MethodNotAllowed, NotFound
 from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.request_errors import MethodNotAllowed, NotFound
 from jairouter_cli.web.auth.operators import is_operator, no_pages
 from jairouter_cli.web.errors import AnyRequest, SurfaceErrors, allowed_methods, answer_error
 from jairouter_cli.web.views.node import Node

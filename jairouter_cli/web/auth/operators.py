@@ -7,10 +7,10 @@ from litestar.handlers import BaseRouteHandler
 
 from jairouter_cli.auth.client_ip import client_in, is_loopback
 from jairouter_cli.auth.credentials import ADMIN_HEADERS, is_token, tokens_in
-from jairouter_cli.errors import EncodingUnsupported, FromOtherSite, NotFromHere, TokenMissing
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.limits import refused
 from jairouter_cli.payloads.request_coding import codings
+from jairouter_cli.request_errors import EncodingUnsupported, FromOtherSite, NotFromHere, TokenMissing
 from jairouter_cli.routing.admission import Refusal, client_of, demanded
 from jairouter_cli.web.auth.pages import is_cross_site, is_ours
 

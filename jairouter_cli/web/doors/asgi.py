@@ -7,8 +7,8 @@ from typing import Any
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from jairouter_cli.errors import InvalidRequest
 from jairouter_cli.payloads.headers import Headers, RequestHeaders
+from jairouter_cli.request_errors import InvalidRequest
 from jairouter_cli.web.doors.body import Intake
 from jairouter_cli.web.doors.door import Answer, check_head
 

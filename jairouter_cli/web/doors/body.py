@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from jairouter_cli.config.model import BodyTimeout
-from jairouter_cli.errors import BodyLate, InvalidRequest, PayloadTooLarge
 from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.request_errors import BodyLate, InvalidRequest, PayloadTooLarge
 
 LOOK_S: Final = 0.5  # a body is found to be late this long after it is, at most
 _MOST_DIGITS: Final = 18  # of a length that is one

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
-from jairouter_cli.errors import UpstreamUnsendable
 from jairouter_cli.payloads.headers import Headers, RequestHeaders
+from jairouter_cli.request_errors import UpstreamUnsendable
 from jairouter_cli.web.doors.body import Intake
 
 

@@ -13,8 +13,8 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # imported
 from litestar import Litestar
 from litestar.types import ASGIApp
 
-from jairouter_cli.errors import InvalidRequest, PayloadTooLarge
 from jairouter_cli.payloads.headers import Headers, RequestHeaders
+from jairouter_cli.request_errors import InvalidRequest, PayloadTooLarge
 from jairouter_cli.web.doors import client_socket
 from jairouter_cli.web.doors.body import Intake
 from jairouter_cli.web.doors.door import Answer, ClientLeft, check_head

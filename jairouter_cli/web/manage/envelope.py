@@ -9,7 +9,7 @@ from litestar import Response
 
 from jairouter_cli.config.model import ServiceType
 from jairouter_cli.config.spelling import service_type
-from jairouter_cli.errors import RequestError
+from jairouter_cli.request_errors import RequestError
 from jairouter_cli.web.errors import AnyRequest, SurfaceErrors, error_headers, locale_of
 
 WRONG: Final = "参数验证失败: "  # how the Java version begins to say what is wrong with a request

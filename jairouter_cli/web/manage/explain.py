@@ -7,10 +7,10 @@ from litestar.params import QueryParameter
 
 from jairouter_cli.config.model import ServiceType
 from jairouter_cli.config.spelling import service_type
-from jairouter_cli.errors import InvalidParameter
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.route import explanation
 from jairouter_cli.payloads.affinity import SESSION_HEADER, affinity
+from jairouter_cli.request_errors import InvalidParameter
 from jairouter_cli.routing.call import Call
 from jairouter_cli.web.openapi.shown import plain
 

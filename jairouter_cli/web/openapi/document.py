@@ -22,7 +22,7 @@ from litestar.types import Method
 from litestar.types.internal_types import PathParameterDefinition
 from ruamel.yaml import YAML
 
-from jairouter_cli.errors import NotFound
+from jairouter_cli.request_errors import NotFound
 from jairouter_cli.web.openapi.samples import OPENAI, PARAMETERS
 from jairouter_cli.web.openapi.shown import errors_of, schema_of
 

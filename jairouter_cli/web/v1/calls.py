@@ -15,14 +15,6 @@ from typing import Final
 import msgspec
 
 from jairouter_cli.config.model import Locale
-from jairouter_cli.errors import (
-    HeaderUnreadable,
-    InternalError,
-    MethodNotAllowed,
-    RequestError,
-    ShuttingDown,
-    UnsupportedMediaType,
-)
 from jairouter_cli.gateway.dispatch import dispatch
 from jairouter_cli.gateway.gateway import Gateway
 from jairouter_cli.gateway.inbound import Inbound
@@ -31,6 +23,14 @@ from jairouter_cli.gateway.record import CallRecord
 from jairouter_cli.payloads.headers import Headers, RequestHeaders
 from jairouter_cli.payloads.request import read_form, read_json
 from jairouter_cli.payloads.request_coding import codings, unpack
+from jairouter_cli.request_errors import (
+    HeaderUnreadable,
+    InternalError,
+    MethodNotAllowed,
+    RequestError,
+    ShuttingDown,
+    UnsupportedMediaType,
+)
 from jairouter_cli.routing.call import Call
 from jairouter_cli.routing.table import Table
 from jairouter_cli.web.auth.cors import allowing, is_preflight, preflight

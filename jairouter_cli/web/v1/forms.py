@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from jairouter_cli.config.model import Locale
-from jairouter_cli.errors import RequestError
+from jairouter_cli.request_errors import RequestError
 from jairouter_cli.web.errors import error_object
 
 # Anthropic's words by status (docs.anthropic.com, "Errors"); other 4xx are the request's fault, other 5xx the API's.

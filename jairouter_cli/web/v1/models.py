@@ -4,8 +4,8 @@ from typing import Any
 
 from litestar import Request, get
 
-from jairouter_cli.errors import ModelNotFound
 from jairouter_cli.gateway.gateway import Gateway
+from jairouter_cli.routing.unknown import model_not_found
 from jairouter_cli.web.openapi import samples
 from jairouter_cli.web.openapi.shown import of_models
 from jairouter_cli.web.v1.endpoints import PREFIXES
@@ -32,7 +32,7 @@ def model_routes(gateway: Gateway) -> list[Any]:
         """One model by its name, which may hold slashes."""
         name = str(request.path_params["model"]).removeprefix("/")
         if name not in gateway.table.models:
-            raise ModelNotFound(model=name, service="*", param="model")
+            raise model_not_found(gateway.table.pools, None, name)
         return _model(gateway, name)
 
     return [list_models, show_model]

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Final
 
 from jairouter_cli.config.model import Locale
-from jairouter_cli.errors import RequestError, ShuttingDown
 from jairouter_cli.gateway.outbound import NOT_RETURNED
 from jairouter_cli.gateway.pipe import Pipe
 from jairouter_cli.gateway.reply import EVENTS, Reply
 from jairouter_cli.gateway.upstream.exchange import UpstreamFailure
 from jairouter_cli.payloads.answer_coding import is_packed
 from jairouter_cli.payloads.headers import Headers
+from jairouter_cli.request_errors import RequestError, ShuttingDown
 from jairouter_cli.routing.call import Outcome
 from jairouter_cli.web.doors.door import ClientLeft, Door
 from jairouter_cli.web.v1.forms import ErrorForm, ToldError
