@@ -39,12 +39,15 @@ def _run() -> int | str | None:
         if any(map(_is_no_text, sys.argv)):
             return _refused()
         from jairouter_cli.cli.commands import app  # noqa: PLC0415 - it is what takes time
+        from jairouter_cli.cli.language import prepare  # noqa: PLC0415
 
-        app()
+        prepare()
+
+        code = app(prog_name="jairouter")
     except JAIRouterError as error:
         from jairouter_cli.cli import output  # noqa: PLC0415 - it takes time, and few commands fail
 
-        output.fail(error)
+        output.fail(error, as_json="--json" in sys.argv[1:])
         return error.exit_code
     except SystemExit as end:
         return end.code
@@ -52,7 +55,7 @@ def _run() -> int | str | None:
         if error.errno not in _OUTPUT_FAILED:
             raise
         return _failed(error)
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _prepare_streams() -> None:

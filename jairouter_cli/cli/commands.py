@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -10,6 +10,12 @@ from jairouter_cli.cli.parameters import Group
 from jairouter_cli.cli.shared import ConfigOption, Globals
 from jairouter_cli.cli.stand_in import StandIn
 from jairouter_cli.form import form
+
+# The headings of `jairouter --help`, in the order in which their first commands stand below.
+START: Final = "Start"
+CONFIGURE: Final = "Configure"
+WATCH: Final = "Watch"
+TRY: Final = "Try out"
 
 app = typer.Typer(
     name="jairouter",
@@ -19,10 +25,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 failed or not well, 2 wrong usage or configuration, 3 no gateway responded.",
 )
 
 
-@app.command("init", cls=StandIn)
+@app.command("init", cls=StandIn, rich_help_panel=START)
 def _init() -> Callable[..., None]:
     """Create a configuration file with comments: ./jairouter.yaml, or the one that --config names."""
     from jairouter_cli.cli.init import init
@@ -30,7 +37,7 @@ def _init() -> Callable[..., None]:
     return init
 
 
-@app.command("serve", cls=StandIn)
+@app.command("serve", cls=StandIn, rich_help_panel=START)
 def _serve() -> Callable[..., None]:
     """Start the gateway."""
     from jairouter_cli.cli.serve import serve
@@ -38,47 +45,7 @@ def _serve() -> Callable[..., None]:
     return serve
 
 
-@app.command("health", cls=StandIn)
-def _health() -> Callable[..., None]:
-    """Show the health of a running gateway and its instances."""
-    from jairouter_cli.cli.health import health
-
-    return health
-
-
-@app.command("top", cls=StandIn)
-def _top() -> Callable[..., None]:
-    """Watch a running gateway: rates, requests in flight, times to first token, breakers and health of each instance."""  # noqa: E501 - its own
-    from jairouter_cli.cli.top.command import top
-
-    return top
-
-
-@app.command("explain", cls=StandIn)
-def _explain() -> Callable[..., None]:
-    """Show which instance a running gateway would choose now for a request, and why not the others."""
-    from jairouter_cli.cli.explain import explain
-
-    return explain
-
-
-@app.command("usage", cls=StandIn)
-def _usage() -> Callable[..., None]:
-    """Show how many tokens were used, and whether they were measured or estimated."""
-    from jairouter_cli.cli.usage import usage
-
-    return usage
-
-
-@app.command("mock", cls=StandIn)
-def _mock() -> Callable[..., None]:
-    """Run a mock model server: chat, completions, embeddings, rerank, speech, transcription, images."""
-    from jairouter_cli.cli.mock import mock
-
-    return mock
-
-
-@app.command("services", cls=StandIn)
+@app.command("services", cls=StandIn, rich_help_panel=CONFIGURE)
 def _services() -> typer.Typer:
     """List, add, change and remove services."""
     from jairouter_cli.cli.services import app as group
@@ -86,7 +53,7 @@ def _services() -> typer.Typer:
     return group
 
 
-@app.command("instances", cls=StandIn)
+@app.command("instances", cls=StandIn, rich_help_panel=CONFIGURE)
 def _instances() -> typer.Typer:
     """List, add, change and remove instances."""
     from jairouter_cli.cli.instances import app as group
@@ -94,7 +61,7 @@ def _instances() -> typer.Typer:
     return group
 
 
-@app.command("limits", cls=StandIn)
+@app.command("limits", cls=StandIn, rich_help_panel=CONFIGURE)
 def _limits() -> typer.Typer:
     """List, show, set and clear limits."""
     from jairouter_cli.cli.limits import app as group
@@ -102,12 +69,52 @@ def _limits() -> typer.Typer:
     return group
 
 
-@app.command("config", cls=StandIn)
+@app.command("config", cls=StandIn, rich_help_panel=CONFIGURE)
 def _config() -> typer.Typer:
     """Find, show, check and change the configuration."""
     from jairouter_cli.cli.config import app as group
 
     return group
+
+
+@app.command("health", cls=StandIn, rich_help_panel=WATCH)
+def _health() -> Callable[..., None]:
+    """Show the health of a running gateway and its instances."""
+    from jairouter_cli.cli.health import health
+
+    return health
+
+
+@app.command("top", cls=StandIn, rich_help_panel=WATCH)
+def _top() -> Callable[..., None]:
+    """Watch a running gateway: rates, requests in flight, times to first token, breakers and health of each instance."""  # noqa: E501 - its own
+    from jairouter_cli.cli.top.command import top
+
+    return top
+
+
+@app.command("explain", cls=StandIn, rich_help_panel=WATCH)
+def _explain() -> Callable[..., None]:
+    """Show which instance a running gateway would choose now for a request, and why not the others."""
+    from jairouter_cli.cli.explain import explain
+
+    return explain
+
+
+@app.command("usage", cls=StandIn, rich_help_panel=WATCH)
+def _usage() -> Callable[..., None]:
+    """Show how many tokens were used, and whether they were measured or estimated."""
+    from jairouter_cli.cli.usage import usage
+
+    return usage
+
+
+@app.command("mock", cls=StandIn, rich_help_panel=TRY)
+def _mock() -> Callable[..., None]:
+    """Run a mock model server: chat, completions, embeddings, rerank, speech, transcription, images."""
+    from jairouter_cli.cli.mock import mock
+
+    return mock
 
 
 def _version(*, wanted: bool) -> None:

@@ -24,6 +24,13 @@ def ngettext(one: str, several: str, number: int) -> str:
     return _catalog().ngettext(one, several, number)
 
 
+def prepare() -> None:
+    """Begin to speak: the environment is looked at now, and Typer's own words are translated as well."""
+    _catalog.cache_clear()
+    gettext.bindtextdomain(DOMAIN, FOLDER)
+    gettext.textdomain(DOMAIN)
+
+
 def language() -> str:
     """Return the reader's language: `zh` or `en`."""
     return "zh" if gettext.find(DOMAIN, FOLDER) else "en"

@@ -9,6 +9,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from jairouter_cli.cli.language import _
 from jairouter_cli.errors import JAIRouterError
 
 _WIDE: Final = 10_000  # columns of a table that goes to a file or a pipe: lines are never folded there
@@ -65,12 +66,20 @@ def say(message: str) -> None:
 
 def warn(message: str) -> None:
     """Print a warning."""
-    stderr().print(Text.assemble(("warning: ", "bold yellow"), message))
+    stderr().print(Text.assemble((_("warning: "), "bold yellow"), message))
 
 
-def fail(error: JAIRouterError) -> None:
-    """Print an error and its hint."""
+def fail(error: JAIRouterError, *, as_json: bool = False) -> None:
+    """Print an error and its hint, in the reader's language; for programs as one line of JSON."""
+    message = (
+        _(error.texts["en"]).format(**error.params) if type(error).message is JAIRouterError.message else str(error)
+    )
+    hint = _(error.hint or "")
+    if as_json:
+        said = {"kind": type(error).__name__, "message": message, "hint": hint or None, "exitCode": error.exit_code}
+        sys.stderr.write(json.dumps({"error": said}) + "\n")
+        return
     console = stderr()
-    console.print(Text.assemble(("error: ", "bold red"), str(error)))
-    if error.hint:
-        console.print(Text.assemble(("\nhint: ", "bold cyan"), error.hint))
+    console.print(Text.assemble((_("error: "), "bold red"), message))
+    if hint:
+        console.print(Text.assemble(("\n" + _("hint: "), "bold cyan"), hint))

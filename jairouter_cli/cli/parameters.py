@@ -1,17 +1,27 @@
-"""Options and arguments that take a value as it is where it needs no conversion.
+"""Commands, options and arguments as ours are: quick to load, helped in the reader's language, with errors of one form.
 
-Typer converts every value with Pydantic, even one that was not given, and to load that takes longer than most commands.
+Typer converts every value with Pydantic, even one that was not given, and to load that takes longer than most commands:
+here a value is taken as it is where it needs no conversion.
 """
 
 import os
 import re
 from collections.abc import Callable
+from enum import Enum
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Final
 
+import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from jairouter_cli.cli.help import HelpContext, grouped
+from jairouter_cli.cli.language import _
+from jairouter_cli.cli.misuse import misuse, no_such_command, shown_name, wrong_choice, wrong_number
+
 _UNKNOWN: Final = object()
+_MISUSED: Final = 2
+_SHORT: Final = {"ls": "list", "rm": "remove"}
 _NUMBER: Final = re.compile("[0-9]{1,9}")
 
 
@@ -24,21 +34,76 @@ def spare_conversion(command: TyperCommand | TyperGroup) -> None:
 
 
 class _Command(TyperCommand):
+    context_class = HelpContext
+
     def get_params(self, ctx: Any) -> list[Any]:
         return _sparing(super().get_params(ctx))
 
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        self.help = _(cleandoc(self.help or ""))
+        super().format_help_text(ctx, formatter)
+
 
 class Group(TyperGroup):
-    """A group whose own options convert no value that is already what is wanted."""
+    """A group of commands, in sections; what other programs call a command leads to ours."""
+
+    context_class = HelpContext
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return its parameters, `--help` among them."""
         return _sparing(super().get_params(ctx))
 
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command by its name, or by the short one that shells have for it."""
+        return super().get_command(ctx, cmd_name) or super().get_command(ctx, _SHORT.get(cmd_name, cmd_name))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is meant. Raises `UsageError`."""
+        if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            raise no_such_command(args[0], self.list_commands(ctx), ctx.command_path)
+        return super().resolve_command(ctx, args)
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """Write what the group is for."""
+        self.help = _(cleandoc(self.help or ""))
+        super().format_help_text(ctx, formatter)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands, which most readers look for, and the options after them."""
+        self.format_commands(ctx, formatter)
+        TyperCommand.format_options(self, ctx, formatter)  # type: ignore[arg-type]  # without the commands again
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write what holds for all commands."""
+        self.epilog = _(self.epilog or "")
+        super().format_epilog(ctx, formatter)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands, section by section."""
+        shown = [
+            (name, one) for name in self.list_commands(ctx) if (one := self.get_command(ctx, name)) and not one.hidden
+        ]
+        for heading, rows in grouped(shown).items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+    def main(self, *args: Any, **given: Any) -> Any:
+        """Run a command; return its exit code. Raises `UsageError` where the arguments are not understood."""
+        try:
+            return super().main(*args, **{**given, "standalone_mode": False})
+        except typer.TyperException as error:
+            if type(error).__name__ == "NoArgsIsHelpError":
+                error.show()  # type: ignore[attr-defined]
+                return _MISUSED
+            if not hasattr(error, "ctx"):
+                raise
+            raise misuse(error) from None
+
 
 def _sparing(parameters: list[Any]) -> list[Any]:
     for one in parameters:
         one.__class__ = _Option if isinstance(one, TyperOption) else _Argument
+        one.help = _(one.help or "")
     return parameters
 
 
@@ -51,6 +116,15 @@ class _Argument(TyperArgument):
     def get_runtime_param(self) -> Any:
         return _Conversion(super().get_runtime_param)
 
+    def get_usage_pieces(self, _: Any) -> list[str]:
+        """Return the name, in brackets where it can be left out; Typer has braces, which elsewhere mean a choice."""
+        name = self.display_name_raw + ("" if self.nargs == 1 else "...")
+        return [name if self.required else f"[{name}]"]
+
+    def get_help_record(self, ctx: Any) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        return record and (self.display_name_raw, record[1])
+
 
 class _Conversion:
     """What Typer converts the values of a parameter with: plain ones at once, others as it would without this."""
@@ -61,7 +135,18 @@ class _Conversion:
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
         """Return the value that is meant."""
         plain = _plain(param, value)
-        return self._typers().coerce(value, param=param, ctx=ctx) if plain is _UNKNOWN else plain
+        if plain is not _UNKNOWN:
+            return plain
+        wanted = param.type_descriptor.annotation
+        try:
+            return self._typers().coerce(value, param=param, ctx=ctx)
+        except typer.BadParameter:
+            name = shown_name(param)
+            if wanted in {int, float}:
+                raise wrong_number(name, str(value), param.min, param.max, whole=wanted is int) from None
+            if isinstance(wanted, type) and issubclass(wanted, Enum):
+                raise wrong_choice(name, str(value), [str(one.value) for one in wanted]) from None
+            raise
 
 
 def _plain(parameter: TyperOption | TyperArgument, value: Any) -> Any:

@@ -5,6 +5,7 @@ from typing import Any, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from jairouter_cli.cli.help import HelpContext
 from jairouter_cli.cli.parameters import spare_conversion
 
 
@@ -13,6 +14,8 @@ class StandIn(TyperCommand):
 
     The function's docstring is the first sentence of the command's own, as lists of commands show it.
     """
+
+    context_class = HelpContext
 
     def loaded(self) -> TyperCommand | TyperGroup:
         """Return the command, or the group of commands, that this one stands for."""

@@ -294,7 +294,7 @@ def test_limits_from_the_command_line(file: Path) -> None:
         (("set", "--global", "--instance", "x", "--capacity", "1"), 2, "--instance needs a service"),
         (("set", "chat"), 2, "nothing to set"),
         (("set", "chatt", "--capacity", "1"), 2, "unknown service 'chatt'"),
-        (("set", "chat", "--capacity", "0"), 2, "Invalid value for '--capacity'"),
+        (("set", "chat", "--capacity", "0"), 2, "--capacity: expected a whole number of at least 1; found '0'"),
         (("set", "chat", "--rate", "0"), 2, "expected a number greater than 0"),
         (("set", "chat", "--window-size", "soon"), 2, "expected a duration like 10s"),
         (("set", "chat", "--per-client-ip", "--queue"), 2, "--queue cannot be used with --per-client-ip"),

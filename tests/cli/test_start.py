@@ -31,7 +31,7 @@ EDIT = {*CONFIGURATION, "rich", "filelock"}
 COMMANDS = {
     "--help": set[str](),
     "--version": set[str](),
-    "nonsense": set[str](),
+    "nonsense": {"rich"},
     "instances --help": {*CONFIGURATION, "rich"},
     "instances list": {*CONFIGURATION, "rich"},
     "instances list chat --json": {*CONFIGURATION, "rich"},
@@ -90,10 +90,10 @@ def test_a_stand_in_says_what_the_command_says(name: str) -> None:
     ("options", "said"),
     [
         ("--weight 0", "weight"),
-        ("--weight x", "'--weight'"),
-        ("--weight 1.5", "'--weight'"),
-        ("--max-concurrency 0", "'--max-concurrency'"),
-        ("--adapter nonsense", "'--adapter'"),
+        ("--weight x", "--weight: expected a whole number; found 'x'"),
+        ("--weight 1.5", "--weight: expected a whole number; found '1.5'"),
+        ("--max-concurrency 0", "--max-concurrency: expected a whole number of at least 1; found '0'"),
+        ("--adapter olama", "--adapter: expected one of normal, gpustack, ollama,"),
     ],
 )
 def test_a_value_that_is_no_plain_one_is_refused(options: str, said: str, tmp_path: Path) -> None:

@@ -1,0 +1,87 @@
+"""Help, and what is said of a command line that cannot be understood."""
+
+import json
+import re
+
+import pytest
+
+from jairouter_cli.cli.help import cells, wrapped
+from tests.process import run
+
+
+def test_commands_stand_in_groups() -> None:
+    """Each with its first sentence whole, whatever the width."""
+    wide, narrow = (run("--help", env={"COLUMNS": width}).stdout for width in ("100", "40"))
+    assert re.findall(r"(?m)^(\w[\w ]*):$", wide) == ["Start", "Configure", "Watch", "Try out", "Options"]
+    assert " ".join(wide.split()) == " ".join(narrow.split())
+    assert "..." not in wide.replace("[ARGS]...", "")
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.parametrize("command", ["", "instances add", "limits set", "config diff", "serve"])
+def test_help_fits_the_terminal(command: str, width: int) -> None:
+    """Lines are no longer than the terminal is wide, and at most a hundred columns, but for words that are longer."""
+    shown = run(*command.split(), "--help", env={"COLUMNS": str(width)}).stdout
+    long = [line for line in shown.splitlines() if len(line) > min(width, 100) and len(line.split()) > 2]
+    assert long == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        ("instnces", "no such command: instnces", "did you mean `jairouter instances`"),
+        ("status", "no such command: status", "did you mean `jairouter health`?"),
+        ("run", "no such command: run", "did you mean `jairouter serve`?"),
+        ("zzzz", "no such command: zzzz", "`jairouter --help` lists the commands"),
+        ("config sett", "no such command: sett", "did you mean `jairouter config set` or `jairouter config unset`?"),
+        ("health --tiemout 3", "no such option: --tiemout", "did you mean --timeout?"),
+        ("health x y", "unexpected argument: x y", "`jairouter health --help` shows how it is used"),
+        ("instances add chat", "missing argument: MODEL", "`jairouter instances add --help` shows how it is used"),
+        ("health --url", "--url needs a value", None),
+        ("health --json=1", "--json does not take a value", None),
+        ("mock --port 99999", "--port: expected a whole number from 1 to 65535; found '99999'", None),
+        ("mock --delay x", "--delay: expected a number from 0 to 3600; found 'x'", None),
+        (
+            "usage --by modle",
+            "--by: expected one of model, instance, key, service, hour, day; found 'modle'",
+            "did you mean model?",
+        ),
+    ],
+)
+def test_a_slip_of_the_pen(arguments: str, message: str, hint: str | None) -> None:
+    """Every error has one form, and says what to do; for programs as JSON."""
+    done = run(*arguments.split())
+    said, _, advice = done.stderr.removeprefix("error: ").rstrip("\n").partition("\n\nhint: ")
+    assert (done.returncode, done.stdout, said) == (2, "", message)
+    assert advice.startswith(hint) if hint else not advice
+    if "=" not in arguments:
+        told = json.loads(run(*arguments.split(), "--json").stderr)["error"]
+        if "needs a value" not in message and arguments != "health x y":
+            assert (told["kind"], told["message"], told["exitCode"]) == ("UsageError", message, 2)
+
+
+def test_short_names() -> None:
+    """Those that shells have for the same."""
+    assert run("instances", "ls", "--help").stdout == run("instances", "list", "--help").stdout.replace(
+        "list [", "ls ["
+    )
+    assert run("services", "rm", "--help").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("one two three", 7, ["one two", "three"]),
+        (
+            "显示配置文件中的限流规则，或正在运行的网关。",
+            12,
+            ["显示配置文件", "中的限流规", "则，或正在运", "行的网关。"],
+        ),
+        ("用 `jairouter init` 创建", 14, ["用 `jairouter", "init` 创建"]),
+        ("", 10, [""]),
+    ],
+)
+def test_lines_are_broken_by_columns(text: str, width: int, lines: list[str]) -> None:
+    """A Chinese letter takes two, and no line begins with a mark that ends a phrase."""
+    assert [*wrapped(text, width)] == lines
+    assert all(cells(line) <= width for line in lines)
