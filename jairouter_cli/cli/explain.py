@@ -8,6 +8,7 @@ from rich.text import Text
 
 from jairouter_cli.cli import client, options, output
 from jairouter_cli.cli.client import TimeoutOption, UrlOption
+from jairouter_cli.cli.language import _
 from jairouter_cli.cli.options import ServiceArgument
 from jairouter_cli.cli.shared import ConfigOption, JsonOption
 
@@ -24,6 +25,9 @@ _COLUMNS: Final = (
     "SCORE",
     "WHY NOT",
 )
+
+
+_SHOWN_S: Final = 0.0005  # an average that has faded is none
 
 
 def explain(  # noqa: PLR0913 - one option a field
@@ -64,18 +68,20 @@ def explain(  # noqa: PLR0913 - one option a field
 def _text(found: dict[str, Any]) -> RenderableType:
     head = Text.assemble(
         (f"{found['service']} {found['model']}", "bold"),
-        f", strategy {found['strategy']} (score: {found['scoreMeans']})",
+        _(", strategy {strategy} (score: {meaning})").format(strategy=found["strategy"], meaning=found["scoreMeans"]),
     )
     rows = [_row(candidate) for candidate in found["candidates"]]
-    return Group(head, output.table(_COLUMNS, rows), "-> can be chosen now; lower tiers are used first")
+    return Group(
+        head, output.table([_(name) for name in _COLUMNS], rows), _("-> can be chosen now; lower tiers are used first")
+    )
 
 
 def _row(one: dict[str, Any]) -> tuple[object, ...]:
     against = one["obstacle"] or ""
     if one["coolingS"]:
-        against += f" ({one['coolingS']:.0f} s left)"
+        against += " " + _("({seconds:.0f} s left)").format(seconds=one["coolingS"])
     if one["reason"]:
-        against += f": {one['reason']}"
+        against += (": " if against else _("last result: ")) + one["reason"]
     return (
         Text("->", style="green") if one["isNext"] else "",
         one["instance"],
@@ -85,7 +91,7 @@ def _row(one: dict[str, Any]) -> tuple[object, ...]:
         one["breaker"] or "-",
         one["inFlight"],
         _slots(one),
-        f"{one['latencyS']:.3f} s" if one["latencyS"] else "-",
+        f"{one['latencyS']:.3f} s" if one["latencyS"] >= _SHOWN_S else "-",
         "-" if one["score"] is None else f"{one['score']:.4g}",
         Text(against, style="yellow"),
     )
@@ -94,5 +100,5 @@ def _row(one: dict[str, Any]) -> tuple[object, ...]:
 def _slots(one: dict[str, Any]) -> str:
     if one["slots"] is None:
         return "-"
-    waiting = f", {one['waiting']} waiting" if one["waiting"] else ""
-    return f"{one['taken']} of {one['slots']}{waiting}"
+    held = _("{taken} of {slots}").format(taken=one["taken"], slots=one["slots"])
+    return held + (_(", {number} waiting").format(number=one["waiting"]) if one["waiting"] else "")

@@ -1,19 +1,30 @@
 """`jairouter health`: shows the health of a running gateway; made for scripts."""
 
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from jairouter_cli.cli import client, output
+from jairouter_cli.cli import client, options, output
 from jairouter_cli.cli.client import TimeoutOption, UrlOption
+from jairouter_cli.cli.language import _, ngettext
 from jairouter_cli.cli.shared import ConfigOption, JsonOption
-from jairouter_cli.errors import NotAGateway
+from jairouter_cli.errors import JAIRouterError, NotAGateway
 
 NOT_UP: Final = 1  # the exit code; 2 is a usage error, 3 an unreachable gateway
 
-_COLOURS: Final = {"UP": "green", "DOWN": "red", "OUT_OF_SERVICE": "red", "OPEN": "red"}
+_COLOURS: Final = {
+    "UP": "green",
+    "CLOSED": "green",
+    "DOWN": "red",
+    "OUT_OF_SERVICE": "red",
+    "OPEN": "red",
+}
+_WELL: Final = frozenset({"UP", "UNKNOWN", "DISABLED", "DRAINING"})
 
 
 def health(
@@ -26,10 +37,14 @@ def health(
 ) -> None:
     """Show the health of a running gateway and its instances.
 
+    FAILING is an instance whose last request or check failed; it still gets requests until it is DOWN.
+
     Exit codes: 0 UP, 1 not UP, 2 usage error, 3 gateway unreachable.
     """
     base = client.base(ctx, config, url)
     node = fetch(base, timeout)
+    if not url:
+        _warn_of_another_file(ctx, config, base, node)
     output.show(node, as_json=as_json, text=lambda: _text(base, node))
     if node["status"] != "UP":
         raise typer.Exit(NOT_UP)
@@ -43,22 +58,75 @@ def fetch(base: str, timeout_s: float) -> dict[str, Any]:
     return node
 
 
+def _warn_of_another_file(ctx: typer.Context, config: Path | None, base: str, node: dict[str, Any]) -> None:
+    """Warn if the gateway at the address of one configuration file uses another."""
+    used = _details(node, "config").get("file")
+    try:
+        own = options.store(ctx, config).file.resolve()
+    except JAIRouterError:
+        return
+    if used and Path(used) != own:
+        output.warn(
+            _("the gateway at {url} uses another configuration, {used}, not {own}").format(url=base, used=used, own=own)
+        )
+
+
+def _details(node: dict[str, Any], component: str) -> dict[str, Any]:
+    details: dict[str, Any] = node.get("components", {}).get(component, {}).get("details", {})
+    return details
+
+
 def _text(base: str, node: dict[str, Any]) -> RenderableType:
-    components = node.get("components", {})
-    parts: list[RenderableType] = [Text.assemble(f"{base} is ", _status(node["status"]))]
-    if rows := list(_rows(components)):
-        parts.append(output.table(("SERVICE", "MODEL", "BASE URL", "STATUS", "BREAKER", "IN FLIGHT", "ERROR"), rows))
-    elif "details" in components.get("modelRouter", {}):
-        parts.append("no instances; add one with `jairouter instances add SERVICE MODEL BASE_URL`")
+    router, config = _details(node, "modelRouter"), _details(node, "config")
+    parts: list[RenderableType] = [_head(base, node["status"], config)]
+    if rows := list(_rows(router.get("services", {}))):
+        columns = (
+            _("SERVICE"),
+            _("MODEL"),
+            _("BASE URL"),
+            _("STATUS"),
+            _("BREAKER"),
+            _("IN FLIGHT"),
+            _("SEEN"),
+            _("ERROR"),
+        )
+        parts.append(output.table(columns, rows))
+        parts.extend(_counted(router["services"]))
+    elif router:
+        parts.append(_("no instances; add one with `jairouter instances add URL`"))
     else:
-        parts.append("instances are hidden; see management.endpoint.health.show-details")
-    if error := components.get("config", {}).get("details", {}).get("error"):
-        parts.append(Text.assemble(("the configuration file was rejected: ", "yellow"), error))
+        parts.append(_("instances are hidden; see management.endpoint.health.show-details"))
+    if error := config.get("error"):
+        parts.append(Text.assemble((_("the configuration file was rejected: "), "yellow"), error))
     return Group(*parts)
 
 
-def _rows(components: dict[str, Any]) -> list[tuple[object, ...]]:
-    services = components.get("modelRouter", {}).get("details", {}).get("services", {})
+def _head(base: str, status: str, config: dict[str, Any]) -> Text:
+    head = Text.assemble(_("{url} is ").format(url=base), _status(status))
+    if "file" in config:
+        head.append(_(", configuration {file}").format(file=config["file"]))
+    if "revision" in config:
+        head.append(" " + _("(revision {number})").format(number=config["revision"]))
+    return head
+
+
+def _counted(services: dict[str, Any]) -> list[RenderableType]:
+    """Return how many instances are not well; nothing if all are."""
+    states = Counter(one["status"] for service in services.values() for one in service["instances"])
+    return [
+        Text(
+            ngettext(
+                "{number} of {total} instance is {state}", "{number} of {total} instances are {state}", number
+            ).format(number=number, total=states.total(), state=state),
+            style=_COLOURS.get(state, "yellow"),
+        )
+        for state, number in states.items()
+        if state not in _WELL
+    ]
+
+
+def _rows(services: dict[str, Any]) -> list[tuple[object, ...]]:
+    now = datetime.now(UTC)
     return [
         (
             name,
@@ -67,6 +135,7 @@ def _rows(components: dict[str, Any]) -> list[tuple[object, ...]]:
             _status(instance["status"]),
             _status(instance.get("circuitBreaker", "-")),
             instance.get("inFlight", 0),
+            _age(instance.get("lastCheck"), now),
             instance.get("error", ""),
         )
         for name, service in services.items()
@@ -74,5 +143,13 @@ def _rows(components: dict[str, Any]) -> list[tuple[object, ...]]:
     ]
 
 
+def _age(at: str | None, now: datetime) -> str:
+    """Return how long ago the last result of an instance came."""
+    if at is None:
+        return "-"
+    seconds = max(0, round((now - datetime.fromisoformat(at)).total_seconds()))
+    return _("{seconds} s ago").format(seconds=seconds)
+
+
 def _status(status: str) -> Text:
-    return Text(status, style=_COLOURS.get(status, "yellow"))
+    return Text(status, style=_COLOURS.get(status, "yellow" if status != "-" else ""))

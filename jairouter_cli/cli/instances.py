@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.console import RenderableType
 
 from jairouter_cli.cli import editing, options, output
 from jairouter_cli.cli.options import ServiceArgument
@@ -48,7 +48,7 @@ def _instances(config: Config, wanted: ServiceType | None) -> Instances:
     return [(kind, one) for kind, service in services if wanted in {None, kind} for one in service.instances]
 
 
-def _table(found: Instances) -> Table | str:
+def _table(found: Instances) -> RenderableType:
     if not found:
         return "no instances; add one with `jairouter instances add SERVICE MODEL BASE_URL`"
     columns = ("SERVICE", "MODEL", "BASE URL", "PATH", "WEIGHT", "ADAPTER", "STATE")

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from rich.console import Console, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from jairouter_cli.cli.language import _
+from jairouter_cli.cli.tables import FittingTable
 from jairouter_cli.errors import JAIRouterError
 
 _WIDE: Final = 10_000  # columns of a table that goes to a file or a pipe: lines are never folded there
@@ -49,14 +49,10 @@ def stderr() -> Console:
     return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """Return a table without lines, which reads well and splits well."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        made.add_column(column, overflow="fold", no_wrap=not sys.stdout.isatty())
-    for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else str(cell) for cell in row))
-    return made
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> FittingTable:
+    """Return a table; the last column is the one that may be folded."""
+    cells = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
+    return FittingTable(columns, cells, is_for_a_person=sys.stdout.isatty())
 
 
 def say(message: str) -> None:

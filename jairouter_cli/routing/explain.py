@@ -50,6 +50,8 @@ def explain(
         return obstacle(seat, chance.now) or (Obstacle.LIMITED if seat.target.id in limited else None)
 
     usable = [seat for seat in seats if against(seat) is None]
+    if not usable and all(against(seat) is not Obstacle.FULL for seat in seats):
+        usable = [seat for seat in seats if against(seat) is Obstacle.DOWN]  # tried when nothing else is left
     first = min((seat.target.priority for seat in usable), default=0)
     tier = [seat for seat in usable if seat.target.priority == first]
     chosen = _would_choose(pool, tier, chance)

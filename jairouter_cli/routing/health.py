@@ -12,6 +12,8 @@ class HealthState(StrEnum):
 
     UNKNOWN = "UNKNOWN"
     UP = "UP"
+    FAILING = "FAILING"
+    """Up and in use, but its last result was bad."""
     DOWN = "DOWN"
     DRAINING = "DRAINING"
     """Disabled or removed, with requests in flight."""

@@ -97,7 +97,8 @@ class Live:
     def state(self, target: Target) -> HealthState:
         """Return how it is, for people."""
         if target.enabled and not self.retired:
-            return self.health.state
+            state = self.health.state
+            return HealthState.FAILING if state is HealthState.UP and self.health.reason else state
         return HealthState.DRAINING if self.in_flight else HealthState.DISABLED
 
     def latency_s(self, now: float) -> float:

@@ -11,7 +11,7 @@ from jairouter_cli.routing.call import Target
 from jairouter_cli.routing.health import HealthState
 from jairouter_cli.routing.ledger import Live
 
-_HEALTH: Final = {HealthState.UP: 1.0, HealthState.DOWN: 0.0}
+_HEALTH: Final = {HealthState.UP: 1.0, HealthState.FAILING: 1.0, HealthState.DOWN: 0.0}
 
 
 async def readings(gateway: Gateway) -> list[Reading]:

@@ -226,11 +226,10 @@ error: standard output is not a terminal with cursor control
 
 hint: use --once in scripts
 """
-NOT_ONCE = """\
-error: --json needs --once
-
-hint: run `jairouter top --once --json`
-"""
+NOT_ONCE = (
+    '{"error": {"kind": "UsageError", "message": "--json needs --once", '
+    '"hint": "run `jairouter top --once --json`", "exitCode": 2}}\n'
+)
 
 
 def test_misuse(demo: Served) -> None:

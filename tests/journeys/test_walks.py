@@ -1,6 +1,7 @@
 """Three walks through the house, with real processes: a streaming chat, an edit while serving, a backend that dies."""
 
 import json
+import re
 import signal
 import subprocess
 import threading
@@ -105,11 +106,12 @@ def test_when_nobody_can_be_reached(tmp_path: Path) -> None:
         )
         eventually(lambda: served.get("/actuator/health").status_code == 503)
         done = run("health", "--url", served.url)
-        assert (done.returncode, done.stdout.splitlines()[0]) == (1, f"{served.url} is DOWN")
-        rows = [line.split() for line in done.stdout.splitlines()[2:]]
-        assert rows == [
-            ["chat", "m", f"http://127.0.0.1:{n}", "DOWN", "-", "0", "Connection", "refused"] for n in (1, 2)
-        ]
+        head, _, *rows, counted = done.stdout.splitlines()
+        assert (done.returncode, head) == (1, f"{served.url} is DOWN, configuration {file}")
+        assert counted == "2 of 2 instances are DOWN"
+        shown = [re.sub(r"\d+ s ago", "just now", row).split() for row in rows]
+        refused = ["DOWN", "-", "0", "just", "now", "Connection", "refused"]
+        assert shown == [["chat", "m", f"http://127.0.0.1:{n}", *refused] for n in (1, 2)]
 
 
 def test_a_timeout_is_504_and_named(tmp_path: Path) -> None:

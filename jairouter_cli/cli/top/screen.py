@@ -20,9 +20,9 @@ _LEAST_NAME: Final = 14  # columns of a name; narrower than that, something else
 _ESSENTIAL: Final = 9  # columns of the table below that stay as long as there is room for the least of a name
 
 _ELLIPSIS: Final = "…"
-_STATES: Final = {"UP": "up", "UNKNOWN": "?", "DRAINING": "drain", "DISABLED": "off"}
+_STATES: Final = {"UP": "up", "FAILING": "fail", "UNKNOWN": "?", "DRAINING": "drain", "DISABLED": "off"}
 _BREAKERS: Final = {"CLOSED": "closed", "HALF_OPEN": "half"}
-_STYLES: Final = {"DOWN": "red", "OPEN": "red", "half": "yellow", "drain": "yellow", "up": "green"}
+_STYLES: Final = {"DOWN": "red", "OPEN": "red", "half": "yellow", "fail": "yellow", "drain": "yellow", "up": "green"}
 
 
 class Sort(StrEnum):

@@ -33,9 +33,9 @@ _PART: Final = f"{_PATH}/{{component:path}}"
 _DETAILED: Final = "detailed"
 
 
-def health_routes(gateway: Gateway, observatory: Scrape, folder: Path) -> list[Any]:
-    """Return the routes; `folder` is where the configuration lies."""
-    aside = Aside()
+def health_routes(gateway: Gateway, observatory: Scrape, file: Path) -> list[Any]:
+    """Return the routes; `file` is that of the configuration."""
+    aside, folder = Aside(), file.parent
 
     async def components() -> dict[str, Node]:
         try:
@@ -43,7 +43,7 @@ def health_routes(gateway: Gateway, observatory: Scrape, folder: Path) -> list[A
         except TimeoutError:
             revision, disk = 0, silent_node(folder)
         found = components_of(gateway)
-        found["config"] = config_node(gateway, revision)
+        found["config"] = config_node(gateway, revision, file)
         if (told := observatory.told_of_workers()) is not None:
             found["workers"] = workers_node(told)
         return dict(sorted({**found, "diskSpace": disk}.items()))

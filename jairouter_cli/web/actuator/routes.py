@@ -23,7 +23,7 @@ def actuator_router(gateway: Gateway, origins: Origins, observatory: Scrape, lev
         "/",
         route_handlers=[
             *discovery_routes(gateway),
-            *health_routes(gateway, observatory, origins.file.resolve().parent),
+            *health_routes(gateway, observatory, origins.file.resolve()),
             *info_routes(gateway, observatory),
             *metrics_routes(gateway, observatory),
             *prometheus_routes(observatory),

@@ -28,7 +28,7 @@ HANGS_S: Final = 1.0
 
 _THRESHOLD_BYTES: Final = 10 * 1024 * 1024  # Spring's
 _MS: Final = 1000
-_USABLE: Final = frozenset({HealthState.UP.value, HealthState.UNKNOWN.value})
+_USABLE: Final = frozenset({HealthState.UP.value, HealthState.FAILING.value, HealthState.UNKNOWN.value})
 
 
 def readiness_node(gateway: Gateway) -> Node:
@@ -113,9 +113,14 @@ def worst(statuses: Iterable[str]) -> str:
     return min(statuses, key=SEVERITY.index, default="UNKNOWN")
 
 
-def config_node(gateway: Gateway, revision: int = 0) -> Node:
-    """UP even when the file was spoilt: what is in force serves on, and a load balancer must not take us out."""
-    details: Node = {"revision": revision} if revision else {}
+def config_node(gateway: Gateway, revision: int = 0, file: Path | None = None) -> Node:
+    """UP even when the file was spoilt: what is in force serves on, and a load balancer must not take us out.
+
+    It says which file the gateway uses, and which of its states: one may be asked about another's.
+    """
+    details: Node = {} if file is None else {"file": str(file), "digest": gateway.digest}
+    if revision:
+        details["revision"] = revision
     if gateway.rejection is not None:
         rejection = gateway.rejection
         details |= {"rejectedAt": _iso(rejection.at), "error": str(rejection.error), **_place(rejection.error)}
