@@ -82,8 +82,8 @@ def _server(ctx: typer.Context, config: Path | None) -> Server:
         return Server()
 
 
-def await_config(applied: Applied) -> None:
-    """Wait until every worker of the running gateway uses a configuration.
+def await_config(applied: Applied, server: Server) -> None:
+    """Wait until every worker of the gateway that runs with these settings uses a configuration.
 
     For ten seconds, or as many as `JAIROUTER_WAIT_TIMEOUT` says. Raises `Unreachable`, `NotTakenOver`, `UsageError`.
     """
@@ -92,7 +92,7 @@ def await_config(applied: Applied) -> None:
     behind: list[int] = []
     while True:
         try:
-            behind = _behind(applied)
+            behind = _behind(applied, server)
         except Unreachable as error:
             if not error.params.get("hangs"):
                 raise
@@ -104,9 +104,8 @@ def await_config(applied: Applied) -> None:
         time.sleep(_PAUSE_S)
 
 
-def _behind(applied: Applied) -> list[int]:
+def _behind(applied: Applied, server: Server) -> list[int]:
     """Ask which workers do not use a configuration, or a newer one. Raises `Unreachable`, `Answered`."""
-    server = applied.config.server
     token = admin_token(server, os.environ)
     found = get(base_url(server), "/api/config/store/status", _ASKING_S, token=token)["data"]
     return [worker["pid"] for worker in found["workers"] if worker["writtenAt"] < applied.written_at]

@@ -1,13 +1,18 @@
 """Editing the configuration file from the command line: what was done is said, and waited for if that is wanted."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import typer
 
 from jairouter_cli.cli import options, output
 from jairouter_cli.cli.client import await_config
-from jairouter_cli.config.store import Applied, Operation
+from jairouter_cli.cli.language import _
+from jairouter_cli.config.at_start import waiting_for_start
+from jairouter_cli.config.model import Config
+from jairouter_cli.config.store import Applied, Operation, Store
+from jairouter_cli.errors import JAIRouterError, ServeError
 
 
 def edit(
@@ -21,17 +26,32 @@ def edit(
     left_out: Sequence[str] = (),
 ) -> None:
     """Edit the file, say what was done and what was `left_out`, and wait for a running gateway if that is wanted."""
-    applied = options.store(ctx, config).apply(operation, expect=expect)
-    report(applied, as_json=as_json, left_out=left_out)
+    store = options.store(ctx, config)
+    before = _config_of(store)
+    applied = store.apply(operation, expect=expect)
+    report(applied, before, as_json=as_json, left_out=left_out)
     if wait:
-        await_config(applied)
+        await_config(applied, (before or applied.config).server)
 
 
-def report(applied: Applied, *, as_json: bool, left_out: Sequence[str] = ()) -> None:
-    """Say what an edit did: its summary, or as JSON with the file."""
+def _config_of(store: Store) -> Config | None:
+    """Return the configuration that the file holds, if it can be used."""
+    try:
+        return store.read().config
+    except JAIRouterError:
+        return None
+
+
+def report(applied: Applied, before: Config | None, *, as_json: bool, left_out: Sequence[str] = ()) -> None:
+    """Say what an edit did: its summary, or as JSON with the file; and what takes effect only at the next start."""
     for one in left_out:
-        output.warn(f"not imported: {one}")
+        output.warn(_("not imported: {setting}").format(setting=one))
     options.tell(applied.file, applied.notices)
+    waiting = () if before is None else waiting_for_start(before, applied.config)
+    for key in waiting:
+        output.warn(_("{key} takes effect when the gateway is restarted").format(key=key))
+    if "server.host" in waiting:
+        _warn_if_open(applied.config.server.host)
     change = applied.change
     data = {
         "file": str(applied.file),
@@ -39,6 +59,14 @@ def report(applied: Applied, *, as_json: bool, left_out: Sequence[str] = ()) -> 
         "service": change.service,
         "instance": change.instance,
         "revision": applied.revision,
+        "atNextStart": list(waiting),
         "notices": [*(f"not imported: {one}" for one in left_out), *(one.message for one in applied.notices)],
     }
     output.show(data, as_json=as_json, text=lambda: change.summary)
+
+
+def _warn_if_open(host: str) -> None:
+    from jairouter_cli.cli.listening import resolved, warn_if_open  # noqa: PLC0415 - few edits are of the address
+
+    with suppress(ServeError):  # `serve` will say what is wrong with it
+        warn_if_open(host, resolved(host))

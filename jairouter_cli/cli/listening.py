@@ -5,6 +5,8 @@ import ipaddress
 import socket
 from typing import Final
 
+from jairouter_cli.cli import output
+from jairouter_cli.cli.language import _
 from jairouter_cli.errors import ServeError
 
 _WHERE: Final = "use --host: 127.0.0.1 for this machine only, 0.0.0.0 for all IPv4 addresses, :: for all addresses"
@@ -77,3 +79,14 @@ def is_loopback(address: str) -> bool:
     found = ipaddress.ip_address(address)
     mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
     return (mapped or found).is_loopback
+
+
+def warn_if_open(host: str, address: str) -> None:
+    """Warn if others than programs of this machine reach an address, for nobody is asked for a key there."""
+    if not is_loopback(address):
+        output.warn(
+            _(
+                "listening on {host} without authentication: "
+                "anyone who can reach the port can use the backends and their keys"
+            ).format(host=host)
+        )

@@ -61,7 +61,7 @@ def serve(
 
     Try it without a configuration file: jairouter serve --demo
     """
-    from jairouter_cli.cli.listening import is_loopback, place  # noqa: PLC0415 - sockets are of no use to other commands
+    from jairouter_cli.cli.listening import place, warn_if_open  # noqa: PLC0415 - sockets are of no use to other commands
 
     with ExitStack() as stack:
         loaded = Store(_file(ctx, config, stack, demo=demo)).read()
@@ -69,8 +69,7 @@ def serve(
         server = _overridden(loaded.config.server, host, port, workers)
         address, free = place(server.host, server.port)
         url = base_url(Server(host=address, port=free))
-        if not is_loopback(address):
-            _warn_of_openness(server.host)
+        warn_if_open(server.host, address)
         announce = partial(_announce, loaded, server, url, as_json=as_json, demo=demo)
         from jairouter_cli.serve.server import Listening, run  # noqa: PLC0415 - heavy: it brings Litestar and Granian along
 
@@ -103,12 +102,6 @@ def _options(ctx: typer.Context) -> dict[str, str]:
     sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
     given = {name: ctx.params[name] for name, source in sources.items() if source and source.name == "COMMANDLINE"}
     return {_KEYS.get(name, name): str(value).lower() if value is True else str(value) for name, value in given.items()}
-
-
-def _warn_of_openness(host: str) -> None:
-    output.warn(
-        f"listening on {host} without authentication: anyone who can reach the port can use the backends and their keys"
-    )
 
 
 def _announce(loaded: Loaded, server: Server, url: str, *, as_json: bool, demo: bool) -> None:

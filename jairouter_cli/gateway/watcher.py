@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from jairouter_cli.config.at_start import waiting_for_start
 from jairouter_cli.config.doubt import doubt, may_be_unfinished
 from jairouter_cli.config.last_good import LastGood
 from jairouter_cli.config.store import Loaded, Store
@@ -133,6 +134,7 @@ async def take_over(gateway: Gateway, store: Store, *, is_ours: bool = False, is
                 raise doubtful
             if is_open and not is_settled:
                 return False
+            waiting = waiting_for_start(gateway.table.config, loaded.config)
             gateway.swap(loaded.config, loaded.digest, loaded.written_at)
         except JAIRouterError as error:
             _catch_up(gateway, store)
@@ -143,6 +145,8 @@ async def take_over(gateway: Gateway, store: Store, *, is_ours: bool = False, is
             return True
         gateway.good.keep(loaded)
     logger.info("configuration loaded: %s", loaded.file)
+    for key in waiting:
+        logger.warning("%s has changed: it takes effect when the gateway is restarted", key)
     return True
 
 

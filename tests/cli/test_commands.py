@@ -129,6 +129,7 @@ def test_json_everywhere(file: Path) -> None:
         "service": "tts",
         "instance": "m@http://h",
         "revision": 2,
+        "atNextStart": [],
         "notices": [],
     }
     listed = json.loads(run("instances", "list", "chat", "--json", "--config", str(file)).stdout)

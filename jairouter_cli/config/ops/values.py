@@ -52,13 +52,13 @@ def unset_value(document: Document, key: str) -> Change:
 
 def value_at(data: Any, key: str) -> Any:
     """Return what stands at a key of plain data, keys in any spelling. Raises `KeyNotFound`."""
-    for step in _steps(key):
+    for number, step in enumerate(_steps(key)):
         if isinstance(step, int) and isinstance(data, Sequence) and step < len(data):
             data = data[step]
             continue
         found = _spelled(data, str(step)) if isinstance(data, Mapping) else None
         if found is None:
-            raise KeyNotFound(key=key, candidates=_candidates(data if isinstance(data, Mapping) else (), str(step)))
+            raise KeyNotFound(key=key, candidates=_candidates(data if isinstance(data, Mapping) else (), key, number))
         data = data[found]
     return data
 
@@ -73,7 +73,7 @@ def _resolved(document: Document, key: str) -> tuple[Path, Any]:
     path: Path = ()
     kind: Any = Config
     whole: Any = Config
-    for step in _steps(key):
+    for number, step in enumerate(_steps(key)):
         node = document.get(path)
         if isinstance(step, int):
             if not isinstance(node, list) or step >= len(node):
@@ -86,7 +86,7 @@ def _resolved(document: Document, key: str) -> tuple[Path, Any]:
         try:
             names, kind = member_of(kind, step)
         except KeyError as unknown:
-            raise KeyNotFound(key=key, candidates=_candidates(unknown.args, step)) from None
+            raise KeyNotFound(key=key, candidates=_candidates(unknown.args, key, number)) from None
         path = (*path, key_in(document, path, names))
     return path, whole
 
@@ -109,8 +109,10 @@ def _spelled(node: Mapping[Any, Any], step: str) -> str | None:
     )
 
 
-def _candidates(names: Any, step: str) -> str:
-    close = difflib.get_close_matches(step, [str(name) for name in names], 3, cutoff=0.4)
+def _candidates(names: Any, key: str, number: int) -> str:
+    """Return the keys that may be meant where a step of a key is unknown."""
+    step = [*_STEP.finditer(key)][number]
+    close = difflib.get_close_matches(step[1] or "", [str(name) for name in names], 3, cutoff=0.4)
     if close:
-        return "did you mean " + " or ".join(close) + "?"
+        return "did you mean " + " or ".join(key[: step.start(1)] + name for name in close) + "?"
     return "the keys are " + (", ".join(map(str, names)) or "none")
