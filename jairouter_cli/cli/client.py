@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from jairouter_cli.cli import options
+from jairouter_cli.cli.language import _, marked
 from jairouter_cli.config import paths
 from jairouter_cli.config.model import Server
 from jairouter_cli.config.store import Applied, Store
@@ -20,7 +21,7 @@ from jairouter_cli.errors import Answered, JAIRouterError, NotAGateway, NotTaken
 _PATIENCE_S: Final = 10.0  # an edit is in force within a second
 _PATIENCE: Final = "JAIROUTER_WAIT_TIMEOUT"
 _ASKING_S: Final = 0.5  # a worker that hangs must not use up the patience: the next question may reach another
-_SILENT: Final = "no worker has responded"
+_SILENT: Final = marked("no worker has responded")
 _PAUSE_S: Final = 0.05
 _IPV4: Final = 4
 
@@ -100,7 +101,7 @@ def await_config(applied: Applied, server: Server) -> None:
             if not behind:
                 return
         if time.monotonic() > end:
-            raise NotTakenOver(waited_s=patience_s, workers=", ".join(map(str, behind)) or _SILENT)
+            raise NotTakenOver(waited_s=patience_s, workers=", ".join(map(str, behind)) or _(_SILENT))
         time.sleep(_PAUSE_S)
 
 
@@ -117,7 +118,8 @@ def _patience_s(environ: Mapping[str, str]) -> float:
     try:
         return _PATIENCE_S if text is None else finite(float(text))
     except (ValueError, UsageError):
-        raise UsageError(message=f"{_PATIENCE}: expected a number of seconds, found '{text}'") from None
+        message = _("{name}: expected a number of seconds, found '{found}'").format(name=_PATIENCE, found=text)
+        raise UsageError(message=message) from None
 
 
 def get(
@@ -141,7 +143,9 @@ def get(
                 sent["x-admin-token"] = token
             answer = client.get(f"{base}{path}", params=query, headers=sent)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-        raise UsageError(message=f"'{base}' is not an http:// or https:// address") from None
+        message = _("'{url}' is not an http:// or https:// address").format(url=base)
+        hint = _("did you mean {names}?").format(names=f"http://{base}") if "://" not in base else None
+        raise UsageError(message=message, hint=hint) from None
     except httpx.HTTPError as error:
         hangs = isinstance(error, httpx.TimeoutException)
         raise Unreachable(url=base, reason=str(error) or type(error).__name__, hangs=hangs) from None
@@ -150,7 +154,7 @@ def get(
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise NotAGateway(url=base, reason=f"HTTP {answer.status_code}, not JSON")
+        raise NotAGateway(url=base, reason=_("HTTP {status}, not JSON").format(status=answer.status_code))
     refusal = found.get("error")
     if isinstance(refusal, dict):
         raise Answered(url=base, status=answer.status_code, reason=str(refusal.get("message")))

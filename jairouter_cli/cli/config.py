@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from jairouter_cli.cli import exchange, options, output, revisions, values
+from jairouter_cli.cli.language import _, ngettext
 from jairouter_cli.cli.shared import ConfigOption, JsonOption
 from jairouter_cli.config import paths
 from jairouter_cli.config.model import Config
@@ -96,8 +97,15 @@ def validate(
     options.tell(loaded.file, loaded.notices)
     counts = _counts(loaded.config)
     data = {"file": str(loaded.file), "valid": True, **counts, "notices": [n.message for n in loaded.notices]}
-    text = f"{loaded.file} is valid: {counts['services']} services, {counts['instances']} instances"
-    output.show(data, as_json=as_json, text=lambda: text)
+    output.show(data, as_json=as_json, text=lambda: _valid(loaded.file, counts))
+
+
+def _valid(file: Path, counts: dict[str, int]) -> str:
+    services = ngettext("{number} service", "{number} services", counts["services"]).format(number=counts["services"])
+    instances = ngettext("{number} instance", "{number} instances", counts["instances"])
+    return _("{file} is valid: {services}, {instances}").format(
+        file=file, services=services, instances=instances.format(number=counts["instances"])
+    )
 
 
 def _counts(config: Config) -> dict[str, int]:

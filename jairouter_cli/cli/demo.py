@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from jairouter_cli.cli.language import _, language
 from jairouter_cli.cli.listening import bindable
 from jairouter_cli.errors import ServeError
 
@@ -26,7 +27,7 @@ def demo() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="jairouter-demo-") as folder:
         file = Path(folder) / "jairouter.yaml"
         text = resources.files("jairouter_cli.cli").joinpath("demo.yaml").read_text("utf-8")
-        file.write_text(text.replace("@MOCK@", f"http://127.0.0.1:{port}"), "utf-8")
+        file.write_text(text.replace("@MOCK@", f"http://127.0.0.1:{port}").replace("@LOCALE@", language()), "utf-8")
         command = [sys.executable, "-m", "jairouter_cli.mock", "--host", "127.0.0.1", "--port", str(port)]
         # until Granian takes the signal over, it would end this process and leave the other one behind
         orders: list[int] = []
@@ -63,4 +64,4 @@ def _await_port(port: int) -> None:
             time.sleep(0.02)
         else:
             return
-    raise ServeError(message=f"the mock model server did not start within {_START_S:g} s")
+    raise ServeError(message=_("the mock model server did not start within {seconds:g} s").format(seconds=_START_S))

@@ -71,7 +71,7 @@ class HelpContext(typer.Context):
 
 def summary(command: Any) -> str:
     """Return the first sentence of a command's help, as lists of commands show it."""
-    return _(cleandoc(command.help or "")).partition("\n\n")[0].replace("\n", " ")
+    return _(cleandoc(command.help or "").partition("\n\n")[0]).replace("\n", " ")
 
 
 def grouped(commands: Sequence[tuple[str, Any]]) -> dict[str, list[tuple[str, str]]]:

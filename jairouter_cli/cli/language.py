@@ -19,6 +19,16 @@ def _(message: str) -> str:
     return _catalog().gettext(message) if message else ""
 
 
+def marked(message: str) -> str:
+    """Return a text as it is: it is translated where it is shown, and found here by `scripts/messages`."""
+    return message
+
+
+def paragraphs(text: str) -> str:
+    """Return a text of several paragraphs in the reader's language, as each of them is translated by itself."""
+    return "\n\n".join(map(_, text.split("\n\n")))
+
+
 def ngettext(one: str, several: str, number: int) -> str:
     """Return the text for a number of things, in the reader's language."""
     return _catalog().ngettext(one, several, number)

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 
 from jairouter_cli.cli import client, editing, options, output
 from jairouter_cli.cli.client import TimeoutOption, UrlOption
+from jairouter_cli.cli.language import _
 from jairouter_cli.cli.options import complete_service
 from jairouter_cli.cli.shared import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config.model import LIMIT_DEFAULTS, Config, Limiting, LimitScope, RateLimit, window_of
@@ -183,9 +184,13 @@ def _check(place: LimitPlace, given: set[str]) -> None:
     wrong = given & _NOT_PER_CLIENT if place.per_client else given & {"max_concurrency"}
     if wrong:
         listed = ", ".join(f"--{name.removesuffix('_s').replace('_', '-')}" for name in sorted(wrong))
-        where = "cannot be used with --per-client-ip" if place.per_client else "can only be used with --per-client-ip"
+        where = (
+            _("{options} cannot be used with --per-client-ip")
+            if place.per_client
+            else _("{options} can only be used with --per-client-ip")
+        )
         hint = "each client uses the algorithm of the limit around it" if place.per_client else None
-        raise UsageError(message=f"{listed} {where}", hint=hint)
+        raise UsageError(message=where.format(options=listed), hint=hint)
     if not given and not place.per_client:
         raise UsageError(message="nothing to set", hint="give at least one option, like --capacity 100 --rate 10")
 
@@ -194,7 +199,7 @@ def _place(service: str | None, instance: str | None, *, everywhere: bool, per_c
     """Return the place that is meant. Raises `UsageError`."""
     if everywhere == (service is not None):
         raise UsageError(
-            message="give either a service or --global", hint="for example `jairouter limits set chat --rate 10`"
+            message="give either a service or --global", hint="for example: chat, or --global for the whole gateway"
         )
     if everywhere and instance is not None:
         raise UsageError(message="--instance needs a service and cannot be used with --global")
@@ -221,9 +226,9 @@ def _view(found: _Found) -> dict[str, Any]:
 
 def _table(found: list[_Found]) -> RenderableType:
     if not found:
-        return "no limits; set one with `jairouter limits set SERVICE --capacity 100 --rate 10`"
+        return _("no limits; set one with `jairouter limits set SERVICE --capacity 100 --rate 10`")
     columns = ("APPLIES TO", "STATE", "ALGORITHM", "CAPACITY", "RATE", "SCOPE", "TOKENS/MIN", "PER CLIENT")
-    return output.table(columns, (_row(one) for one in found))
+    return output.table([_(name) for name in columns], (_row(one) for one in found))
 
 
 def _row(found: _Found) -> tuple[object, ...]:
@@ -234,11 +239,11 @@ def _row(found: _Found) -> tuple[object, ...]:
     about_requests: tuple[object, ...] = (
         shown["algorithm"],
         f"{most:g}" if is_window else shown["capacity"],
-        f"in {window_s:g} s" if is_window else f"{shown['rate']:g}/s",
+        _("in {seconds:g} s").format(seconds=window_s) if is_window else f"{shown['rate']:g}/s",
     )
     return (
         str(found.place),
-        "enabled" if rules.enabled else "disabled",
+        _("enabled") if rules.enabled else _("disabled"),
         *(about_requests if rules.enabled and rules.limits_requests else ("-", "-", "-")),
         rules.scope,
         rules.tokens_per_minute or "-",
@@ -257,23 +262,28 @@ def _per_client(rules: RateLimit) -> str:
         "tokens/min": own.tokens_per_minute,
         "max-concurrency": own.max_concurrency,
     }
-    return ", ".join(f"{name} {value:g}" for name, value in said.items() if value is not None) or "the same"
+    return ", ".join(f"{name} {value:g}" for name, value in said.items() if value is not None) or _("the same")
 
 
 def _live(found: dict[str, Any]) -> RenderableType:
     if not found["limits"]:
-        return "no limits are in force"
-    lines: list[RenderableType] = [output.table(_LIVE, (_live_row(one) for one in found["limits"]))]
+        return _("no limits are in force")
+    columns = [_(name) for name in _LIVE]
+    lines: list[RenderableType] = [output.table(columns, (_live_row(one) for one in found["limits"]))]
     redis = found["redis"]
     if redis is not None and not redis["connected"]:
-        lines.append("the Redis server of state.url is unreachable: these are the numbers of this host only")
+        lines.append(_("the Redis server of state.url is unreachable: these are the numbers of this host only"))
     if any(one["remaining"] is None for one in found["limits"]):
-        lines.append("(each client has its own bucket; --client-ip ADDRESS shows one)")
+        lines.append(_("(each client has its own bucket; --client-ip ADDRESS shows one)"))
     return Group(*lines)
 
 
 def _live_row(one: dict[str, Any]) -> tuple[object, ...]:
-    refill = f"{one['ratePerS']:g}/s" if one["ratePerS"] else f"in {one['windowS']:g} s" if one["windowS"] else "-"
+    refill = "-"
+    if one["ratePerS"]:
+        refill = f"{one['ratePerS']:g}/s"
+    elif one["windowS"]:
+        refill = _("in {seconds:g} s").format(seconds=one["windowS"])
     return (
         one["place"],
         one["scope"],

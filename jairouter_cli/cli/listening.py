@@ -6,10 +6,12 @@ import socket
 from typing import Final
 
 from jairouter_cli.cli import output
-from jairouter_cli.cli.language import _
+from jairouter_cli.cli.language import _, marked
 from jairouter_cli.errors import ServeError
 
-_WHERE: Final = "use --host: 127.0.0.1 for this machine only, 0.0.0.0 for all IPv4 addresses, :: for all addresses"
+_WHERE: Final = marked(
+    "use --host: 127.0.0.1 for this machine only, 0.0.0.0 for all IPv4 addresses, :: for all addresses"
+)
 
 _LAST_PORT: Final = 65535
 
@@ -25,14 +27,12 @@ def resolved(host: str) -> str:
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
-        raise ServeError(message=f"cannot listen on '{host}': {error.strerror}", hint=_WHERE) from None
+        raise ServeError(message=_refused(host, error.strerror), hint=_WHERE) from None
     except ValueError:  # no name at all: too long, say
-        raise ServeError(
-            message=f"cannot listen on '{host}': it is neither a host name nor an address", hint=_WHERE
-        ) from None
+        raise ServeError(message=_refused(host, _("it is neither a host name nor an address")), hint=_WHERE) from None
     addresses = [str(one[4][0]) for one in sorted(found, key=lambda one: one[0] != socket.AF_INET)]
     if "%" in addresses[0] or "%" in name:
-        message = f"cannot listen on '{host}': addresses with a zone are not supported"
+        message = _refused(host, _("addresses with a zone are not supported"))
         raise ServeError(message=message, hint="listen on :: instead")
     return addresses[0]
 
@@ -61,17 +61,22 @@ def place(host: str, port: int) -> tuple[str, int]:
 def _cannot(host: str, address: str, port: int, error: OSError) -> ServeError:
     if error.errno == errno.EADDRINUSE:
         return ServeError(
-            message=f"port {port} on {host} is in use",
-            hint=f"stop the other program, or choose another port: --port {port + 1 if port < _LAST_PORT else 0}",
+            message=_("port {port} on {host} is in use").format(port=port, host=host),
+            hint=_("stop the other program, or choose another port: --port {port}").format(
+                port=port + 1 if port < _LAST_PORT else 0
+            ),
         )
     if error.errno == errno.EACCES:
-        return ServeError(
-            message=f"this user may not listen on port {port}", hint="use --port with a port from 1024 up"
-        )
+        message = _("this user may not listen on port {port}").format(port=port)
+        return ServeError(message=message, hint="use --port with a port from 1024 up")
     if error.errno == errno.EADDRNOTAVAIL:
         named = host if host == address else f"{host} ({address})"
-        return ServeError(message=f"cannot listen on {named}: this machine does not have that address", hint=_WHERE)
-    return ServeError(message=f"cannot listen on {host}:{port}: {error.strerror}", hint="see --host and --port")
+        return ServeError(message=_refused(named, _("this machine does not have that address")), hint=_WHERE)
+    return ServeError(message=_refused(f"{host}:{port}", error.strerror), hint="see --host and --port")
+
+
+def _refused(host: str, reason: str | None) -> str:
+    return _("cannot listen on {host}: {reason}").format(host=host, reason=reason)
 
 
 def is_loopback(address: str) -> bool:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from jairouter_cli.cli.language import _
+from jairouter_cli.cli.language import _, marked
 from jairouter_cli.errors import UsageError
 
 # What people type who know other programs.
@@ -26,10 +26,10 @@ _OTHER_NAMES: Final[Mapping[str, str]] = {
 }
 # How the parser says it, and how we do.
 _SAYINGS: Final = (
-    (r"Got unexpected extra argument\(s\) \((?P<what>.*)\)", "unexpected argument: {what}"),
-    (r"Option '(?P<what>.*)' does not take a value\.?", "{what} does not take a value"),
-    (r"Option '(?P<what>.*)' requires an argument\.?", "{what} needs a value"),
-    (r"Missing command\.?", "no command was given"),
+    (r"Got unexpected extra argument\(s\) \((?P<what>.*)\)", marked("unexpected argument: {what}")),
+    (r"Option '(?P<what>.*)' does not take a value\.?", marked("{what} does not take a value")),
+    (r"Option '(?P<what>.*)' requires an argument\.?", marked("{what} needs a value")),
+    (r"Missing command\.?", marked("no command was given")),
 )
 
 
@@ -86,7 +86,8 @@ def _said(error: Any) -> str:
     if kind == "NoSuchOption":
         return _("no such option: {name}").format(name=error.option_name)
     if kind == "MissingParameter" and parameter is not None:
-        saying = "missing argument: {name}" if parameter.param_type_name == "argument" else "missing option: {name}"
+        is_argument = parameter.param_type_name == "argument"
+        saying = marked("missing argument: {name}") if is_argument else marked("missing option: {name}")
         return _(saying).format(name=shown_name(parameter))
     for pattern, saying in _SAYINGS:
         if found := re.fullmatch(pattern, error.message, re.DOTALL):

@@ -6,6 +6,7 @@ import typer
 
 from jairouter_cli.cli import output
 from jairouter_cli.cli.client import finite
+from jairouter_cli.cli.language import _
 
 
 def mock(
@@ -39,5 +40,5 @@ def mock(
     if as_json:
         output.print_json({"url": url})
     else:
-        output.say(f"mock model server listening on {url}; press Ctrl-C to stop")
+        output.say(_("mock model server listening on {url}; press Ctrl-C to stop").format(url=url))
     run(address, port, Behaviour(delay_s=delay, chunk_interval_s=chunk_interval, fail_rate=fail_rate, name=name))

@@ -1,5 +1,6 @@
 """The options that several commands share, and the configuration file they name."""
 
+import difflib
 import os
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import typer
 
 from jairouter_cli.cli import output
+from jairouter_cli.cli.language import _
 from jairouter_cli.cli.shared import Globals
 from jairouter_cli.config import paths
 from jairouter_cli.config.model import SERVICE_SPELLINGS, ServiceType
@@ -48,7 +50,13 @@ def parse_service(text: str) -> ServiceType:
     """Return the service that a word on the command line names, in any of its spellings. Raises `UsageError`."""
     service = service_type(text)
     if service is None:
-        raise UsageError(message=f"unknown service '{text}'", hint="the services are " + ", ".join(ServiceType))
+        close = difflib.get_close_matches(text, [*ServiceType, *SERVICE_SPELLINGS], 1)
+        hint = (
+            _("did you mean {names}?").format(names=close[0])
+            if close
+            else _("the services are {names}").format(names=", ".join(ServiceType))
+        )
+        raise UsageError(message=_("unknown service '{name}'").format(name=text), hint=hint)
     return service
 
 

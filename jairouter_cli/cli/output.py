@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from rich.console import Console, RenderableType
+from rich.table import Table
 from rich.text import Text
 
-from jairouter_cli.cli.language import _
+from jairouter_cli.cli.language import _, paragraphs
 from jairouter_cli.cli.tables import FittingTable
 from jairouter_cli.errors import JAIRouterError
 
@@ -55,6 +56,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> FittingTa
     return FittingTable(columns, cells, is_for_a_person=sys.stdout.isatty())
 
 
+def pairs(named: Iterable[tuple[str, object]]) -> Table:
+    """Return names and what they stand for, side by side, indented."""
+    made = Table.grid(padding=(0, 2, 0, 0))
+    made.add_column(no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in named:
+        made.add_row(f"  {name}", Text(str(value)))
+    return made
+
+
 def say(message: str) -> None:
     """Print a message that is not data."""
     stderr().print(message)
@@ -65,12 +76,17 @@ def warn(message: str) -> None:
     stderr().print(Text.assemble((_("warning: "), "bold yellow"), message))
 
 
+def _said(error: JAIRouterError) -> str:
+    """Return the text of an error; one whose text is its keyword `message` may have it translated already."""
+    if type(error).message is not JAIRouterError.message:
+        return str(error)
+    told = {name: paragraphs(str(value)) if name == "message" else value for name, value in error.params.items()}
+    return _(error.texts["en"]).format(**{**error.params, **told})
+
+
 def fail(error: JAIRouterError, *, as_json: bool = False) -> None:
     """Print an error and its hint, in the reader's language; for programs as one line of JSON."""
-    message = (
-        _(error.texts["en"]).format(**error.params) if type(error).message is JAIRouterError.message else str(error)
-    )
-    hint = _(error.hint or "")
+    message, hint = _said(error), paragraphs(error.hint or "")
     if as_json:
         said = {"kind": type(error).__name__, "message": message, "hint": hint or None, "exitCode": error.exit_code}
         sys.stderr.write(json.dumps({"error": said}) + "\n")

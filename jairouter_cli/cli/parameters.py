@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from jairouter_cli.cli.help import HelpContext, grouped
-from jairouter_cli.cli.language import _
+from jairouter_cli.cli.language import paragraphs
 from jairouter_cli.cli.misuse import misuse, no_such_command, shown_name, wrong_choice, wrong_number
 
 _UNKNOWN: Final = object()
@@ -40,7 +40,7 @@ class _Command(TyperCommand):
         return _sparing(super().get_params(ctx))
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
-        self.help = _(cleandoc(self.help or ""))
+        self.help = paragraphs(cleandoc(self.help or ""))
         super().format_help_text(ctx, formatter)
 
 
@@ -65,7 +65,7 @@ class Group(TyperGroup):
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
         """Write what the group is for."""
-        self.help = _(cleandoc(self.help or ""))
+        self.help = paragraphs(cleandoc(self.help or ""))
         super().format_help_text(ctx, formatter)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -75,7 +75,7 @@ class Group(TyperGroup):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write what holds for all commands."""
-        self.epilog = _(self.epilog or "")
+        self.epilog = paragraphs(self.epilog or "")
         super().format_epilog(ctx, formatter)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -103,7 +103,7 @@ class Group(TyperGroup):
 def _sparing(parameters: list[Any]) -> list[Any]:
     for one in parameters:
         one.__class__ = _Option if isinstance(one, TyperOption) else _Argument
-        one.help = _(one.help or "")
+        one.help = paragraphs(one.help or "")
     return parameters
 
 

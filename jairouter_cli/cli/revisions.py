@@ -7,6 +7,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from jairouter_cli.cli import editing, options, output
+from jairouter_cli.cli.language import _
 from jairouter_cli.cli.shared import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config.history import Damaged, History, Revision, diff
 from jairouter_cli.config.masking import masked_diff
@@ -40,19 +41,20 @@ def _view(one: Revision | Damaged) -> dict[str, Any]:
 
 def _table(found: list[Revision | Damaged]) -> RenderableType:
     if not found:
-        return "no revisions yet; the first edit creates one"
-    columns = ("REVISION", "AT", "AUTHOR", "SUMMARY")
+        return _("no revisions yet; the first edit creates one")
+    columns = (_("REVISION"), _("AT"), _("AUTHOR"), _("SUMMARY"))
     return output.table(columns, (_row(one) for one in found))
 
 
 def _row(one: Revision | Damaged) -> tuple[object, ...]:
     if isinstance(one, Damaged):
-        return one.number, "", "", f"cannot be read: {one.reason}"
+        return one.number, "", "", _("cannot be read: {reason}").format(reason=one.reason)
     return one.number, one.at, one.author, one.summary
 
 
 def _tell_damaged(one: Damaged) -> None:
-    output.warn(f"skipping revision {one.number}: cannot read {one.file}: {one.reason}")
+    text = _("skipping revision {number}: cannot read {file}: {reason}")
+    output.warn(text.format(number=one.number, file=one.file, reason=one.reason))
 
 
 def show_diff(
@@ -97,7 +99,7 @@ def _older(history: History, digest: str) -> int:
 
 def _coloured(found: str) -> Text:
     lines = (Text(line, style=_COLOURS.get(line[:1], "")) for line in found.splitlines())
-    return Text("\n").join(lines) if found else Text("no differences")
+    return Text("\n").join(lines) if found else Text(_("no differences"))
 
 
 def forget(
@@ -109,7 +111,8 @@ def forget(
 ) -> None:
     """Remove a revision; the newest one cannot be removed."""
     options.store(ctx, config).forget(number)
-    output.show({"forgotten": number}, as_json=as_json, text=lambda: f"removed revision {number}")
+    done = _("removed revision {number}").format(number=number)
+    output.show({"forgotten": number}, as_json=as_json, text=lambda: done)
 
 
 def rollback(

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from jairouter_cli.cli import options, output
 from jairouter_cli.cli.client import base_url
+from jairouter_cli.cli.language import _, marked
 from jairouter_cli.cli.shared import ConfigOption, JsonOption
 from jairouter_cli.config import paths
 from jairouter_cli.config.model import Config, Server
@@ -119,42 +120,46 @@ def _announce(loaded: Loaded, server: Server, url: str, *, as_json: bool, demo: 
 
 def _screen(loaded: Loaded, url: str, *, demo: bool) -> RenderableType:
     lines: list[RenderableType] = [
-        Text.assemble(("JAiRouter", "bold"), " listens on ", (f"{url}/v1", "bold green")),
-        f"  config   {loaded.file}",
-        f"  health   {url}/actuator/health",
-        f"  API docs {url}/docs",
-        f"  manage   {url}/api/config   ({_who_manages(loaded.config.server)})",
+        Text.assemble(("JAiRouter", "bold"), _(" listens on "), (f"{url}/v1", "bold green")),
+        output.pairs(
+            (
+                (_("config"), loaded.file),
+                (_("health"), f"{url}/actuator/health"),
+                (_("API docs"), f"{url}/docs"),
+                (_("manage"), f"{url}/api/config   ({_(_who_manages(loaded.config.server))})"),
+            )
+        ),
         "",
         *_services(loaded.config),
         "",
-        Text("try:", style="bold"),
+        Text(_("try:"), style="bold"),
         f"  {_example(loaded.config, url)}",
     ]
     if not demo:
-        lines.append("  jairouter instances add chat MODEL BASE_URL   (in another terminal; no restart needed)")
+        lines.append(_("  jairouter instances add URL   (in another terminal; no restart needed)"))
     return Group(*lines)
 
 
 def _who_manages(server: Server) -> str:
     """Say who may use the management API."""
     if admin_token(server, os.environ) is not None:
-        return "with the admin token"
+        return marked("with the admin token")
     return (
-        "open to everyone"
+        marked("open to everyone")
         if server.open_management
-        else "from this machine only; set server.admin-token to allow others"
+        else marked("from this machine only; set server.admin-token to allow others")
     )
 
 
 def _services(config: Config) -> list[str]:
     if not any(service.instances for service in config.model.services.values()):
-        return ["  no instances yet: add one, and the gateway starts to serve it"]
+        return [_("  no instances yet: add one, and the gateway starts to serve it")]
     lines = []
     for kind, service in config.model.services.items():
         shown = service.instances[:_SHOWN_INSTANCES]
-        lines += [f"  {kind.value:<9} {one.id}{'' if one.enabled else '  (disabled)'}" for one in shown]
+        lines += [f"  {kind.value:<9} {one.id}{'' if one.enabled else '  ' + _('(disabled)')}" for one in shown]
         if hidden := len(service.instances) - len(shown):
-            lines.append(f"  {'':<9} and {hidden} more")
+            lines.append(f"  {'':<9} " + _("and {number} more").format(number=hidden))
     return lines
 
 

@@ -6,6 +6,7 @@ import typer
 from rich.console import RenderableType
 
 from jairouter_cli.cli import editing, options, output
+from jairouter_cli.cli.language import _
 from jairouter_cli.cli.options import ServiceArgument
 from jairouter_cli.cli.shared import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config.model import Balancing, Config, Dialect, HashAlgorithm
@@ -37,8 +38,8 @@ def _rows(config: Config) -> list[dict[str, Any]]:
 
 def _table(rows: list[dict[str, Any]]) -> RenderableType:
     if not rows:
-        return "no services; add one with `jairouter services add SERVICE`"
-    columns = ("SERVICE", "INSTANCES", "MODELS", "ADAPTER", "LOAD BALANCE")
+        return _("no services; add one with `jairouter services add SERVICE`")
+    columns = (_("SERVICE"), _("INSTANCES"), _("MODELS"), _("ADAPTER"), _("LOAD BALANCE"))
     return output.table(columns, (tuple(row.values()) for row in rows))
 
 

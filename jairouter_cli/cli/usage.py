@@ -10,6 +10,7 @@ import typer
 from rich.console import Group, RenderableType
 
 from jairouter_cli.cli import options, output
+from jairouter_cli.cli.language import _
 from jairouter_cli.cli.shared import ConfigOption, JsonOption
 from jairouter_cli.errors import UsageError
 
@@ -64,7 +65,7 @@ def usage(
         "rows": [{by.value: row.name, **_view(row)} for row in rows],
     }
     if not loaded.config.usage.enabled:
-        output.warn("usage.enabled is false: new requests are not counted")
+        output.warn(_("usage.enabled is false: new requests are not counted"))
     output.show(data, as_json=as_json, text=lambda: _text(data))
 
 
@@ -75,10 +76,10 @@ def _start(since: str, now: float) -> float:
     try:
         start = datetime.fromisoformat(since.strip()).timestamp()
     except (ValueError, OverflowError, OSError):
-        message = f"--since: expected a span or a time, found '{since}'"
+        message = _("--since: expected a span or a time, found '{found}'").format(found=since)
         raise UsageError(message=message, hint="for example 24h, 7d, 2026-11-01 or 2026-11-01T08:00") from None
     if start > now:
-        raise UsageError(message=f"--since: {since} is in the future")
+        raise UsageError(message=_("--since: {time} is in the future").format(time=since))
     return start
 
 
@@ -99,9 +100,11 @@ def _text(data: dict[str, Any]) -> RenderableType:
     since = datetime.fromisoformat(data["since"]).strftime(_MINUTE)
     rows, whole, by = data["rows"], data["total"], data["by"]
     if not rows:
-        return f"no usage since {since}; the gateway records it in {data['file']}"
+        return _("no usage since {time}; the gateway records it in {file}").format(time=since, file=data["file"])
     shown = [_row(row[by] or "-", row, whole) for row in rows]
-    return Group(f"usage since {since}", output.table((by.upper(), *_COLUMNS), [*shown, _row("total", whole, whole)]))
+    columns = [_(name) for name in (by.upper(), *_COLUMNS)]
+    table = output.table(columns, [*shown, _row(_("total"), whole, whole)])
+    return Group(_("usage since {time}").format(time=since), table)
 
 
 def _row(name: str, one: dict[str, Any], whole: dict[str, Any]) -> tuple[object, ...]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from jairouter_cli.cli import editing, options, output
+from jairouter_cli.cli.language import _
 from jairouter_cli.cli.shared import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document
@@ -64,7 +65,7 @@ def set_value(
         try:
             return ops.set_text(document, key, value)
         except ConfigSyntaxError as error:
-            raise UsageError(message=f"the value is not valid YAML: {error}") from None
+            raise UsageError(message=_("the value is not valid YAML: {problem}").format(problem=error)) from None
 
     editing.edit(
         ctx,
@@ -104,18 +105,19 @@ def edit(
     try:
         code = subprocess.run(command, check=False).returncode  # noqa: S603 - the user's own editor
     except OSError as error:
-        raise UsageError(message=f"cannot start the editor {command[0]}: {error.strerror}") from None
+        message = _("cannot start the editor {program}: {reason}").format(program=command[0], reason=error.strerror)
+        raise UsageError(message=message, hint="set VISUAL or EDITOR to another one") from None
     if code:
-        raise UsageError(message=f"the editor exited with code {code}; nothing was changed")
+        raise UsageError(message=_("the editor exited with code {code}; nothing was changed").format(code=code))
     edited = Document.load(draft.read_text("utf-8"), str(draft))
     if edited.dump() == loaded.document.dump():
         draft.unlink()
-        output.say("no changes")
+        output.say(_("no changes"))
         return
     try:
         parse(replace(edited, file=str(loaded.file)) if has_imports(edited) else edited)
     except JAIRouterError as error:
-        error.hint = f"the file was not changed; your draft is in {draft}"
+        error.hint = _("the file was not changed; your draft is in {file}").format(file=draft)
         raise
     editing.edit(
         ctx, config, lambda _: Change(edited, "edited by hand"), expect=loaded.digest, wait=wait, as_json=as_json

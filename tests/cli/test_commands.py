@@ -29,7 +29,7 @@ hint: remove it first, or use `jairouter instances update`
 NO_SUCH_SERVICE = """\
 error: unknown service 'chatt'
 
-hint: the services are chat, embedding, rerank, tts, stt, imgGen, imgEdit
+hint: did you mean chat?
 """
 REFUSED = "error: the edit was not made because the file would become invalid: model.services.chat.instances[1]"
 URL = "http://10.0.0.7:8000"
@@ -226,7 +226,7 @@ def test_show_masks_secrets_and_fills_in_defaults(file: Path) -> None:
 
 def test_validate(file: Path) -> None:
     """Good: counted. Bad: file, line, exit code 2; as JSON, too."""
-    assert run("config", "validate", str(file)).stdout == f"{file} is valid: 1 services, 1 instances\n"
+    assert run("config", "validate", str(file)).stdout == f"{file} is valid: 1 service, 1 instance\n"
     file.write_text(CHAT + "          weight: x\n")
     done = run("config", "validate", "--config", str(file))
     problem = "model.services.chat.instances[0].weight: expected a whole number, found 'x'"
