@@ -119,6 +119,8 @@ class ConfigSyntaxError(ConfigError):
     def __init__(self, *, file: str, line: int, problem: str, hint: str | None = None) -> None:
         self.file = file
         self.problems = (Problem("", line, "valid YAML", problem),)
+        if "'\\t'" in problem:
+            hint = "indent with spaces: YAML does not allow tabs"
         super().__init__(file=file, line=line, problem=problem, hint=hint)
 
 

@@ -171,7 +171,7 @@ def test_every_command_has_the_shared_options() -> None:
         "limits list",
         "limits show",
         "limits set",
-        "limits clear",
+        "limits remove",
         "config show",
         "usage",
     ):

@@ -3,6 +3,7 @@
 import ipaddress
 import math
 import os
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ _PATIENCE_S: Final = 10.0  # an edit is in force within a second
 _PATIENCE: Final = "JAIROUTER_WAIT_TIMEOUT"
 _ASKING_S: Final = 0.5  # a worker that hangs must not use up the patience: the next question may reach another
 _SILENT: Final = marked("no worker has responded")
+_ERRNO: Final = re.compile(r"^\[Errno -?\d+\] ")
 _PAUSE_S: Final = 0.05
 _IPV4: Final = 4
 
@@ -49,8 +51,8 @@ def token(ctx: typer.Context, config: Path | None, url: str | None) -> str | Non
 
 
 def base(ctx: typer.Context, config: Path | None, url: str | None) -> str:
-    """Return the gateway's address: the one named, or that of the configuration file."""
-    return url.rstrip("/") if url else base_url(_server(ctx, config))
+    """Return the gateway's address: the one named, also as clients have it, or that of the configuration file."""
+    return url.rstrip("/").removesuffix("/v1") if url else base_url(_server(ctx, config))
 
 
 def base_url(server: Server) -> str:
@@ -148,7 +150,8 @@ def get(
         raise UsageError(message=message, hint=hint) from None
     except httpx.HTTPError as error:
         hangs = isinstance(error, httpx.TimeoutException)
-        raise Unreachable(url=base, reason=str(error) or type(error).__name__, hangs=hangs) from None
+        reason = _ERRNO.sub("", str(error)) or type(error).__name__
+        raise Unreachable(url=base, reason=reason, hangs=hangs) from None
     try:
         found = answer.json()
     except ValueError:

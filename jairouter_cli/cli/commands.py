@@ -63,7 +63,7 @@ def _instances() -> typer.Typer:
 
 @app.command("limits", cls=StandIn, rich_help_panel=CONFIGURE)
 def _limits() -> typer.Typer:
-    """List, show, set and clear limits."""
+    """List, show, set and remove limits."""
     from jairouter_cli.cli.limits import app as group
 
     return group

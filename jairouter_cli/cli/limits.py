@@ -1,4 +1,4 @@
-"""`jairouter limits`: list, show, set and clear rate limits."""
+"""`jairouter limits`: list, show, set and remove rate limits."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from jairouter_cli.config.ops.limits import LimitPlace
 from jairouter_cli.config.view import plain
 from jairouter_cli.errors import LimitNotFound, UsageError
 
-app = typer.Typer(help="List, show, set and clear limits.", no_args_is_help=True)
+app = typer.Typer(help="List, show, set and remove limits.", no_args_is_help=True)
 
 OptionalService = Annotated[
     str | None,
@@ -153,8 +153,9 @@ def set_limit(  # noqa: PLR0913 - one option a field
     )
 
 
-@app.command("clear")
-def clear_limit(  # noqa: PLR0913 - one option a field
+@app.command("clear", hidden=True)
+@app.command("remove")
+def remove_limit(  # noqa: PLR0913 - one option a field
     ctx: typer.Context,
     service: OptionalService = None,
     *,
@@ -168,7 +169,7 @@ def clear_limit(  # noqa: PLR0913 - one option a field
 ) -> None:
     """Remove a limit.
 
-    For example: jairouter limits clear chat --per-client-ip
+    For example: jairouter limits remove chat --per-client-ip
     """
     place = _place(service, instance, everywhere=everywhere, per_client=per_client)
     editing.edit(

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from rich.console import Console, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from jairouter_cli.cli.help import cells
 from jairouter_cli.cli.language import _, paragraphs
 from jairouter_cli.cli.tables import FittingTable
 from jairouter_cli.errors import JAIRouterError
@@ -56,14 +56,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> FittingTa
     return FittingTable(columns, cells, is_for_a_person=sys.stdout.isatty())
 
 
-def pairs(named: Iterable[tuple[str, object]]) -> Table:
+def pairs(named: Sequence[tuple[str, object]]) -> Text:
     """Return names and what they stand for, side by side, indented."""
-    made = Table.grid(padding=(0, 2, 0, 0))
-    made.add_column(no_wrap=True)
-    made.add_column(overflow="fold")
-    for name, value in named:
-        made.add_row(f"  {name}", Text(str(value)))
-    return made
+    width = max(cells(name) for name, _ in named)
+    return Text("\n".join(f"  {name}{'':{width - cells(name) + 2}}{value}" for name, value in named))
 
 
 def say(message: str) -> None:

@@ -1,5 +1,6 @@
 """`jairouter config history|diff|rollback|forget`: the revisions of the configuration file."""
 
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import typer
@@ -49,7 +50,8 @@ def _table(found: list[Revision | Damaged]) -> RenderableType:
 def _row(one: Revision | Damaged) -> tuple[object, ...]:
     if isinstance(one, Damaged):
         return one.number, "", "", _("cannot be read: {reason}").format(reason=one.reason)
-    return one.number, one.at, one.author, one.summary
+    at = datetime.fromisoformat(one.at).astimezone()
+    return one.number, f"{at:%Y-%m-%d %H:%M:%S}", one.author, one.summary
 
 
 def _tell_damaged(one: Damaged) -> None:

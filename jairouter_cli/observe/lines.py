@@ -57,6 +57,7 @@ class AccessLine(msgspec.Struct, kw_only=True):
     key: str | UnsetType = UNSET
 
 
+_ERROR: Final = 400
 # Few clients make most requests; their keys are in memory anyhow while they are served.
 _fingerprint: Final = lru_cache(maxsize=256)(fingerprint)
 
@@ -158,7 +159,7 @@ def _human_call(event: Completed) -> str:
     key = f", key {_fingerprint(event.credential)}" if event.credential else ""
     return (
         f"{call.client_ip or '-'} {shown(event.method)} {shown(event.path)} {call.service} {shown(call.model or '-')} "
-        f"{event.status} {event.ended}{by}, {event.duration_s:.3f} s "
+        f"{_result(event.status, event.ended)}{by}, {event.duration_s:.3f} s "
         f"(gateway {_positive(gateway_s):.4f}, queue {event.queued_s:.3f}, upstream {_positive(upstream_s):.3f}{first})"
         f", {event.request_bytes} bytes in, {event.response_bytes} out{tokens}{tries}{fallback}{key}, "
         f"request {event.request_id}"
@@ -167,7 +168,12 @@ def _human_call(event: Completed) -> str:
 
 def _human_other(event: Handled) -> str:
     where = f"{event.client_ip or '-'} {shown(event.method)} {shown(event.path)}"
-    return f"{where} {event.status} {event.ended}, {event.duration_s:.3f} s"
+    return f"{where} {_result(event.status, event.ended)}, {event.duration_s:.3f} s"
+
+
+def _result(status: int, ended: str) -> str:
+    """Return how it ended; an error that was sent whole is not called ok."""
+    return f"{status}" if ended == "ok" and status >= _ERROR else f"{status} {ended}"
 
 
 def _positive(value: float) -> float:

@@ -117,8 +117,8 @@ def test_a_history(file: Path) -> None:
     """Who did what, and what it changed; keys are masked, unless they are asked for; only the owner may read it."""
     said(file, "set", "server.port", "9000")
     said(file, "set", "model.services.chat.instances[0].api-key", "0ther")
-    listed = [line.split(maxsplit=3) for line in said(file, "history").splitlines()[1:]]
-    assert [(number, author, summary.strip()) for number, _, author, summary in listed] == [
+    listed = [line.split(maxsplit=4) for line in said(file, "history").splitlines()[1:]]
+    assert [(number, author, summary.strip()) for number, _, _, author, summary in listed] == [
         ("3", "cli", "set model.services.chat.instances[0].api-key to ******"),
         ("2", "cli", "set server.port to 9000"),
         ("1", "file", "initial state"),
