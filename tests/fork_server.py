@@ -77,9 +77,10 @@ def _become(order: dict[str, Any], out: int, err: int) -> NoReturn:
     os.environ.update(order["env"])
     sys.argv = [order["module"], *order["arguments"]]
     if order["module"] == "jairouter_cli.mock":
-        warnings.simplefilter("error")
-        mock()
-    command()
+        with warnings.catch_warnings(action="error"):
+            mock()
+    else:
+        command()
     sys.exit(0)
 
 
