@@ -1,0 +1,162 @@
+"""`docs/json.md`: what `--json` prints, command by command, from commands that are run against a gateway with mocks.
+
+What differs from run to run (folders, ports, times, measured seconds) is replaced by examples.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, NamedTuple
+
+from scripts.reference.markdown import code, made_by
+from tests.process import Served, mock, run, serving
+
+INTRO: Final = """\
+# JSON output
+
+What each command prints with `--json`: one JSON document on standard output, in UTF-8. Messages and warnings go to
+standard error, and so do errors, as text; look at the [exit code](cli.md#exit-codes) first.
+
+- The keys below stay: a new version can add keys, and does not rename or remove any without saying so in the changelog.
+- Keys are in camel case; names that end in `S` are seconds, and times are ISO 8601 in UTC.
+- `null` stands for a value that does not apply or is not known. JSON is never translated.
+- Commands that edit print the same object: the `file`, a `summary`, the `service` and `instance` if the edit concerns
+  one, the new `revision`, and `notices`, which are warnings about the file.
+"""
+MODEL: Final = "qwen2.5:7b"
+BACKENDS: Final = ("http://10.0.0.7:8000", "http://10.0.0.8:8000")
+GATEWAY: Final = "http://127.0.0.1:8080"
+FOLDER: Final = "/home/me/gateway"
+
+# Before the gateway starts; `{0}` and `{1}` are the backends.
+EDITS: Final = (
+    "init",
+    "services add embedding",
+    "instances add chat qwen2.5:7b {0}",
+    "instances add chat qwen2.5:7b {1}",
+    "instances update chat qwen2.5:7b@{1} --weight 2",
+    "services update chat --load-balance round-robin",
+    "limits set chat --capacity 100 --rate 10",
+    "config set server.locale en",
+    "config unset webclient.read-timeout",
+)
+READS: Final = (
+    "services list",
+    "instances list",
+    "limits list",
+    "limits show chat",
+    "config path",
+    "config show",
+    "config get server.shutdown",
+    "config validate",
+    "config history --last 2",
+    "config diff",
+)
+ASKS: Final = ("health", f"explain chat {MODEL}", "limits show --live", "top --once --interval 0.2")
+AFTERWARDS: Final = (
+    "usage",
+    "config export exported",
+    "config import exported/model-router-config@9.json",
+    "config rollback 8",
+    "config forget 2",
+    "limits clear chat",
+    "instances remove chat qwen2.5:7b@{1}",
+    "services remove embedding",
+)
+# Commands that have `--json`, and no example here.
+WITHOUT: Final[Mapping[str, str]] = {
+    "config edit": "waits for an editor; prints what other edits print",
+    "mock": "serves until it is stopped; prints its address",
+}
+# What a measured value is in an example.
+_MEASURED: Final[Mapping[str, str]] = {
+    "latencyS": "0.412",
+    "responseTime": "412.0",
+    "total": "250000000000",
+    "free": "100000000000",
+    "pid": "4711",
+    "remaining": "97.0",
+    "resetS": "0.3",
+}
+_SECTIONS: Final = ("server", "model", "webclient", "monitoring", "logging", "usage", "tracing", "management")
+
+
+class Example(NamedTuple):
+    """A command, and what it printed."""
+
+    command: str
+    output: str
+
+
+def page() -> str:
+    """Run the commands and return the page, in the order of their names."""
+    parts = [made_by(INTRO)]
+    for command, output in sorted(_examples()):
+        name = name_of(command)
+        parts.append(f"## {name}\n\n{code(f'jairouter {command} --json', 'sh')}\n{code(output, 'json')}")
+        if name == "config show":
+            parts.append(
+                "and the other sections in the same way, with the keys of the [configuration](configuration.md).\n"
+            )
+    return "\n".join(parts)
+
+
+def name_of(command: str) -> str:
+    """Return a command without its arguments."""
+    words = command.split()
+    return " ".join(words[: 2 if words[0] in {"config", "instances", "limits", "services"} else 1])
+
+
+def _examples() -> list[Example]:
+    """Run the commands; return one example for each. `limits show` has two."""
+    found: dict[str, Example] = {}
+    for one in _run_all():
+        found.setdefault(one.command if "--live" in one.command else name_of(one.command), one)
+    return list(found.values())
+
+
+def _run_all() -> Iterator[Example]:
+    with ExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory())
+        urls = sorted(stack.enter_context(mock(name))[1] for name in ("a", "b"))
+        environ = {"HOME": folder, "JAIROUTER_CONFIG": "", "LC_ALL": "C", "LANGUAGE": "", "TZ": "UTC"}
+        shown = {folder: FOLDER, **dict(zip(urls, BACKENDS, strict=True))}
+
+        def example(command: str, *more: str) -> Example:
+            arguments = command.format(*urls).split()
+            done = run(*arguments, *more, "--json", cwd=Path(folder), env=environ)
+            assert done.returncode == 0, (command, done.stderr)
+            return Example(command.format(*BACKENDS), _normal(done.stdout, command, shown))
+
+        yield from map(example, EDITS)
+        yield from map(example, READS)
+        log = Path(folder, "log")
+        with serving("--config", "jairouter.yaml", cwd=Path(folder), env=environ, stderr=log) as served:
+            shown[served.url] = GATEWAY
+            yield Example("serve", _normal(json.dumps(served.announced, indent=2), "serve", shown))
+            _traffic(served)
+            for command in ASKS:
+                yield example(command, "--url", served.url)
+        yield from map(example, AFTERWARDS)
+
+
+def _traffic(served: Served) -> None:
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]}
+    for _ in range(4):
+        served.post("/v1/chat/completions", json=body).raise_for_status()
+
+
+def _normal(text: str, command: str, shown: Mapping[str, str]) -> str:
+    """Return an output with examples in place of what differs from run to run."""
+    if command == "config show":
+        text = json.dumps({key: value for key, value in json.loads(text).items() if key not in _SECTIONS}, indent=2)
+    for found, example in shown.items():
+        text = text.replace(found, example)
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", r"2026-11-01T08:00:00\1", text)
+    text = re.sub(r"\b[0-9a-f]{64}\b", "3b5d" * 16, text)
+    for key, example in _MEASURED.items():
+        text = re.sub(rf'("{key}": )[\d.e-]+', rf"\g<1>{example}", text)
+    return text
