@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from jairouter_cli.cli.commands import app
 from jairouter_cli.cli.stand_in import StandIn
-from jairouter_cli.config.descriptions import DESCRIPTIONS, READ_AT_START
+from jairouter_cli.config.descriptions import DESCRIPTIONS
 from jairouter_cli.config.fields import fields_of
 from scripts.reference.__main__ import DOCS, PAGES
 from scripts.reference.json_output import WITHOUT
@@ -30,18 +30,13 @@ def test_each_description_belongs_to_a_key(struct: type[msgspec.Struct]) -> None
     assert [text for text in texts.values() if not re.fullmatch(r"[A-Z`].*\.", text)] == []
 
 
-@pytest.mark.parametrize("struct", READ_AT_START, ids=lambda struct: struct.__name__)
-def test_what_is_read_at_start_is_a_key(struct: type[msgspec.Struct]) -> None:
-    """None of them has gone."""
-    assert READ_AT_START[struct] <= {field.key for field in fields_of(struct)}
-
-
 def commands_with_json(command: Any, path: tuple[str, ...] = ()) -> set[str]:
     """Return the names of the commands that have `--json`."""
     command = command.loaded() if isinstance(command, StandIn) else command
     if isinstance(command, TyperGroup):
         return {name for key, one in command.commands.items() for name in commands_with_json(one, (*path, key))}
-    return {" ".join(path)} if any("--json" in parameter.opts for parameter in command.params) else set()
+    has_json = any("--json" in parameter.opts for parameter in command.params)
+    return {" ".join(path)} if has_json and not command.hidden else set()
 
 
 def test_every_command_with_json_has_an_example() -> None:

@@ -1,6 +1,6 @@
 """Editing the configuration file from the command line: what was done is said, and waited for if that is wanted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,18 +23,17 @@ def edit(
     as_json: bool,
     expect: str | None = None,
     wait: bool = False,
-    left_out: Sequence[str] = (),
 ) -> None:
-    """Edit the file, say what was done and what was `left_out`, and wait for a running gateway if that is wanted."""
+    """Edit the file, say what was done, and wait for a running gateway if that is wanted."""
     store = options.store(ctx, config)
-    before = _config_of(store)
+    before = config_of(store)
     applied = store.apply(operation, expect=expect)
-    report(applied, before, as_json=as_json, left_out=left_out)
+    report(applied, before, as_json=as_json)
     if wait:
         await_config(applied, (before or applied.config).server)
 
 
-def _config_of(store: Store) -> Config | None:
+def config_of(store: Store) -> Config | None:
     """Return the configuration that the file holds, if it can be used."""
     try:
         return store.read().config
@@ -42,10 +41,17 @@ def _config_of(store: Store) -> Config | None:
         return None
 
 
-def report(applied: Applied, before: Config | None, *, as_json: bool, left_out: Sequence[str] = ()) -> None:
-    """Say what an edit did: its summary, or as JSON with the file; and what takes effect only at the next start."""
-    for one in left_out:
-        output.warn(_("not imported: {setting}").format(setting=one))
+def report(
+    applied: Applied,
+    before: Config | None,
+    *,
+    as_json: bool,
+    more: Mapping[str, Sequence[str]] | None = None,
+) -> None:
+    """Say what an edit did, and what takes effect only at the next start; as JSON with the file and `more` lists.
+
+    `before` is the configuration that was in the file, if it could be used.
+    """
     options.tell(applied.file, applied.notices)
     waiting = () if before is None else waiting_for_start(before, applied.config)
     for key in waiting:
@@ -60,7 +66,8 @@ def report(applied: Applied, before: Config | None, *, as_json: bool, left_out: 
         "instance": change.instance,
         "revision": applied.revision,
         "atNextStart": list(waiting),
-        "notices": [*(f"not imported: {one}" for one in left_out), *(one.message for one in applied.notices)],
+        **(more or {}),
+        "notices": [one.message for one in applied.notices],
     }
     output.show(data, as_json=as_json, text=lambda: change.summary)
 

@@ -304,24 +304,7 @@ DESCRIPTIONS: Final[Mapping[type[msgspec.Struct], Mapping[str, str]]] = {
     management.MetricTags: {"tags": "Labels that every series has; `monitoring.metrics.custom-tags` overrides them."},
 }
 
-# Settings that a running gateway does not follow; it reads them at start. An empty set stands for the whole section.
-READ_AT_START: Final[Mapping[type[msgspec.Struct], frozenset[str]]] = {
-    model.Server: frozenset({"host", "port", "workers", "worker-timeout"}),
-    model.Shutdown: frozenset(),
-    model.WebClient: frozenset({"dns-cache", "proxy"}),
-    model.Tls: frozenset(),
-    model.ConnectionPool: frozenset(),
-    model.State: frozenset(),
-    monitoring.Tracing: frozenset(),
-}
-
 
 def description(struct: type[msgspec.Struct], key: str) -> str:
     """Return what a key of a section does. Raises `KeyError` if the table lacks it."""
     return next(found[key] for one in struct.__mro__ if key in (found := DESCRIPTIONS.get(one, {})))
-
-
-def read_at_start(struct: type[msgspec.Struct], key: str) -> bool:
-    """Whether a change of a key takes effect only when the gateway is started again."""
-    keys = READ_AT_START.get(struct)
-    return keys is not None and (not keys or key in keys)

@@ -4,10 +4,10 @@ Settings without a counterpart are left out and listed, key by key.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jairouter_cli.config.addresses import without_endpoint
+from jairouter_cli.config.foreign import TakenOver, fault_of
 from jairouter_cli.config.model import ServiceType
 from jairouter_cli.config.scalars import text_of
 
@@ -82,15 +82,9 @@ _NUMBERS: Final = (
     ("order", "priority", 1),
     ("max_retries", "max-retries", 0),
 )
+# Settings whose absence changes who can do what.
+_WARNINGS: Final = {"master_key": "clients of /v1 need no key: keep the gateway on 127.0.0.1 or behind a proxy"}
 _ENVIRONMENT: Final = "os.environ/"
-
-
-@dataclass(slots=True)
-class TakenOver:
-    """A `model` section, and what of the other file is not in it, a sentence each."""
-
-    section: dict[str, Any]
-    left_out: list[str] = field(default_factory=list)
 
 
 def taken_over(root: Mapping[str, Any], environ: Mapping[str, str]) -> TakenOver:
@@ -104,9 +98,12 @@ def taken_over(root: Mapping[str, Any], environ: Mapping[str, str]) -> TakenOver
             continue
         reading = _Entry(entry, environ)
         instance = reading.instance()
-        name = f"{place} {reading.name}".rstrip()
-        if instance is not None:
-            services.setdefault(reading.kind.value, {"instances": []})["instances"].append(instance)
+        name, service = f"{place} {reading.name}".rstrip(), reading.kind.value
+        if instance is not None and (fault := fault_of(instance, environ)):
+            found.left_out.append(f"{name}: {fault}")
+        elif instance is not None:
+            services.setdefault(service, {"instances": []})["instances"].append(instance)
+            found.imported.append(f"{name} as {service} {instance['name']}@{instance['base-url']}")
         found.left_out += (f"{name}: {said}" for said in reading.left_out)
     _settings(root, services, found)
     found.section["services"] = services
@@ -123,12 +120,15 @@ def _settings(root: Mapping[str, Any], services: dict[str, dict[str, Any]], foun
             match key:
                 case "num_retries" if isinstance(item, int) and item >= 0:
                     found.section["max-retries"] = int(item)
+                    found.imported.append(f"{section}.{key} as model.max-retries")
                 case "routing_strategy" if isinstance(item, str) and item in _STRATEGIES:
-                    found.section["load-balance"] = _STRATEGIES[item]
+                    found.section["load-balance"] = {"type": _STRATEGIES[item]}
+                    found.imported.append(f"{section}.{key} as model.load-balance.type {_STRATEGIES[item]}")
                 case "model_group_alias" if isinstance(item, Mapping):
                     left += _aliases(item, services)
+                    found.imported.append(f"{section}.{key} as instances of the same backends")
                 case _:
-                    left.append(str(key))
+                    left.append(f"{key} ({_WARNINGS[key]})" if key in _WARNINGS else str(key))
         if left or not isinstance(value, Mapping):
             found.left_out.append(f"{section}: {', '.join(left) or 'all of it'}")
 
@@ -197,7 +197,7 @@ class _Entry:
         if "*" in self.name:
             return "the name has a *; add each model by its own name"
         if self.provider in _FOREIGN:
-            return f"provider {self.provider} has no OpenAI-compatible API"
+            return f"provider {self.provider} is not supported: it has an API of its own"
         if not self._has_address() and self.provider not in _PROVIDERS:
             return f"provider {self.provider} is unknown, and api_base is not set"
         return "" if self.name else "it has no model_name and no model"

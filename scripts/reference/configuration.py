@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple, get_args, get_origin
 import msgspec
 
 from jairouter_cli.config import kinds
-from jairouter_cli.config.descriptions import READ_AT_START, description, read_at_start
+from jairouter_cli.config.at_start import read_at_start
+from jairouter_cli.config.descriptions import description
 from jairouter_cli.config.effect import EFFECTS
 from jairouter_cli.config.fields import Field, described, fields_of
 from jairouter_cli.config.model import BREAKER_DEFAULTS, LIMIT_DEFAULTS, CircuitBreaker, Config, RateLimit, ServiceType
@@ -118,7 +119,7 @@ def _lead(found: list[Place]) -> str:
 def _rows(struct: type[msgspec.Struct], titles: dict[type[msgspec.Struct], str]) -> str:
     rows = []
     for field in fields_of(struct):
-        restart = "yes" if read_at_start(struct, field.key) or READ_AT_START.get(_section(field)[0]) == set() else "no"
+        restart = "yes" if read_at_start(struct, field.key) else "no"
         rows.append((f"`{field.key}`", _type(field, titles), _default(struct, field), restart, _text(struct, field)))
     return table(("key", "type", "default", "restart", "meaning"), rows)
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final, TypeVar
 
-from jairouter_cli.errors import JAIRouterError, RequestError
+from jairouter_cli.errors import JAIRouterError
+from jairouter_cli.request_errors import RequestError
 from scripts.reference.markdown import made_by, table
 
 E = TypeVar("E", bound=JAIRouterError)
@@ -45,16 +46,18 @@ A command prints `error:` and the text to standard error, and often a hint about
 
 def page() -> str:
     """Return the page."""
-    requests = sorted({*_classes(RequestError)} - {RequestError}, key=lambda one: (one.status, one.type, one.reason))
+    requests = sorted(
+        {*_classes(RequestError)} - {RequestError}, key=lambda one: (one.status, one.type, one.reason, one.__name__)
+    )
     rows = [
-        (str(one.status), f"`{getattr(one, 'code', one.type)}`", f"`{one.reason}`", _text(one), _first(one))
+        (str(one.status), f"`{one.code or one.type}`", f"`{one.reason}`", _text(one), _first(one))
         for one in requests
         if one.texts["en"] != "{message}"
     ]
     own = [one for one in _classes(JAIRouterError) if not issubclass(one, RequestError)]
     exits = [
         (str(one.exit_code), _text(one), _sentence(one.default_hint or "-"))
-        for one in sorted(own, key=lambda one: one.exit_code)
+        for one in sorted(own, key=lambda one: (one.exit_code, one.__name__))
         if re.sub(r"{\w+}", "", one.texts["en"])
     ]
     return "\n".join(

@@ -24,12 +24,20 @@ standard error, and so do errors, as text; look at the [exit code](cli.md#exit-c
 - Keys are in camel case; names that end in `S` are seconds, and times are ISO 8601 in UTC.
 - `null` stands for a value that does not apply or is not known. JSON is never translated.
 - Commands that edit print the same object: the `file`, a `summary`, the `service` and `instance` if the edit concerns
-  one, the new `revision`, and `notices`, which are warnings about the file.
+  one, the new `revision`, and `notices`, which are warnings about the file. `config import` adds what was `imported`,
+  what was left out (`leftOut`), and what of the earlier file was `replaced`.
 """
 MODEL: Final = "qwen2.5:7b"
 BACKENDS: Final = ("http://10.0.0.7:8000", "http://10.0.0.8:8000")
 GATEWAY: Final = "http://127.0.0.1:8080"
 FOLDER: Final = "/home/me/gateway"
+
+LITELLM: Final = """\
+model_list:
+  - model_name: gpt-4o-mini
+    litellm_params: {model: openai/gpt-4o-mini, api_key: os.environ/OPENAI_API_KEY, rpm: 60}
+litellm_settings: {drop_params: true}
+"""
 
 # Before the gateway starts; `{0}` and `{1}` are the backends.
 EDITS: Final = (
@@ -40,7 +48,7 @@ EDITS: Final = (
     "instances update chat qwen2.5:7b@{1} --weight 2",
     "services update chat --load-balance round-robin",
     "limits set chat --capacity 100 --rate 10",
-    "config set server.locale en",
+    "config set webclient.connection-timeout 5s",
     "config unset webclient.read-timeout",
 )
 READS: Final = (
@@ -59,10 +67,10 @@ ASKS: Final = ("health", f"explain chat {MODEL}", "limits show --live", "top --o
 AFTERWARDS: Final = (
     "usage",
     "config export exported",
-    "config import exported/model-router-config@9.json",
-    "config rollback 8",
+    "config import litellm.yaml",
+    "config rollback 9",
     "config forget 2",
-    "limits clear chat",
+    "limits remove chat",
     "instances remove chat qwen2.5:7b@{1}",
     "services remove embedding",
 )
@@ -94,9 +102,12 @@ class Example(NamedTuple):
 def page() -> str:
     """Run the commands and return the page, in the order of their names."""
     parts = [made_by(INTRO)]
+    before = ""
     for command, output in sorted(_examples()):
         name = name_of(command)
-        parts.append(f"## {name}\n\n{code(f'jairouter {command} --json', 'sh')}\n{code(output, 'json')}")
+        heading = "" if name == before else f"## {name}\n\n"
+        parts.append(f"{heading}{code(f'jairouter {command} --json', 'sh')}\n{code(output, 'json')}")
+        before = name
         if name == "config show":
             parts.append(
                 "and the other sections in the same way, with the keys of the [configuration](configuration.md).\n"
@@ -131,6 +142,7 @@ def _run_all() -> Iterator[Example]:
             assert done.returncode == 0, (command, done.stderr)
             return Example(command.format(*BACKENDS), _normal(done.stdout, command, shown))
 
+        Path(folder, "litellm.yaml").write_text(LITELLM, "utf-8")
         yield from map(example, EDITS)
         yield from map(example, READS)
         log = Path(folder, "log")

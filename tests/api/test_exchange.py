@@ -1,5 +1,7 @@
 """Import of the Java version's store and application.yml and of LiteLLM's configuration; export to the Java version."""
 
+# ruff: noqa: E501 - messages are compared whole
+
 import json
 import shutil
 from pathlib import Path
@@ -120,7 +122,7 @@ def test_litellm(tmp_path: Path) -> None:
         ("embedding", "bge@http://127.0.0.1:11434", 1),
     ]
     text = file.read_text()
-    assert "api-key: ${OPENAI_KEY:}" in text
+    assert "${OPENAI_KEY:}" in text
     assert "upstream-model: Qwen2.5" in text
     assert "adapter: ollama" in text
 
@@ -140,8 +142,15 @@ def imported(tmp_path: Path, text: str, **env: str) -> tuple[int, Any, list[str]
     if done.returncode:
         return done.returncode, file.read_text(), [], done.stderr
     shown = run("config", "show", "--json", "--secrets", "--config", str(file), env={**env}).stdout
-    left = [one.removeprefix("not imported: ") for one in json.loads(done.stdout)["notices"]]
-    assert [f"warning: not imported: {one}" for one in left] == done.stderr.splitlines()
+    said = json.loads(done.stdout)
+    left = said["leftOut"]
+    assert done.stderr.splitlines() == [
+        *(f"imported: {one}" for one in said["imported"]),
+        *(f"warning: not imported: {one}" for one in left),
+        *(f"warning: replaced: {one}" for one in said["replaced"]),
+        "to go back: `jairouter config rollback 1`",
+    ]
+    assert (said["replaced"], said["notices"]) == (["model.services.tts"], [])
     return 0, json.loads(shown)["model"], left, done.stderr
 
 
@@ -189,8 +198,8 @@ def test_litellm_settings_that_there_are_here(tmp_path: Path) -> None:
     assert (limit["capacity"], limit["rate"], limit["tokensPerMinute"]) == (90, 1.5, 5000)
     assert instances[1]["path"] == "/v1/chat/completions"
     text = (tmp_path / "jairouter.yaml").read_text()
-    assert "base-url: ${VLLM_URL:http://127.0.0.1:8000}" in text
-    assert "X-B: ${B:}" in text
+    assert "${VLLM_URL:http://127.0.0.1:8000}" in text
+    assert "${B:}" in text
 
 
 def test_litellm_settings_that_there_are_not(tmp_path: Path) -> None:
@@ -217,12 +226,12 @@ def test_litellm_settings_that_there_are_not(tmp_path: Path) -> None:
         "model_list[0] ok: model_info.mode video (imported as chat)",
         "model_list[0] ok: weight 0.5 (weights must be whole numbers)",
         "model_list[0] ok: stream_timeout, rpm, model_info.id",
-        "model_list[1] bd: provider bedrock has no OpenAI-compatible API (with its settings aws_region_name)",
+        "model_list[1] bd: provider bedrock is not supported: it has an API of its own (with its settings aws_region_name)",
         "model_list[2] *: the name has a *; add each model by its own name (with its settings rpm)",
         "model_list[3] y: provider nowhere is unknown, and api_base is not set",
         "litellm_settings: fallbacks, drop_params",
         "router_settings: routing_strategy, model_group_alias.gpt-4 (no model gone)",
-        "general_settings: master_key",
+        "general_settings: master_key (clients of /v1 need no key: keep the gateway on 127.0.0.1 or behind a proxy)",
         "environment_variables: A",
         "include: all of it",
     ]
@@ -234,12 +243,162 @@ def test_litellm_without_a_model_for_us(tmp_path: Path) -> None:
     code, after, _, said = imported(tmp_path, text)
     assert (code, after) == (1, CONFIG)
     assert "none of its models can be imported" in said
-    assert "model_list[0] bd: provider bedrock has no OpenAI-compatible API (with its settings rpm)" in said
+    assert (
+        "model_list[0] bd: provider bedrock is not supported: it has an API of its own (with its settings rpm)" in said
+    )
+
+
+def test_what_was_imported_is_listed(tmp_path: Path) -> None:
+    """Models with their instances, and settings with the keys that they became."""
+    text = (
+        LITELLM
+        + "router_settings: {num_retries: 1, routing_strategy: least-busy, model_group_alias: {gpt-4: gpt-4o}}\n"
+    )
+    done = run(
+        "config", "import", str(config(tmp_path, text, "config.yaml")), "--config", str(tmp_path / "new.yaml"), "--json"
+    )
+    assert json.loads(done.stdout)["imported"] == [
+        "model_list[0] gpt-4o as chat gpt-4o@https://api.openai.com",
+        "model_list[1] qwen as chat qwen@http://10.0.0.1:8000/v1",
+        "model_list[2] bge as embedding bge@http://127.0.0.1:11434",
+        "router_settings.num_retries as model.max-retries",
+        "router_settings.routing_strategy as model.load-balance.type least-connections",
+        "router_settings.model_group_alias as instances of the same backends",
+    ]
+
+
+def test_a_missing_file_is_created(tmp_path: Path) -> None:
+    """With what `init` writes around it; and not for a source that cannot be imported."""
+    file, source = tmp_path / "new.yaml", config(tmp_path, LITELLM, "config.yaml")
+    bad = config(tmp_path, "services: {web: {image: nginx}}\n", "compose.yaml")
+    assert run("config", "import", str(bad), "--config", str(file)).returncode == 1
+    assert not file.exists()
+    done = run("config", "import", str(source), "--config", str(file))
+    assert (done.returncode, done.stdout, done.stderr.splitlines()[0]) == (
+        0,
+        "imported config.yaml\n",
+        f"created {file}",
+    )
+    assert "replaced" not in done.stderr
+    assert len(listed(file)) == 3
+    assert "circuit-breaker:\n    enabled: true # stops" in file.read_text()
+
+
+OURS = """\
+model:
+  # how an instance is chosen
+  load-balance: {type: latency, health-check: {interval: 7s}}
+  circuit-breaker: {enabled: true} # mine
+  services:
+    chat: # these go
+      instances:
+        - {name: qwen, base-url: "http://10.0.0.1:8000/v1"}
+        - {name: old, base-url: "http://old", api-key: sk-secret}
+"""
+
+
+def test_what_litellm_does_not_say_stays(tmp_path: Path) -> None:
+    """The services are replaced, and that is said; other settings of the section keep their values and comments."""
+    file = config(tmp_path, OURS)
+    source = config(tmp_path, LITELLM + "router_settings: {routing_strategy: least-busy}\n", "config.yaml")
+    done = run("config", "import", str(source), "--config", str(file))
+    assert [line for line in done.stderr.splitlines() if "replaced" in line] == [
+        "warning: replaced: model.load-balance.type",
+        "warning: replaced: model.services.chat.instances: old@http://old",
+    ]
+    text = file.read_text()
+    assert (
+        "  # how an instance is chosen\n  load-balance: {type: least-connections, health-check: {interval: 7s}}" in text
+    )
+    assert "  circuit-breaker: {enabled: true} # mine\n" in text
+    assert run("config", "rollback", "1", "--config", str(file)).returncode == 0
+    assert file.read_text() == OURS
+
+
+def test_what_the_java_versions_file_replaces_is_listed(tmp_path: Path) -> None:
+    """By key, without values: they may be secrets."""
+    file = config(tmp_path, OURS + "server: {port: 1, admin-token: sk-secret}\n")
+    source = config(tmp_path, "server: {port: 2}\nmodel: {services: {}}\n", "application.yml")
+    done = run("config", "import", str(source), "--config", str(file))
+    assert done.stderr.splitlines() == [
+        "imported: server",
+        "imported: model",
+        "warning: replaced: model.load-balance",
+        "warning: replaced: model.circuit-breaker",
+        "warning: replaced: model.services.chat",
+        "warning: replaced: server.port",
+        "warning: replaced: server.admin-token",
+        "warning: replaced: lines with comments: 1",
+        "to go back: `jairouter config rollback 1`",
+        "warning: server.port takes effect when the gateway is restarted",
+    ]
+
+
+def test_a_model_that_is_wrong_is_named_and_the_others_are_imported(tmp_path: Path) -> None:
+    """By its place in the source, not in a file that does not exist yet."""
+    code, model, left, _ = imported(
+        tmp_path,
+        """\
+        model_list:
+          - {model_name: a, litellm_params: {model: openai/x, api_base: "localhost:11434"}}
+          - {model_name: b, litellm_params: {model: openai/x, api_base: "http://b", api_key: "with space"}}
+          - {model_name: c, litellm_params: {model: openai/x, api_base: "http://c"}}
+        """,
+    )
+    assert (code, [one["name"] for one in model["services"]["chat"]["instances"]]) == (0, ["c"])
+    assert left == [
+        "model_list[0] a: base-url: expected an http:// or https:// URL; did you mean http://localhost:11434?, found 'localhost:11434'",
+        "model_list[1] b: api-key: expected a key of printable ASCII characters without spaces, found a value",
+    ]
+
+
+def test_llama_swap(tmp_path: Path) -> None:
+    """Models with a fixed address become instances, under their aliases as well; what starts them is left out."""
+    code, model, left, _ = imported(
+        tmp_path,
+        """\
+        healthCheckTimeout: 90
+        models:
+          qwen:
+            cmd: llama-server --port 9999 -m q.gguf
+            proxy: http://127.0.0.1:9999/
+            aliases: [gpt-4o-mini]
+            checkEndpoint: /health
+            useModelName: "qwen:q4"
+            concurrencyLimit: 4
+            ttl: 60
+          plain: {proxy: "http://127.0.0.1:9998", checkEndpoint: none}
+          moving: {cmd: "llama-server --port ${PORT}"}
+          wrong: {proxy: "127.0.0.1:1"}
+        groups: {a: {members: [qwen]}}
+        """,
+    )
+    instances = model["services"]["chat"]["instances"]
+    assert code == 0
+    assert [(one["name"], one.get("upstreamModel"), one["baseUrl"]) for one in instances] == [
+        ("qwen", "qwen:q4", "http://127.0.0.1:9999"),
+        ("gpt-4o-mini", "qwen:q4", "http://127.0.0.1:9999"),
+        ("plain", None, "http://127.0.0.1:9998"),
+    ]
+    assert (instances[0]["healthPath"], instances[0]["maxConcurrency"]) == ("/health", 4)
+    assert left == [
+        "models.qwen: cmd, ttl",
+        "models.plain: checkEndpoint",
+        "models.moving: its proxy address is not fixed; use llama-swap's own address as base-url",
+        "models.wrong: base-url: expected an http:// or https:// URL; did you mean http://127.0.0.1:1?, found '127.0.0.1:1'",
+        "healthCheckTimeout: all of it",
+        "groups: all of it",
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
+        ("x.yaml", "services: {web: {image: nginx}}", "it is no configuration that can be imported"),
+        ("x.yaml", "discovery: {static: {endpoints: []}}", "docs/migrate.md"),
+        ("x.yaml", "model_list: []", "it has no models"),
+        ("x.yaml", "models: {a: {cmd: x}}", "models.a: its proxy address is not fixed"),
+        ("x.json", '{"name": "pkg", "version": "1"}', "it is no configuration that can be imported"),
         ("x.json", "{", "cannot read"),
         ("x.json", "[]", "it is not a JSON object"),
         ("x.yaml", "a: [", "not valid YAML"),

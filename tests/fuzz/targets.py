@@ -17,6 +17,7 @@ import msgspec
 from litestar.datastructures import Headers
 
 from jairouter_cli.auth.client_ip import client_ip, is_loopback
+from jairouter_cli.config import llama_swap
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.kinds import Network
 from jairouter_cli.config.litellm import taken_over
@@ -274,6 +275,8 @@ def _litellm(data: bytes) -> None:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return
     taken_over(root, {})
+    if llama_swap.is_llama_swap(root):
+        llama_swap.taken_over(root, {})
 
 
 # --- the table ---
