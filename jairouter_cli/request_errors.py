@@ -13,6 +13,7 @@ RequestError
 │   ├── ModelNotFound
 │   └── RouteNotFound
 │       └── RouteMisspelled
+│           └── BaseUrlWrong
 ├── MethodNotAllowed
 ├── RateLimitExceeded
 │   └── InstancesLimited
@@ -192,23 +193,23 @@ class ModelNotFound(NotFound):
         "en": "No instances found for model '{model}' in service type '{service}'",
         "zh": "服务类型 '{service}' 中没有模型 '{model}' 的可用实例",
     }
-    _parts: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "en": (
-            "The model '{model}' does not exist",
-            "; it belongs to another service: {elsewhere}",
-            "; did you mean '{nearest}'?",
-            "; there are no models yet",
-            "; available models: {models}",
-            " and {more} more",
-        ),
-        "zh": (
-            "模型 '{model}' 不存在",
-            "；该模型属于其他服务：{elsewhere}",
-            "；您要找的是 '{nearest}' 吗？",
-            "；目前还没有任何模型",
-            "；可用的模型：{models}",
-            " 等，另有 {more} 个",
-        ),
+    _parts: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "en": {
+            "": "The model '{model}' does not exist",  # without a service; the others if their parameter has a value
+            "elsewhere": "; it belongs to another service: {elsewhere}",
+            "nearest": "; did you mean '{nearest}'?",
+            "models": "; available models: {models}",
+            "more": " and {more} more",
+            "nothing": "; there are no models yet",
+        },
+        "zh": {
+            "": "模型 '{model}' 不存在",
+            "elsewhere": "；该模型属于其他服务：{elsewhere}",
+            "nearest": "；您要找的是 '{nearest}' 吗？",
+            "models": "；可用的模型：{models}",
+            "more": " 等，另有 {more} 个",
+            "nothing": "；目前还没有任何模型",
+        },
     }
 
     def __init__(
@@ -221,31 +222,23 @@ class ModelNotFound(NotFound):
         more: int = 0,
         elsewhere: Sequence[str] = (),
     ) -> None:
-        given = {"nearest": nearest} if nearest else {}
         super().__init__(
             param="model",
-            details={**given, "available": [*models]},
+            details={"available": [*models], **({"nearest": nearest} if nearest else {})},
             model=model if len(model) <= _SHOWN_NAME else model[:_SHOWN_NAME] + "...",
             service=service,
             nearest=nearest,
             models=", ".join(models),
             more=more,
             elsewhere=", ".join(elsewhere),
+            nothing=not models,
         )
 
     def message(self, locale: str = "en") -> str:
         """Return what is missing, and what there is."""
-        said, params = self._parts.get(locale, self._parts["en"]), self.params
-        unknown, elsewhere, nearest, none, listed, more = said
-        parts = [self.texts.get(locale, self.texts["en"]) if params["service"] else unknown]
-        if params["elsewhere"]:
-            parts.append(elsewhere)
-        elif params["nearest"]:
-            parts.append(nearest)
-        parts.append(listed if params["models"] else none)
-        if params["more"]:
-            parts.append(more)
-        return "".join(parts).format(**params)
+        params, parts = self.params, self._parts.get(locale, self._parts["en"])
+        head = self.texts.get(locale, self.texts["en"]) if params["service"] else parts[""]
+        return "".join([head, *(text for name, text in parts.items() if name and params[name])]).format(**params)
 
 
 class RouteNotFound(NotFound):
@@ -262,8 +255,17 @@ class RouteMisspelled(RouteNotFound):
     """The gateway has no such path, but one like it. Keywords: `method`, `path`, `nearest`."""
 
     texts: ClassVar[Mapping[str, str]] = {
-        "en": "No such path: {method} {path}; did you mean {nearest}? The base URL for OpenAI clients ends in /v1",
-        "zh": "路径不存在：{method} {path}；您要找的是 {nearest} 吗？OpenAI 客户端的 base URL 应以 /v1 结尾",
+        "en": "No such path: {method} {path}; did you mean {nearest}?",
+        "zh": "路径不存在：{method} {path}；您要找的是 {nearest} 吗？",
+    }
+
+
+class BaseUrlWrong(RouteMisspelled):
+    """A client's base URL lacks `/v1`, or has too much. Keywords: `method`, `path`, `nearest`."""
+
+    texts: ClassVar[Mapping[str, str]] = {
+        "en": RouteMisspelled.texts["en"] + " The base URL for OpenAI clients ends in /v1",
+        "zh": RouteMisspelled.texts["zh"] + "OpenAI 客户端的 base URL 应以 /v1 结尾",
     }
 
 

@@ -13,6 +13,7 @@ from litestar.exceptions import HTTPException
 
 from jairouter_cli.config.model import Locale
 from jairouter_cli.request_errors import (
+    BaseUrlWrong,
     InternalError,
     InvalidRequest,
     MethodNotAllowed,
@@ -108,7 +109,8 @@ def _ours(request: AnyRequest, error: HTTPException, paths: Collection[str]) -> 
         near = nearest_path(path, paths)
         if near is None:
             return RouteNotFound(method=method, path=path)
-        return RouteMisspelled(method=method, path=path, nearest=near)
+        kind = BaseUrlWrong if near.startswith("/v1") else RouteMisspelled
+        return kind(method=method, path=path, nearest=near)
     if error.status_code == not_allowed:
         return MethodNotAllowed(method=method, path=path, allowed=allowed_methods(error.headers))
     return InvalidRequest(problem=error.detail)

@@ -28,11 +28,11 @@ _PAGE: Final = """<!DOCTYPE html>
 
 def home_routes() -> list[Any]:
     """Return the route of `/`."""
+    version = metadata.version("jairouter")
 
     @get("/", include_in_schema=False)
     async def home(request: Request[Any, Any, Any]) -> Response[Any]:
         """Say where everything is: a page for browsers, JSON for others."""
-        version = metadata.version("jairouter")
         if "text/html" in request.headers.get("accept", ""):
             items = "\n".join(f'<li><a href="{path}">{path}</a>: {what}</li>' for path, what in _PLACES.values())
             return Response(_PAGE.format(version=version, items=items), media_type=MediaType.HTML)

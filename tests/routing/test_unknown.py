@@ -46,6 +46,15 @@ def test_no_models() -> None:
     assert model_not_found([], None, "m").message("zh") == "模型 'm' 不存在；目前还没有任何模型"
 
 
+def test_likeness_has_its_price() -> None:
+    """Names beyond what may be compared are not proposed for a slip, but still for their beginning."""
+    names = [f"{'ab' * 15}-{number:03}" for number in range(100)]
+    pools = [(CHAT, name) for name in names]
+    assert model_not_found(pools, CHAT, "ba" * 15 + "-099").details["nearest"] in names[:6]
+    assert model_not_found(pools, CHAT, names[99][:-1] + "x").details["nearest"] in names[:6]
+    assert model_not_found(pools, CHAT, f"maker/{names[99]}").details["nearest"] == names[99]
+
+
 def test_a_long_name_is_not_repeated_whole() -> None:
     """Nor compared with others."""
     error = model_not_found(POOLS, None, "m" * 100_000)

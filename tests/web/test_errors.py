@@ -124,12 +124,14 @@ def test_paths_and_methods_that_do_not_exist(front: Front, method: str, path: st
         ("/v1", "/v1/models"),
         ("/v1/chat/completion", "/v1/chat/completions"),
         ("/models", "/v1/models"),
+        ("/healt", "/health"),
     ],
 )
 def test_a_missed_path_is_told_the_right_one(front: Front, path: str, nearest: str) -> None:
-    """And what the base URL of a client must end in."""
+    """And what the base URL of a client must end in, if one of its calls has missed."""
     response = front.gateway.post(path, headers={"accept-language": "en"})
-    said = f"No such path: POST {path}; did you mean {nearest}? The base URL for OpenAI clients ends in /v1"
+    about = " The base URL for OpenAI clients ends in /v1" if nearest.startswith("/v1") else ""
+    said = f"No such path: POST {path}; did you mean {nearest}?{about}"
     assert (response.status_code, response.json()["error"]["message"]) == (404, said)
 
 
