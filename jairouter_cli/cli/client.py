@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from jairouter_cli.cli import options
+from jairouter_cli.cli import options, output
 from jairouter_cli.cli.language import _, marked
 from jairouter_cli.config import paths
 from jairouter_cli.config.model import Server
@@ -122,6 +122,25 @@ def _patience_s(environ: Mapping[str, str]) -> float:
     except (ValueError, UsageError):
         message = _("{name}: expected a number of seconds, found '{found}'").format(name=_PATIENCE, found=text)
         raise UsageError(message=message) from None
+
+
+def warn_of_another_file(
+    ctx: typer.Context, config: Path | None, base: str, told: Mapping[str, Any] | None = None
+) -> None:
+    """Warn if the gateway at the address of one configuration file uses another.
+
+    `told` is what it says of its configuration in its health; it is asked if that is not known yet.
+    """
+    try:
+        own = options.store(ctx, config).file.resolve()
+        if told is None:
+            told = get(base, "/actuator/health/config", _ASKING_S).get("details", {})
+    except JAIRouterError:  # no file to compare with, or a gateway that shows less
+        return
+    used = told.get("file")
+    if used and Path(used) != own:
+        text = _("the gateway at {url} uses another configuration, {used}, not {own}")
+        output.warn(text.format(url=base, used=used, own=own))
 
 
 def get(

@@ -62,6 +62,8 @@ def explain(  # noqa: PLR0913 - one option a field
         {"x-session-id": session} if session else {},
         client.token(ctx, config, url),
     )
+    if not url:
+        client.warn_of_another_file(ctx, config, base)
     output.show(found, as_json=as_json, text=lambda: _text(found))
 
 

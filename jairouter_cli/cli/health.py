@@ -2,18 +2,17 @@
 
 from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from jairouter_cli.cli import client, options, output
+from jairouter_cli.cli import client, output
 from jairouter_cli.cli.client import TimeoutOption, UrlOption
 from jairouter_cli.cli.language import _, ngettext
 from jairouter_cli.cli.shared import ConfigOption, JsonOption
-from jairouter_cli.errors import JAIRouterError, NotAGateway
+from jairouter_cli.errors import NotAGateway
 
 NOT_UP: Final = 1  # the exit code; 2 is a usage error, 3 an unreachable gateway
 
@@ -24,6 +23,7 @@ _COLOURS: Final = {
     "OUT_OF_SERVICE": "red",
     "OPEN": "red",
 }
+_COLUMNS: Final = ("SERVICE", "MODEL", "BASE URL", "STATUS", "BREAKER", "IN FLIGHT", "SEEN", "ERROR")
 _WELL: Final = frozenset({"UP", "UNKNOWN", "DISABLED", "DRAINING"})
 
 
@@ -44,7 +44,7 @@ def health(
     base = client.base(ctx, config, url)
     node = fetch(base, timeout)
     if not url:
-        _warn_of_another_file(ctx, config, base, node)
+        client.warn_of_another_file(ctx, config, base, _details(node, "config"))
     output.show(node, as_json=as_json, text=lambda: _text(base, node))
     if node["status"] != "UP":
         raise typer.Exit(NOT_UP)
@@ -58,19 +58,6 @@ def fetch(base: str, timeout_s: float) -> dict[str, Any]:
     return node
 
 
-def _warn_of_another_file(ctx: typer.Context, config: Path | None, base: str, node: dict[str, Any]) -> None:
-    """Warn if the gateway at the address of one configuration file uses another."""
-    used = _details(node, "config").get("file")
-    try:
-        own = options.store(ctx, config).file.resolve()
-    except JAIRouterError:
-        return
-    if used and Path(used) != own:
-        output.warn(
-            _("the gateway at {url} uses another configuration, {used}, not {own}").format(url=base, used=used, own=own)
-        )
-
-
 def _details(node: dict[str, Any], component: str) -> dict[str, Any]:
     details: dict[str, Any] = node.get("components", {}).get(component, {}).get("details", {})
     return details
@@ -80,17 +67,7 @@ def _text(base: str, node: dict[str, Any]) -> RenderableType:
     router, config = _details(node, "modelRouter"), _details(node, "config")
     parts: list[RenderableType] = [_head(base, node["status"], config)]
     if rows := list(_rows(router.get("services", {}))):
-        columns = (
-            _("SERVICE"),
-            _("MODEL"),
-            _("BASE URL"),
-            _("STATUS"),
-            _("BREAKER"),
-            _("IN FLIGHT"),
-            _("SEEN"),
-            _("ERROR"),
-        )
-        parts.append(output.table(columns, rows))
+        parts.append(output.table([_(name) for name in _COLUMNS], rows))
         parts.extend(_counted(router["services"]))
     elif router:
         parts.append(_("no instances; add one with `jairouter instances add SERVICE MODEL BASE_URL`"))
@@ -145,9 +122,10 @@ def _rows(services: dict[str, Any]) -> list[tuple[object, ...]]:
 
 def _age(at: str | None, now: datetime) -> str:
     """Return how long ago the last result of an instance came."""
-    if at is None:
+    try:
+        seconds = max(0, round((now - datetime.fromisoformat(str(at))).total_seconds()))
+    except (ValueError, TypeError):  # none yet, or not as this version writes it
         return "-"
-    seconds = max(0, round((now - datetime.fromisoformat(at)).total_seconds()))
     return _("{seconds} s ago").format(seconds=seconds)
 
 

@@ -76,7 +76,10 @@ def show_limit(  # noqa: PLR0913 - one option a field
     """
     if live:
         token = client.token(ctx, config, url)
-        found = client.get(client.base(ctx, config, url), "/api/limits", timeout, {"clientIp": client_ip}, token=token)
+        base = client.base(ctx, config, url)
+        found = client.get(base, "/api/limits", timeout, {"clientIp": client_ip}, token=token)
+        if not url:
+            client.warn_of_another_file(ctx, config, base)
         if service or instance or everywhere:
             place = _place(service, instance, everywhere=everywhere)
             found["limits"] = [one for one in found["limits"] if one["place"] == str(place.where)]
@@ -200,7 +203,8 @@ def _place(service: str | None, instance: str | None, *, everywhere: bool, per_c
     """Return the place that is meant. Raises `UsageError`."""
     if everywhere == (service is not None):
         raise UsageError(
-            message="give either a service or --global", hint="for example: chat, or --global for the whole gateway"
+            message="give either a service or --global",
+            hint="name a service, like chat, or use --global for the whole gateway",
         )
     if everywhere and instance is not None:
         raise UsageError(message="--instance needs a service and cannot be used with --global")

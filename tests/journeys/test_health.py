@@ -40,8 +40,10 @@ def test_another_configuration_is_named(tmp_path: Path) -> None:
         with_port = services(chat=["http://127.0.0.1:1"]).replace("server:", f"server:\n  port: {port}")
         own = config(ours, with_port)
         wrong = run("health", "--config", str(own))
+        asked = [run(*words.split(), "--config", str(own)) for words in ("explain chat m", "limits show --live")]
         file.write_text(with_port)
         right = run("health", "--config", str(file))
+    assert [done.stderr for done in asked] == [wrong.stderr] * 2
     assert wrong.stderr == f"warning: the gateway at {served.url} uses another configuration, {file}, not {own}\n"
     assert right.stderr == ""
     assert wrong.stdout.splitlines()[0].split(", ")[1] == f"configuration {file}"
