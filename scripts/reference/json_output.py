@@ -12,20 +12,21 @@ from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 from scripts.reference.markdown import code, made_by
-from tests.process import Served, mock, run, serving
+from tests.process import Served, eventually, mock, run, serving
 
 INTRO: Final = """\
 # JSON output
 
 What each command prints with `--json`: one JSON document on standard output, in UTF-8. Messages and warnings go to
-standard error, and so do errors, as text; look at the [exit code](cli.md#exit-codes) first.
+standard error. So do errors, as one line: `{"error": {"kind", "message", "hint", "exitCode"}}`; look at the
+[exit code](cli.md#exit-codes) first.
 
 - The keys below stay: a new version can add keys, and does not rename or remove any without saying so in the changelog.
 - Keys are in camel case; names that end in `S` are seconds, and times are ISO 8601 in UTC.
 - `null` stands for a value that does not apply or is not known. JSON is never translated.
 - Commands that edit print the same object: the `file`, a `summary`, the `service` and `instance` if the edit concerns
-  one, the new `revision`, and `notices`, which are warnings about the file. `config import` adds what was `imported`,
-  what was left out (`leftOut`), and what of the earlier file was `replaced`.
+  one, the new `revision`, the keys that take effect `atNextStart`, and `notices`, which are warnings about the file.
+  `config import` adds what was `imported`, what was left out (`leftOut`), and what of the earlier file was `replaced`.
 """
 MODEL: Final = "qwen2.5:7b"
 BACKENDS: Final = ("http://10.0.0.7:8000", "http://10.0.0.8:8000")
@@ -150,6 +151,7 @@ def _run_all() -> Iterator[Example]:
             shown[served.url] = GATEWAY
             yield Example("serve", _normal(json.dumps(served.announced, indent=2), "serve", shown))
             _traffic(served)
+            eventually(lambda: "workers" in served.get("/actuator/health").json()["components"])  # the parent's part
             for command in ASKS:
                 yield example(command, "--url", served.url)
         yield from map(example, AFTERWARDS)

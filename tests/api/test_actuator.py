@@ -178,6 +178,7 @@ def test_links(served: Served) -> None:
 
 def test_health(served: Served, behind: Backend) -> None:
     """Every component with the documented details; times and sizes are looked at one by one."""
+    eventually(lambda: "workers" in actuator(served, "/health")["components"])  # their parent tells a moment later
     node = actuator(served, "/health")
     disk = node["components"].pop("diskSpace")
     assert disk["status"] == "UP"
