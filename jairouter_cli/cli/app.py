@@ -42,12 +42,11 @@ def _run() -> int | str | None:
         from jairouter_cli.cli.language import prepare  # noqa: PLC0415
 
         prepare()
-
         code = app(prog_name="jairouter")
     except JAIRouterError as error:
         from jairouter_cli.cli import output  # noqa: PLC0415 - it takes time, and few commands fail
 
-        output.fail(error, as_json="--json" in sys.argv[1:])
+        output.fail(error)
         return error.exit_code
     except SystemExit as end:
         return end.code

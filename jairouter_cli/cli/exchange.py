@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import typer
 from msgspec import Struct
 
-from jairouter_cli.cli import editing, options, output
+from jairouter_cli.cli import editing, options, output, revisions
 from jairouter_cli.cli.client import await_config
 from jairouter_cli.cli.init import template
 from jairouter_cli.cli.language import _, language
@@ -187,7 +187,7 @@ def export_config(
     found = list(store.history.newest()) if everything else []
     for one in found:
         if isinstance(one, Damaged):
-            output.warn(f"skipping revision {one.number}: cannot read {one.file}: {one.reason}")
+            revisions.tell_damaged(one)
     texts = {one.number: one.text for one in reversed(found) if isinstance(one, Revision)} or {
         _newest(store.history.numbers): store.text()
     }

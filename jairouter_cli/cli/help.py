@@ -41,12 +41,8 @@ class HelpFormatter(_Formatter):  # type: ignore[misc]  # the base is not public
 
     def write_dl(self, rows: Sequence[tuple[str, str]], *_args: Any, **_given: Any) -> None:
         """Write names and what they are, side by side where the terminal is wide enough."""
-        narrow = self.width < 2 * _NAMES
-        column = (
-            4
-            if narrow
-            else self.current_indent + 2 + max((n for name, _ in rows if (n := cells(name)) <= _NAMES), default=0)
-        )
+        beside = [cells(name) for name, _ in rows if cells(name) <= _NAMES and self.width >= 2 * _NAMES]
+        column = self.current_indent + 2 + max(beside, default=0)
         for name, what in rows:
             head = f"{'':>{self.current_indent}}{name}"
             if what and cells(head) + 2 <= column:
@@ -84,7 +80,7 @@ def grouped(commands: Sequence[tuple[str, Any]]) -> dict[str, list[tuple[str, st
 
 
 def cells(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
+    """Return how many columns of a terminal a text takes, as rich's `cell_len`, which takes long to load."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 

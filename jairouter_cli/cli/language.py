@@ -1,11 +1,13 @@
 """The language of the command line: Chinese where the environment says so, otherwise English.
 
 `LANGUAGE`, `LC_ALL`, `LC_MESSAGES` and `LANG` are read as gettext reads them. Texts are written in English in the code;
-`locale/zh/LC_MESSAGES/jairouter.po` has the Chinese ones. Help texts of commands and options are translated where they
-are shown (`parameters.py`), and errors where they are printed (`output.py`), so neither is marked in the code.
+`locale/zh/LC_MESSAGES/jairouter.po` is for the Chinese ones, and a text that it has not yet is shown in English. Help
+of commands and options is translated where it is shown (`parameters.py`), and errors where they are printed
+(`output.py`), so neither is marked in the code.
 """
 
 import gettext
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -41,6 +43,11 @@ def prepare() -> None:
     gettext.textdomain(DOMAIN)
 
 
+def is_for_programs() -> bool:
+    """Whether the command prints JSON: what programs read is never translated."""
+    return "--json" in sys.argv[1:]
+
+
 def language() -> str:
     """Return the reader's language: `zh` or `en`."""
     return "zh" if gettext.find(DOMAIN, FOLDER) else "en"
@@ -48,4 +55,6 @@ def language() -> str:
 
 @cache
 def _catalog() -> gettext.NullTranslations:
+    if is_for_programs():
+        return gettext.NullTranslations()
     return gettext.translation(DOMAIN, FOLDER, fallback=True)

@@ -15,8 +15,6 @@ _OTHER_NAMES: Final[Mapping[str, str]] = {
     "start": "serve",
     "status": "health",
     "ps": "top",
-    "ask": "chat",
-    "logs": "top",
     "edit": "config edit",
     "list": "instances list",
     "add": "instances add",

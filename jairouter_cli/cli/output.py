@@ -5,11 +5,11 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from jairouter_cli.cli.help import cells
-from jairouter_cli.cli.language import _, paragraphs
+from jairouter_cli.cli.language import _, is_for_programs, paragraphs
 from jairouter_cli.cli.tables import FittingTable
 from jairouter_cli.errors import JAIRouterError
 
@@ -52,14 +52,14 @@ def stderr() -> Console:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> FittingTable:
     """Return a table; the last column is the one that may be folded."""
-    cells = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
-    return FittingTable(columns, cells, is_for_a_person=sys.stdout.isatty())
+    shown = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
+    return FittingTable(columns, shown, is_for_a_person=sys.stdout.isatty())
 
 
 def pairs(named: Sequence[tuple[str, object]]) -> Text:
     """Return names and what they stand for, side by side, indented."""
-    width = max(cells(name) for name, _ in named)
-    return Text("\n".join(f"  {name}{'':{width - cells(name) + 2}}{value}" for name, value in named))
+    width = max(cell_len(name) for name, _ in named)
+    return Text("\n".join(f"  {name}{'':{width - cell_len(name) + 2}}{value}" for name, value in named))
 
 
 def say(message: str) -> None:
@@ -80,10 +80,10 @@ def _said(error: JAIRouterError) -> str:
     return _(error.texts["en"]).format(**{**error.params, **told})
 
 
-def fail(error: JAIRouterError, *, as_json: bool = False) -> None:
-    """Print an error and its hint, in the reader's language; for programs as one line of JSON."""
+def fail(error: JAIRouterError) -> None:
+    """Print an error and its hint, in the reader's language; for programs as one line of JSON, in English."""
     message, hint = _said(error), paragraphs(error.hint or "")
-    if as_json:
+    if is_for_programs():
         said = {"kind": type(error).__name__, "message": message, "hint": hint or None, "exitCode": error.exit_code}
         sys.stderr.write(json.dumps({"error": said}) + "\n")
         return

@@ -91,6 +91,8 @@ class Group(TyperGroup):
         """Run a command; return its exit code. Raises `UsageError` where the arguments are not understood."""
         try:
             return super().main(*args, **{**given, "standalone_mode": False})
+        except typer.Abort:  # the end of the input where an answer was wanted
+            return 1
         except typer.TyperException as error:
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()  # type: ignore[attr-defined]

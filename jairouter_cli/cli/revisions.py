@@ -54,7 +54,8 @@ def _row(one: Revision | Damaged) -> tuple[object, ...]:
     return one.number, f"{at:%Y-%m-%d %H:%M:%S}", one.author, one.summary
 
 
-def _tell_damaged(one: Damaged) -> None:
+def tell_damaged(one: Damaged) -> None:
+    """Warn of a revision that cannot be read."""
     text = _("skipping revision {number}: cannot read {file}: {reason}")
     output.warn(text.format(number=one.number, file=one.file, reason=one.reason))
 
@@ -93,7 +94,7 @@ def _older(history: History, digest: str) -> int:
     """Return the revision with which the file is compared: the newest that is another."""
     for one in history.newest():
         if isinstance(one, Damaged):
-            _tell_damaged(one)
+            tell_damaged(one)
         elif one.digest != digest:
             return one.number
     raise RevisionNotFound(number="before this one", present="nothing has changed yet")

@@ -13,16 +13,19 @@ _LEAST: Final = 24  # columns that the last cell of a row is still readable in
 
 
 class FittingTable:
-    """FittingTable of a table without lines, which reads well and splits well; the last column may be folded."""
+    """A table without lines, which reads well and splits well; the last column may be folded.
+
+    What is not `is_for_a_person` goes to a pipe or a file: it stays a table however wide, and nothing is folded.
+    """
 
     def __init__(self, columns: Sequence[str], rows: Sequence[Sequence[Text]], *, is_for_a_person: bool) -> None:
         self._columns: Final = columns
         self._rows: Final = rows
-        self._fits: Final = not is_for_a_person
+        self._is_for_a_person: Final = is_for_a_person
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Render it as wide as the console is."""
-        if self._fits or self._needed() <= options.max_width:
+        if not self._is_for_a_person or self._needed() <= options.max_width:
             yield self._table()
         else:
             for number, row in enumerate(self._rows):
@@ -43,7 +46,7 @@ class FittingTable:
         made = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
         for number, column in enumerate(self._columns):
             is_last = number == len(self._columns) - 1
-            made.add_column(column, overflow="fold", no_wrap=self._fits or not is_last)
+            made.add_column(column, overflow="fold", no_wrap=not (self._is_for_a_person and is_last))
         for row in self._rows:
             made.add_row(*row)
         return made

@@ -2,11 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from jairouter_cli.cli.help import cells, wrapped
-from tests.process import run
+from tests.process import config, run, services
 
 
 def test_commands_stand_in_groups() -> None:
@@ -32,6 +33,7 @@ def test_help_fits_the_terminal(command: str, width: int) -> None:
         ("instnces", "no such command: instnces", "did you mean `jairouter instances`"),
         ("status", "no such command: status", "did you mean `jairouter health`?"),
         ("run", "no such command: run", "did you mean `jairouter serve`?"),
+        ("logs", "no such command: logs", "`jairouter --help` lists the commands"),
         ("zzzz", "no such command: zzzz", "`jairouter --help` lists the commands"),
         ("config sett", "no such command: sett", "did you mean `jairouter config set` or `jairouter config unset`?"),
         ("health --tiemout 3", "no such option: --tiemout", "did you mean --timeout?"),
@@ -49,15 +51,22 @@ def test_help_fits_the_terminal(command: str, width: int) -> None:
     ],
 )
 def test_a_slip_of_the_pen(arguments: str, message: str, hint: str | None) -> None:
-    """Every error has one form, and says what to do; for programs as JSON."""
+    """Every error has one form, and says what to do."""
     done = run(*arguments.split())
     said, _, advice = done.stderr.removeprefix("error: ").rstrip("\n").partition("\n\nhint: ")
     assert (done.returncode, done.stdout, said) == (2, "", message)
     assert advice.startswith(hint) if hint else not advice
-    if "=" not in arguments:
-        told = json.loads(run(*arguments.split(), "--json").stderr)["error"]
-        if "needs a value" not in message and arguments != "health x y":
-            assert (told["kind"], told["message"], told["exitCode"]) == ("UsageError", message, 2)
+
+
+@pytest.mark.parametrize("arguments", ["status", "mock --port 99999", "config get server.prt"])
+def test_errors_for_programs(arguments: str, tmp_path: Path) -> None:
+    """One line of JSON with the same words, in English whatever the reader's language is."""
+    config(tmp_path, services(chat=["http://h"]))
+    text = run(*arguments.split(), cwd=tmp_path)
+    done = run(*arguments.split(), "--json", cwd=tmp_path, env={"LANGUAGE": "zh"})
+    told = json.loads(done.stderr)["error"]
+    shown = f"error: {told['message']}\n" + (f"\nhint: {told['hint']}\n" if told["hint"] else "")
+    assert (done.returncode, done.stdout, shown) == (told["exitCode"], "", text.stderr)
 
 
 def test_short_names() -> None:
