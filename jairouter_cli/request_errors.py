@@ -197,18 +197,18 @@ class ModelNotFound(NotFound):
         "en": {
             "": "The model '{model}' does not exist",  # without a service; the others if their parameter has a value
             "elsewhere": "; it belongs to another service: {elsewhere}",
-            "nearest": "; did you mean '{nearest}'?",
             "models": "; available models: {models}",
             "more": " and {more} more",
             "nothing": "; there are no models yet",
+            "nearest": "; did you mean '{nearest}'?",
         },
         "zh": {
             "": "模型 '{model}' 不存在",
             "elsewhere": "；该模型属于其他服务：{elsewhere}",
-            "nearest": "；您要找的是 '{nearest}' 吗？",
             "models": "；可用的模型：{models}",
             "more": " 等，另有 {more} 个",
             "nothing": "；目前还没有任何模型",
+            "nearest": "；您要找的是 '{nearest}' 吗？",
         },
     }
 

@@ -53,6 +53,8 @@ def explain(  # noqa: PLR0913 - one option a field
     """
     kind = options.parse_service(service)
     base = client.base(ctx, config, url)
+    if not url:  # before an answer that may be an error, which this explains
+        client.warn_of_another_file(ctx, config, base)
     query = {"service": kind.value, "model": model, "clientIp": client_ip}
     found = client.get(
         base,
@@ -62,8 +64,6 @@ def explain(  # noqa: PLR0913 - one option a field
         {"x-session-id": session} if session else {},
         client.token(ctx, config, url),
     )
-    if not url:
-        client.warn_of_another_file(ctx, config, base)
     output.show(found, as_json=as_json, text=lambda: _text(found))
 
 

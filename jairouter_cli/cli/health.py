@@ -90,13 +90,10 @@ def _head(base: str, status: str, config: dict[str, Any]) -> Text:
 def _counted(services: dict[str, Any]) -> list[RenderableType]:
     """Return how many instances are not well; nothing if all are."""
     states = Counter(one["status"] for service in services.values() for one in service["instances"])
+    total = states.total()
+    of_all = ngettext("{number} of {total} instance", "{number} of {total} instances", total)
     return [
-        Text(
-            ngettext(
-                "{number} of {total} instance is {state}", "{number} of {total} instances are {state}", number
-            ).format(number=number, total=states.total(), state=state),
-            style=_COLOURS.get(state, "yellow"),
-        )
+        Text(f"{state}: {of_all.format(number=number, total=total)}", style=_COLOURS.get(state, "yellow"))
         for state, number in states.items()
         if state not in _WELL
     ]

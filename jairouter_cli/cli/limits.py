@@ -77,9 +77,9 @@ def show_limit(  # noqa: PLR0913 - one option a field
     if live:
         token = client.token(ctx, config, url)
         base = client.base(ctx, config, url)
-        found = client.get(base, "/api/limits", timeout, {"clientIp": client_ip}, token=token)
         if not url:
             client.warn_of_another_file(ctx, config, base)
+        found = client.get(base, "/api/limits", timeout, {"clientIp": client_ip}, token=token)
         if service or instance or everywhere:
             place = _place(service, instance, everywhere=everywhere)
             found["limits"] = [one for one in found["limits"] if one["place"] == str(place.where)]

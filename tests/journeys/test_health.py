@@ -26,7 +26,7 @@ def test_an_instance_that_fails_is_not_up(tmp_path: Path) -> None:
                 served.post("/v1/chat/completions", json=CHAT)
                 seen.append(run("health", "--url", served.url).stdout.splitlines())
     states = [(lines[2].split()[3], lines[3:]) for lines in seen]
-    assert states == [("UP", []), ("FAILING", ["1 of 1 instance is FAILING"]), ("UP", [])]
+    assert states == [("UP", []), ("FAILING", ["FAILING: 1 of 1 instance"]), ("UP", [])]
 
 
 def test_another_configuration_is_named(tmp_path: Path) -> None:
@@ -40,10 +40,13 @@ def test_another_configuration_is_named(tmp_path: Path) -> None:
         with_port = services(chat=["http://127.0.0.1:1"]).replace("server:", f"server:\n  port: {port}")
         own = config(ours, with_port)
         wrong = run("health", "--config", str(own))
-        asked = [run(*words.split(), "--config", str(own)) for words in ("explain chat m", "limits show --live")]
+        asked = [
+            run(*words.split(), "--config", str(own))
+            for words in ("explain chat m", "explain chat nobodys", "limits show --live")
+        ]
         file.write_text(with_port)
         right = run("health", "--config", str(file))
-    assert [done.stderr for done in asked] == [wrong.stderr] * 2
+    assert [done.stderr.splitlines(keepends=True)[0] for done in asked] == [wrong.stderr] * 3
     assert wrong.stderr == f"warning: the gateway at {served.url} uses another configuration, {file}, not {own}\n"
     assert right.stderr == ""
     assert wrong.stdout.splitlines()[0].split(", ")[1] == f"configuration {file}"

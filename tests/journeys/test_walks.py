@@ -108,7 +108,7 @@ def test_when_nobody_can_be_reached(tmp_path: Path) -> None:
         done = run("health", "--url", served.url)
         head, _, *rows, counted = done.stdout.splitlines()
         assert (done.returncode, head) == (1, f"{served.url} is DOWN, configuration {file}")
-        assert counted == "2 of 2 instances are DOWN"
+        assert counted == "DOWN: 2 of 2 instances"
         shown = [re.sub(r"\d+ s ago", "just now", row).split() for row in rows]
         refused = ["DOWN", "-", "0", "just", "now", "Connection", "refused"]
         assert shown == [["chat", "m", f"http://127.0.0.1:{n}", *refused] for n in (1, 2)]

@@ -18,18 +18,27 @@ ALL = "qwen2.5:7b, Qwen/Qwen3-32B, gpt-4o-mini, llama3"
         ("qwen3-32b", "; did you mean 'Qwen/Qwen3-32B'?", "；您要找的是 'Qwen/Qwen3-32B' 吗？"),
         ("openai/gpt-4o-mini", "; did you mean 'gpt-4o-mini'?", "；您要找的是 'gpt-4o-mini' 吗？"),
         ("lama3", "; did you mean 'llama3'?", "；您要找的是 'llama3' 吗？"),
-        ("bge-m3", "; it belongs to another service: embedding", "；该模型属于其他服务：embedding"),
         ("{model}", "", ""),
     ],
 )
 def test_the_nearest_name(model: str, en: str, zh: str) -> None:
-    """Without its tag or its maker, in other letters, or with a slip; or the service that has it."""
+    """Without its tag or its maker, in other letters, or with a slip."""
     error = model_not_found(POOLS, CHAT, model)
-    assert (
-        error.message("en")
-        == f"No instances found for model '{model}' in service type 'chat'{en}; available models: {ALL}"
+    unknown = f"No instances found for model '{model}' in service type 'chat'"
+    assert error.message("en") == f"{unknown}; available models: {ALL}{en}"
+    assert error.message("zh") == f"服务类型 'chat' 中没有模型 '{model}' 的可用实例；可用的模型：{ALL}{zh}"
+
+
+def test_a_model_of_another_service() -> None:
+    """The service is named, and no name that is like it."""
+    error = model_not_found(POOLS, CHAT, "bge-m3")
+    assert error.message() == (
+        "No instances found for model 'bge-m3' in service type 'chat'; it belongs to another service: embedding"
+        f"; available models: {ALL}"
     )
-    assert error.message("zh") == f"服务类型 'chat' 中没有模型 '{model}' 的可用实例{zh}；可用的模型：{ALL}"
+    assert error.message("zh") == (
+        f"服务类型 'chat' 中没有模型 'bge-m3' 的可用实例；该模型属于其他服务：embedding；可用的模型：{ALL}"
+    )
 
 
 def test_ten_models_are_listed() -> None:
