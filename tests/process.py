@@ -14,7 +14,7 @@ from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redire
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from unittest.mock import patch
 
 import httpx
@@ -28,6 +28,7 @@ from tests.forked import Forked
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 JAIROUTER = [sys.executable, "-m", "jairouter_cli"]
 Process = subprocess.Popen[Any] | Forked
+Found = TypeVar("Found")
 
 
 def run(
@@ -198,12 +199,13 @@ def _answers(served: Served) -> bool:
         return False
 
 
-def eventually(condition: Callable[[], object], timeout_s: float = 10) -> None:
-    """Wait until something holds; the deadline only ends a test that has failed."""
+def eventually(condition: Callable[[], Found], timeout_s: float = 10) -> Found:
+    """Wait until something holds, and return it; the deadline only ends a test that has failed."""
     end = time.monotonic() + timeout_s
-    while not condition():
+    while not (found := condition()):
         assert time.monotonic() < end, "it never came true"
         time.sleep(0.01)
+    return found
 
 
 @contextmanager

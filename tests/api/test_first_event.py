@@ -40,9 +40,11 @@ class Two:
         return self.served.post(path, json={**REQUEST, **more})
 
     def newest(self) -> dict[str, Any]:
-        """Return what is on the books of the last call."""
-        found: dict[str, Any] = self.served.get("/api/token-usage/recent?limit=1").json()["data"][0]
-        return found
+        """Return what is on the books of the last call, once there is one."""
+        recent: list[dict[str, Any]] = eventually(
+            lambda: self.served.get("/api/token-usage/recent?limit=1").json()["data"]
+        )
+        return recent[0]
 
 
 @pytest.fixture(scope="module")
