@@ -32,11 +32,11 @@ Found = TypeVar("Found")
 
 
 def run(
-    *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, in this process: through its one `main`, with streams, folder and variables of its own.
 
-    From a thread it is a process, as those belong to the whole process, and so is a server.
+    `stdin` is piped in. From a thread it is a process, as those belong to the whole process, and so is a server.
     """
     if threading.current_thread() is not threading.main_thread() or "serve" in arguments:
         return _run_forked(*arguments, cwd=cwd, env=env)
@@ -44,7 +44,7 @@ def run(
     with ExitStack() as stack:
         for replaced in (
             patch.object(sys, "argv", ["jairouter", *arguments]),
-            patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO())),
+            patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()))),
             patch.dict(os.environ, env or {}),
             chdir(cwd or Path.cwd()),
             redirect_stdout(out),

@@ -265,6 +265,7 @@ MAY_NAME_THEM = {
     "routing.table": "writes an instance's own key",
     "web.auth.cors": "names what pages may read",
     "cli.client": "sends the operator's own token",
+    "cli.models": "sends the user's own key",
 }
 
 

@@ -109,6 +109,14 @@ def _usage() -> Callable[..., None]:
     return usage
 
 
+@app.command("chat", cls=StandIn, rich_help_panel=TRY)
+def _chat() -> Callable[..., None]:
+    """Chat with a model through the running gateway."""
+    from jairouter_cli.cli.chat.command import chat
+
+    return chat
+
+
 @app.command("mock", cls=StandIn, rich_help_panel=TRY)
 def _mock() -> Callable[..., None]:
     """Run a mock model server: chat, completions, embeddings, rerank, speech, transcription, images."""

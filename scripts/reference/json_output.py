@@ -64,7 +64,13 @@ READS: Final = (
     "config history --last 2",
     "config diff",
 )
-ASKS: Final = ("health", f"explain chat {MODEL}", "limits show --live", "top --once --interval 0.2")
+ASKS: Final = (
+    "health",
+    f"explain chat {MODEL}",
+    "limits show --live",
+    "top --once --interval 0.2",
+    f"chat {MODEL} Hello",
+)
 AFTERWARDS: Final = (
     "usage",
     "config export exported",

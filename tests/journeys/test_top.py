@@ -1,12 +1,8 @@
 """`jairouter top` in a real terminal, in front of a real gateway; and what it goes by is what happened."""
 
 import json
-import os
-import pty
 import re
 import signal
-import subprocess
-import termios
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +14,7 @@ import pytest
 from jairouter_cli.cli.listening import bindable
 from tests.backend import answer, backend, raw
 from tests.process import JAIROUTER, Served, config, eventually, run, serving
+from tests.terminal import Terminal
 
 CHAT: dict[str, Any] = {"model": "demo-chat", "messages": [{"role": "user", "content": "Hello"}]}
 STREAM = {**CHAT, "stream": True, "stream_options": {"include_usage": True}}
@@ -47,64 +44,6 @@ def load(served: Served) -> Iterator[None]:
     finally:
         is_over.set()
         thread.join()
-
-
-class Terminal:
-    """A terminal in which a command runs, and what it shows."""
-
-    def __init__(self, command: list[str], width: int, height: int, **environ: str) -> None:
-        self._height = height
-        self._text = ""
-        self._main, self.terminal = pty.openpty()
-        termios.tcsetwinsize(self.terminal, (height, width))
-        self.before = termios.tcgetattr(self.terminal)
-        env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "", "LINES": "", **environ}
-        self.process = subprocess.Popen(
-            command, stdin=self.terminal, stdout=self.terminal, stderr=self.terminal, env=env, start_new_session=True
-        )
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        while True:
-            try:
-                data = os.read(self._main, 65536)
-            except OSError:  # the other end is closed
-                return
-            self._text += data.decode()
-
-    def type(self, keys: str) -> None:
-        """Press keys."""
-        os.write(self._main, keys.encode())
-
-    def screen(self) -> list[str]:
-        """Return the lines of the last whole screen; none before there was one."""
-        for painted in reversed(self._text.split("\x1b[H")):
-            lines = [line.rstrip() for line in re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", painted).split("\r\n")]
-            if len(lines) == self._height:
-                return lines
-        return []
-
-    def shows(self, words: str) -> bool:
-        """Whether some words are on the screen."""
-        return any(words in line for line in self.screen())
-
-    @property
-    def text(self) -> str:
-        """All that was ever written, with its escapes."""
-        return self._text
-
-    def close(self) -> None:
-        """Throw the terminal away."""
-        os.close(self.terminal)
-        self._reader.join()
-        os.close(self._main)
-
-    def end(self) -> int:
-        """Wait for the command to end; return its exit code."""
-        code = self.process.wait(20)
-        assert termios.tcgetattr(self.terminal) == self.before, "the terminal is not as it was"
-        return code
 
 
 @contextmanager

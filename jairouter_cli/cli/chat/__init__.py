@@ -1,0 +1,1 @@
+"""`jairouter chat`: a conversation with a model, in the terminal or in a pipe."""
