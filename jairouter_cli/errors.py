@@ -31,7 +31,9 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   ├── KeyNotFound
     │   ├── ConfigOutdated
     │   ├── RevisionNotFound
-    │   └── RevisionCurrent
+    │   ├── RevisionCurrent
+    │   ├── NotConnected
+    │   └── ClientConfigChanged
     ├── ServeError                  the gateway could not be started
     │   ├── StateFull
     │   ├── StateFolderUnusable
@@ -297,6 +299,23 @@ class RevisionCurrent(EditError):
     """The newest revision cannot be removed. Keyword: `number`."""
 
     texts: ClassVar[Mapping[str, str]] = {"en": "revision {number} is the current one and cannot be removed"}
+
+
+class NotConnected(EditError):
+    """`connect` has written nothing for this program. Keyword: `client`."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "{client} is not connected"}
+    default_hint = "`jairouter connect` lists the programs and their state"
+
+
+class ClientConfigChanged(EditError):
+    """Another program's file is no longer as `connect` wrote it. Keywords: `file`, `kept` (a copy, or None)."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "{file} has changed since it was connected, and is left as it is"}
+
+    def __init__(self, *, file: str, kept: str | None) -> None:
+        hint = f"the file as it was before is {kept}" if kept else "there was no such file before: remove it by hand"
+        super().__init__(file=file, hint=hint)
 
 
 # --- running -------------------------------------------------------------------------------------------------------

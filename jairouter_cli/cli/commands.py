@@ -15,7 +15,7 @@ from jairouter_cli.form import form
 START: Final = "Start"
 CONFIGURE: Final = "Configure"
 WATCH: Final = "Watch"
-TRY: Final = "Try out"
+TRY: Final = "Use and try out"
 
 app = typer.Typer(
     name="jairouter",
@@ -115,6 +115,14 @@ def _chat() -> Callable[..., None]:
     from jairouter_cli.cli.chat.command import chat
 
     return chat
+
+
+@app.command("connect", cls=StandIn, rich_help_panel=TRY)
+def _connect() -> Callable[..., None]:
+    """Set up another program to use the gateway: Claude Code, Codex, Copilot, Continue, opencode, Open WebUI, aider."""
+    from jairouter_cli.cli.connect.command import connect
+
+    return connect
 
 
 @app.command("mock", cls=StandIn, rich_help_panel=TRY)

@@ -54,7 +54,7 @@ def no_such_command(name: str, known: Collection[str], path: str) -> UsageError:
 
 def wrong_choice(name: str, found: str, choices: Collection[str]) -> UsageError:
     """Return the error for a value that is none of the choices."""
-    near = difflib.get_close_matches(found.lower(), choices, 1)
+    near = difflib.get_close_matches(found.lower(), choices, 1, cutoff=0.5)
     return UsageError(
         message=_("{name}: expected one of {choices}; found '{found}'").format(
             name=name, choices=", ".join(choices), found=found

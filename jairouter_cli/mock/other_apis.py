@@ -51,14 +51,15 @@ async def responses(request: MockRequest) -> Response[JSON] | Stream:
     """Repeat the input."""
     asked = await read_json(request, ResponsesRequest)
     question = asked.input if isinstance(asked.input, str) else text.last_user_text(asked.input)
-    said = "".join(text.reply(question)[0])
+    pieces, _ = text.reply(question)
     item: JSON = {
         "id": f"msg_{secrets.token_hex(8)}",
         "type": "message",
         "role": "assistant",
         "status": "completed",
-        "content": [{"type": "output_text", "text": said, "annotations": []}],
+        "content": [_output_text("".join(pieces))],
     }
+    tokens_in, tokens_out = text.count_tokens(question), len(pieces)
     whole: JSON = {
         "id": f"resp_{secrets.token_hex(8)}",
         "object": "response",
@@ -69,17 +70,42 @@ async def responses(request: MockRequest) -> Response[JSON] | Stream:
         "parallel_tool_calls": True,
         "tool_choice": "auto",
         "tools": [],
+        "usage": {
+            "input_tokens": tokens_in,
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens": tokens_out,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": tokens_in + tokens_out,
+        },
     }
-    return _named(request, _response_events(whole, item, said)) if asked.stream else Response(whole)
+    return _named(request, _numbered(_response_events(whole, item, pieces))) if asked.stream else Response(whole)
 
 
-def _response_events(whole: JSON, item: JSON, said: str) -> Iterator[JSON]:
-    begun = whole | {"status": "in_progress", "output": []}
-    place: JSON = {"item_id": item["id"], "output_index": 0, "content_index": 0, "logprobs": []}
-    yield {"type": "response.created", "sequence_number": 0, "response": begun}
-    yield {"type": "response.output_text.delta", "sequence_number": 1, "delta": said} | place
-    yield {"type": "response.output_text.done", "sequence_number": 2, "text": said} | place
-    yield {"type": "response.completed", "sequence_number": 3, "response": whole}
+def _output_text(said: str) -> JSON:
+    return {"type": "output_text", "text": said, "annotations": []}
+
+
+def _response_events(whole: JSON, item: JSON, pieces: Sequence[str]) -> Iterator[JSON]:
+    """Yield the events of one message with one part, in the order in which OpenAI sends them."""
+    begun = whole | {"status": "in_progress", "output": [], "usage": None}
+    place: JSON = {"item_id": item["id"], "output_index": 0, "content_index": 0}
+    said = "".join(pieces)
+    yield {"type": "response.created", "response": begun}
+    yield {"type": "response.in_progress", "response": begun}
+    opened = item | {"status": "in_progress", "content": []}
+    yield {"type": "response.output_item.added", "output_index": 0, "item": opened}
+    yield {"type": "response.content_part.added", "part": _output_text("")} | place
+    for piece in pieces:
+        yield {"type": "response.output_text.delta", "delta": piece, "logprobs": []} | place
+    yield {"type": "response.output_text.done", "text": said, "logprobs": []} | place
+    yield {"type": "response.content_part.done", "part": _output_text(said)} | place
+    yield {"type": "response.output_item.done", "output_index": 0, "item": item}
+    yield {"type": "response.completed", "response": whole}
+
+
+def _numbered(events: Iterable[JSON]) -> Iterator[JSON]:
+    for number, event in enumerate(events):
+        yield event | {"sequence_number": number}
 
 
 @post("/v1/messages", status_code=200)

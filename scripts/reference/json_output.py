@@ -70,6 +70,7 @@ ASKS: Final = (
     "limits show --live",
     "top --once --interval 0.2",
     f"chat {MODEL} Hello",
+    "connect aider --print",
 )
 AFTERWARDS: Final = (
     "usage",

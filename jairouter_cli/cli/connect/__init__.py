@@ -1,0 +1,1 @@
+"""`jairouter connect`: points other programs at the gateway, in their own configuration files, and back."""
