@@ -32,7 +32,6 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   ├── ConfigOutdated
     │   ├── RevisionNotFound
     │   ├── RevisionCurrent
-    │   ├── NotConnected
     │   └── ClientConfigChanged
     ├── ServeError                  the gateway could not be started
     │   ├── StateFull
@@ -40,6 +39,7 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   ├── StateUnusable
     │   ├── LogUnwritable
     │   └── TracingUnusable
+    ├── ServiceManagerFailed        systemd or launchd did not do what it was told
     ├── Unreachable                 no gateway responded
     │   └── NotAGateway
     ├── NotTakenOver                the file was edited, but a running gateway does not use the edit
@@ -301,13 +301,6 @@ class RevisionCurrent(EditError):
     texts: ClassVar[Mapping[str, str]] = {"en": "revision {number} is the current one and cannot be removed"}
 
 
-class NotConnected(EditError):
-    """`connect` has written nothing for this program. Keyword: `client`."""
-
-    texts: ClassVar[Mapping[str, str]] = {"en": "{client} is not connected"}
-    default_hint = "`jairouter connect` lists the programs and their state"
-
-
 class ClientConfigChanged(EditError):
     """Another program's file is no longer as `connect` wrote it. Keywords: `file`, `kept` (a copy, or None)."""
 
@@ -358,6 +351,13 @@ class TracingUnusable(ServeError):
 
     exit_code = 2
     texts: ClassVar[Mapping[str, str]] = {"en": "tracing cannot be used: {problem}"}
+
+
+class ServiceManagerFailed(JAIRouterError):
+    """systemd or launchd did not do what it was told. Keywords: `command`, `reason`."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "`{command}` failed: {reason}"}
+    default_hint = "`jairouter service install --print` prints the file, to install it by hand"
 
 
 class Unreachable(JAIRouterError):

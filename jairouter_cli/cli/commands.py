@@ -45,6 +45,14 @@ def _serve() -> Callable[..., None]:
     return serve
 
 
+@app.command("service", cls=StandIn, rich_help_panel=START)
+def _service() -> typer.Typer:
+    """Run the gateway as a service of systemd or launchd."""
+    from jairouter_cli.cli.service.command import app as group
+
+    return group
+
+
 @app.command("services", cls=StandIn, rich_help_panel=CONFIGURE)
 def _services() -> typer.Typer:
     """List, add, change and remove services."""

@@ -85,6 +85,9 @@ AFTERWARDS: Final = (
 # Commands that have `--json`, and no example here.
 WITHOUT: Final[Mapping[str, str]] = {
     "config edit": "waits for an editor; prints what other edits print",
+    "service install": "tells the service manager; prints `file`, `installed` and the `content` of the file",
+    "service status": "asks the service manager; prints `file`, `state`, `isEnabled` and `isRunning`",
+    "service uninstall": "tells the service manager; prints `file` and `removed`",
     "mock": "serves until it is stopped; prints its address",
 }
 # What a measured value is in an example.
@@ -126,7 +129,7 @@ def page() -> str:
 def name_of(command: str) -> str:
     """Return a command without its arguments."""
     words = command.split()
-    return " ".join(words[: 2 if words[0] in {"config", "instances", "limits", "services"} else 1])
+    return " ".join(words[: 2 if words[0] in {"config", "instances", "limits", "service", "services"} else 1])
 
 
 def _examples() -> list[Example]:

@@ -9,8 +9,9 @@ from typing import Final
 
 import platformdirs
 
+from jairouter_cli.cli.language import _
 from jairouter_cli.config import files
-from jairouter_cli.errors import ClientConfigChanged, ConfigUnwritable, NotConnected
+from jairouter_cli.errors import ClientConfigChanged, ConfigUnwritable, UsageError
 
 _RECORD: Final = "record.json"
 _ORIGINAL: Final = "original"
@@ -73,11 +74,12 @@ def write(name: str, file: Path, data: bytes) -> None:
 def undo(name: str) -> Path:
     """Put a program's file back as it was; return its path.
 
-    Raises `NotConnected`, `ClientConfigChanged` if somebody else has changed it since, `ConfigUnwritable`.
+    Raises `UsageError` if it is not connected, `ClientConfigChanged` if somebody else has changed it since,
+    `ConfigUnwritable`.
     """
     record = record_of(name)
     if record is None:
-        raise NotConnected(client=name)
+        raise UsageError(message=_("{name} is not connected").format(name=name))
     file, kept = Path(record.file), folder_of(name)
     try:
         if not _is_ours(content(file), record):

@@ -1,0 +1,1 @@
+"""`jairouter service`: runs the gateway as a service of the operating system."""
