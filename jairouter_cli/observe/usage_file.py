@@ -22,6 +22,8 @@ _NEVER: Final = 1 << 62
 _VERSION: Final = 1  # of the tables, in PRAGMA user_version
 _MODE: Final = 0o600
 _BUSY_S: Final = 5.0  # another worker's transaction takes milliseconds
+_AGAIN_S: Final = 0.01
+_PRIMARY: Final = 0xFF  # the part of an error code that its kinds have in common
 _TABLES: Final = """
 CREATE TABLE hours (
     hour INTEGER, service TEXT, model TEXT, instance TEXT, key TEXT, source TEXT,
@@ -169,13 +171,30 @@ class UsageFile:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         try:
-            connection = self._open()
-            connection.execute("BEGIN IMMEDIATE")
+            connection = self._begun()
             yield connection
             connection.execute("COMMIT")
         except BaseException:
             self.close()  # which takes back what was begun
             raise
+
+    def _begun(self) -> sqlite3.Connection:
+        """Begin a transaction, as soon as others let it.
+
+        SQLite itself does not wait where two turn a new file to WAL, or one leaves it as the last: it would be a loop.
+        """
+        end = time.monotonic() + _BUSY_S
+        while True:
+            try:
+                connection = self._open()
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+                self.close()
+                time.sleep(_AGAIN_S)
+            else:
+                return connection
 
     def _open(self) -> sqlite3.Connection:
         """Return the connection; a new one if the file was replaced or removed."""

@@ -152,6 +152,26 @@ def test_several_workers_write_to_one_file(tmp_path: Path) -> None:
     assert sums(UsageLedger(tmp_path / "j.yaml", Usage())) == {"m": (800, 0, 8000, 4000, 400.0)}
 
 
+def test_several_workers_begin_and_end_one_file(tmp_path: Path) -> None:
+    """The first who opens it changes its journal, the last who closes it removes that: no other one gives up on it."""
+    start = threading.Barrier(4)
+
+    def work() -> None:
+        for number in range(50):
+            ledger = UsageLedger(tmp_path / f"{number}.yaml", Usage())
+            ledger(event())
+            start.wait(20)
+            ledger.close()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number in range(50):
+        assert sums(UsageLedger(tmp_path / f"{number}.yaml", Usage())) == {"m": (4, 0, 40, 20, 2.0)}
+
+
 def test_it_stays_small(tmp_path: Path) -> None:
     """Old hours and all but the newest calls are forgotten; a client that invents keys gets one line for them."""
     clock = Clock()
