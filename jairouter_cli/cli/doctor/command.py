@@ -90,17 +90,11 @@ def _report(findings: Sequence[Finding]) -> RenderableType:
                 line = Text.assemble((f"{name}: ", "dim"), (text, "bold" if name == _("fix") else ""))
                 parts.append(Padding.indent(line, _INDENT))
     counts = Counter(one.verdict for one in findings)
-    failures = ngettext("{number} failure", "{number} failures", counts[FindingStatus.FAILED])
-    warnings = ngettext("{number} warning", "{number} warnings", counts[FindingStatus.WARNING])
-    parts += [
-        "",
-        ", ".join(
-            (
-                failures.format(number=counts[FindingStatus.FAILED]),
-                warnings.format(number=counts[FindingStatus.WARNING]),
-            )
-        ),
-    ]
+    number = counts[FindingStatus.FAILED]
+    failures = ngettext("{number} failure", "{number} failures", number).format(number=number)
+    number = counts[FindingStatus.WARNING]
+    warnings = ngettext("{number} warning", "{number} warnings", number).format(number=number)
+    parts += ["", f"{failures}, {warnings}"]
     return Group(*parts)
 
 

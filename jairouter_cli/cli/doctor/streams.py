@@ -77,7 +77,7 @@ def _judged(question: StreamQuestion, arrival: StreamArrival | UpstreamFailure) 
     if isinstance(arrival, UpstreamFailure) or arrival.status != 200:  # noqa: PLR2004
         reason = arrival.detail if isinstance(arrival, UpstreamFailure) else f"HTTP {arrival.status}"
         text = _("{url} did not send a stream: {reason}").format(url=url, reason=reason)
-        yield failed(_CHECK, text, why=why, fix=f"curl -N {url}{question.path}")
+        yield failed(_CHECK, text, why=why, fix=f"curl -N {address(question.origin + question.path)}")
     elif arrival.is_held_back:
         text = _("{url}: all {number} events of a stream arrived together after {seconds:.1f} s").format(
             url=url, number=arrival.events, seconds=arrival.first_s
