@@ -82,7 +82,7 @@ def running(command: list[str], folder: Path, ready: Callable[[], bool]) -> Iter
 
 
 @contextmanager
-def nginx(folder: Path, gateway_port: int) -> Iterator[tuple[str, ssl.SSLContext | bool]]:
+def nginx(folder: Path, gateway_port: int, *changes: tuple[str, str]) -> Iterator[tuple[str, ssl.SSLContext | bool]]:
     """Run nginx with the page's snippet, included as Debian's nginx.conf does; yield its address."""
     path, port = program("nginx"), bindable("127.0.0.1", 0)
     key, certificate = folder / "key.pem", folder / "certificate.pem"
@@ -96,6 +96,7 @@ def nginx(folder: Path, gateway_port: int) -> Iterator[tuple[str, ssl.SSLContext
         ("server_name gateway.example.com", "server_name localhost"),
         ("/etc/ssl/gateway.example.com.pem", str(certificate)),
         ("/etc/ssl/gateway.example.com.key", str(key)),
+        *changes,
     )
     (folder / "site.conf").write_text(site)
     temporary = "".join(
@@ -205,3 +206,17 @@ def test_doctor_sees_streams_through_the_proxy(front: Front) -> None:
     found = [one for one in json.loads(done.stdout)["findings"] if one["check"] == "stream"]
     assert [one["status"] for one in found] == ["OK", "OK"]
     assert found[0]["found"].startswith(front.url)
+
+
+@pytest.mark.parametrize("front", ["caddy"], indirect=True)
+def test_doctor_finds_a_proxy_that_holds_streams_back(front: Front, tmp_path: Path) -> None:
+    """An nginx that buffers, whatever the gateway asks of it; here it stands before a backend, and does TLS."""
+    buffering = ("proxy_buffering off;", "proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;")
+    for changes, status in (((), "OK"), ((buffering,), "WARNING")):
+        with nginx(tmp_path, int(front.served.url.rpartition(":")[2]), *changes) as (url, _):
+            trust = f"webclient: {{ssl: {{trust-store: {tmp_path / 'certificate.pem'}}}}}"
+            chat = f"model: {{services: {{chat: {{instances: [{{name: demo-chat, base-url: '{url}'}}]}}}}}}"
+            file = config(tmp_path, f"server: {{locale: en, port: 1}}\n{trust}\n{chat}\n")
+            done = run("--config", str(file), "doctor", "--streams", "--json")
+        [found] = [one for one in json.loads(done.stdout)["findings"] if one["check"] == "stream"]
+        assert (found["status"], url in found["found"]) == (status, True), found
