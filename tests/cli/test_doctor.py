@@ -352,7 +352,7 @@ CASES: Final = (
         "key missing",
         "WARNING",
         "key",
-        "asks for a key, and 1 instance have none (HTTP 403)",
+        "asks for a key, and none is set for 1 instance (HTTP 403)",
         "--api-key '${NAME}'",
         behave=answer({}, "403 Forbidden"),
     ),
@@ -933,3 +933,18 @@ def test_a_thousand_instances(tmp_path: Path) -> None:
     assert len(missing) == 2
     assert all("and 162 more" in one or "and 161 more" in one for one in missing)
     assert len(text.splitlines()) < 50
+
+
+def test_a_thousand_keys(tmp_path: Path) -> None:
+    """Not all of them are tried, and that is said."""
+    with backend(answer({})) as server:
+        server.behave_when_asked = models("m")
+        lines = "\n".join(
+            f"        - {{name: m, base-url: '{server.url}', api-key: 'key-{number}'}}" for number in range(1000)
+        )
+        file = config(tmp_path, f"server: {{port: 1}}\nmodel:\n  services:\n    chat:\n      instances:\n{lines}\n")
+        report = examine(file)
+        assert len(server.questions) == 16
+    [left_out] = [one for one in report.of("WARNING") if one["check"] == "backend"]
+    assert left_out["found"] == f"{server.url}: 984 instances were not checked"
+    assert "key-" not in json.dumps(report.findings)

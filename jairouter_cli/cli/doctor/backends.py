@@ -3,7 +3,7 @@
 import difflib
 import socket
 import ssl
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
@@ -20,6 +20,9 @@ from jairouter_cli.routing.call import Target
 
 CHECK: Final = "backend"
 
+MOST_OF_ONE: Final = 16
+"""Questions that one backend is asked, whatever the number of its instances and keys."""
+
 _SHOWN: Final = 5  # names in one finding
 _SKEW_S: Final = 10.0
 _LATEST: Final = ":latest"  # what Ollama adds to a name without a tag
@@ -35,13 +38,36 @@ class AskedBackend(NamedTuple):
     elsewhere: str = ""
 
 
-def questions(targets: Sequence[Target]) -> dict[Question, list[Target]]:
-    """Return what to ask, and for which instances: the disabled ones get no requests, and are not asked."""
+def questions(targets: Sequence[Target]) -> tuple[dict[Question, list[Target]], Counter[str]]:
+    """Return what to ask, and for which instances; and for how many of a backend nothing is asked any more.
+
+    The disabled ones get no requests, and are not asked. Instances with the same key share a question.
+    """
     found: dict[Question, list[Target]] = defaultdict(list)
+    of_one, left_out = Counter[str](), Counter[str]()
     for target in targets:
-        if target.enabled:
-            found[Question(target.origin, target.proxy, target.prefix, target.headers)].append(target)
-    return found
+        if not target.enabled:
+            continue
+        question = Question(target.origin, target.proxy, target.prefix, target.headers)
+        if question not in found:
+            if of_one[target.origin] == MOST_OF_ONE:
+                left_out[target.origin] += 1
+                continue
+            of_one[target.origin] += 1
+        found[question].append(target)
+    return found, left_out
+
+
+def not_asked(setup: Setup, left_out: Mapping[str, int]) -> Iterator[Finding]:
+    """Yield the backends that would have had to be asked too often."""
+    for origin, number in left_out.items():
+        count = ngettext("{number} instance", "{number} instances", number).format(number=number)
+        yield warning(
+            CHECK,
+            _("{url}: {instances} were not checked").format(url=address(origin), instances=count),
+            why=_("at most {number} different keys of one backend are tried").format(number=MOST_OF_ONE),
+            fix=setup.command("health"),
+        )
 
 
 def is_lost(outcome: BackendOutcome) -> bool:
@@ -146,7 +172,7 @@ def _refused(setup: Setup, one: AskedBackend, reply: BackendReply) -> Finding:
             url=url, instances=_whom(one), status=reply.status
         )
         return failed("key", text, why=_("requests get the same error"), fix=key)
-    text = _("{url} asks for a key, and {instances} have none (HTTP {status})").format(
+    text = _("{url} asks for a key, and none is set for {instances} (HTTP {status})").format(
         url=url, instances=_whom(one), status=reply.status
     )
     if target.forwards_credentials:

@@ -36,7 +36,7 @@ def environment_proxies(setup: Setup, targets: Sequence[Target]) -> Iterator[Fin
             yield warning(
                 _CHECK,
                 _("{url} is reached through the proxy {proxy}").format(url=address(inner[0]), proxy=address(proxy)),
-                why=_("its address is private: a proxy for the internet seldom reaches it, and may buffer streams"),
+                why=_("its address is private: a proxy for the internet rarely reaches it, and may buffer streams"),
                 fix=_("export NO_PROXY={host}, where the gateway is started").format(host=host),
             )
         else:

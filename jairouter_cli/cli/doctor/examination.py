@@ -8,7 +8,7 @@ from typing import Final
 from jairouter_cli.cli.client import base_url
 from jairouter_cli.cli.doctor import file
 from jairouter_cli.cli.doctor.asking import BackendReply, Question, ask, ask_all
-from jairouter_cli.cli.doctor.backends import AskedBackend, backends, is_lost, questions
+from jairouter_cli.cli.doctor.backends import AskedBackend, backends, is_lost, not_asked, questions
 from jairouter_cli.cli.doctor.environment_proxies import environment_proxies
 from jairouter_cli.cli.doctor.exposure import exposure, settings
 from jairouter_cli.cli.doctor.finding import Finding
@@ -59,11 +59,11 @@ def _of_backends(setup: Setup, loaded: Loaded, gateway: str | None) -> Iterator[
     targets = compile_table(loaded.config).targets
     yield from environment_proxies(setup, targets)
     try:
-        asked, streamed = asyncio.run(_ask(setup, loaded, targets, gateway))
+        asked, more = asyncio.run(_ask(setup, loaded, targets, gateway))
     except JAIRouterError:  # the certificates of webclient.ssl, which are reported with the start
         return
     yield from backends(setup, asked)
-    yield from streamed
+    yield from more
 
 
 async def _ask(
@@ -72,14 +72,14 @@ async def _ask(
     client = loaded.config.webclient
     upstream = Http1Upstream(client.connection_pool, client, setup.environ)
     try:
-        by_question = questions(targets)
+        by_question, left_out = questions(targets)
         outcomes = await ask_all(upstream, by_question, setup.timeout_s)
         asked = [AskedBackend(one, by_question[one], outcome) for one, outcome in outcomes.items()]
         asked = await asyncio.gather(*(_sought(upstream, one, setup.timeout_s) for one in asked))
         streamed = await streams(upstream, stream_questions(targets, gateway)) if setup.streams else []
     finally:
         await upstream.aclose()
-    return list(asked), streamed
+    return list(asked), [*not_asked(setup, left_out), *streamed]
 
 
 async def _sought(upstream: Http1Upstream, one: AskedBackend, timeout_s: float) -> AskedBackend:
