@@ -25,8 +25,9 @@ from jairouter_cli.cli.doctor.setup import Setup
 from jairouter_cli.cli.listening import bindable
 from jairouter_cli.config.store import Store
 from tests.backend import Backend, Behaviour, Received, Wire, answer, backend, raw
-from tests.process import Served, config, eventually, run, serving
+from tests.process import JAIROUTER, Served, config, eventually, run, serving
 from tests.redis import running
+from tests.terminal import Terminal
 
 KEY: Final = "sk-very-secret-key-1"
 TOKEN: Final = "an-admin-token-that-is-long-enough"
@@ -948,3 +949,13 @@ def test_a_thousand_keys(tmp_path: Path) -> None:
     [left_out] = [one for one in report.of("WARNING") if one["check"] == "backend"]
     assert left_out["found"] == f"{server.url}: 984 instances were not checked"
     assert "key-" not in json.dumps(report.findings)
+
+
+def test_commands_are_one_line_however_narrow_the_terminal(tmp_path: Path) -> None:
+    """They are copied from it, and a line break in the middle would be part of them."""
+    file = config(tmp_path, f"server: {{port: 1}}\nmodel:\n  services:\n    {at('http://127.0.0.1:1')}\n")
+    terminal = Terminal([*JAIROUTER, "--config", str(file), "doctor"], 40, 24)
+    assert terminal.end() == 1
+    eventually(lambda: "1 failure" in terminal.text)
+    terminal.close()
+    assert "instances update chat m@http://127.0.0.1:1 --base-url URL" in terminal.text

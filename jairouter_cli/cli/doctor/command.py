@@ -8,7 +8,6 @@ from typing import Annotated, Final
 
 import typer
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from jairouter_cli.cli import options, output
@@ -66,7 +65,10 @@ def doctor(
             for one in findings
         ],
     }
-    output.show(data, as_json=as_json, text=lambda: _report(findings))
+    if as_json:
+        output.print_json(data)
+    else:
+        output.stdout().print(_report(findings), soft_wrap=True)  # a command that is copied must be one line
     if verdict is FindingStatus.FAILED:
         raise typer.Exit(FAILED)
 
@@ -87,8 +89,8 @@ def _report(findings: Sequence[Finding]) -> RenderableType:
         parts.append(Text.assemble((f"{finding.verdict:<{_INDENT}}", _COLOURS[finding.verdict]), finding.found))
         for name, text in ((_("why"), finding.why), (_("fix"), finding.fix)):
             if text:
-                line = Text.assemble((f"{name}: ", "dim"), (text, "bold" if name == _("fix") else ""))
-                parts.append(Padding.indent(line, _INDENT))
+                style = "bold" if text == finding.fix else ""
+                parts.append(Text.assemble(" " * _INDENT, (f"{name}: ", "dim"), (text, style)))
     counts = Counter(one.verdict for one in findings)
     number = counts[FindingStatus.FAILED]
     failures = ngettext("{number} failure", "{number} failures", number).format(number=number)
