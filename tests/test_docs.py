@@ -31,7 +31,16 @@ PAGES = (
     "README.md",
     *(
         f"docs/{name}.md"
-        for name in ("backends", "routing", "limits", "management", "observability", "operations", "usage")
+        for name in (
+            "backends",
+            "routing",
+            "limits",
+            "management",
+            "observability",
+            "operations",
+            "reverse-proxy",
+            "usage",
+        )
     ),
 )
 

@@ -117,6 +117,14 @@ def _usage() -> Callable[..., None]:
     return usage
 
 
+@app.command("doctor", cls=StandIn, rich_help_panel=WATCH)
+def _doctor() -> Callable[..., None]:
+    """Find what is wrong with a set-up: the file, the machine, the port, the backends, and who can reach them."""
+    from jairouter_cli.cli.doctor.command import doctor
+
+    return doctor
+
+
 @app.command("chat", cls=StandIn, rich_help_panel=TRY)
 def _chat() -> Callable[..., None]:
     """Chat with a model through the running gateway."""

@@ -109,6 +109,11 @@ def secret_variables(document: Document) -> frozenset[str]:
     return frozenset(name for node in _secrets(document) for name in _PLACEHOLDER.findall(node.value))
 
 
+def holds_secrets(document: Document) -> bool:
+    """Whether a file has secrets in it, and not only names of environment variables that have them."""
+    return bool(_lines_of_secrets(document))
+
+
 def masked_text(document: Document) -> str:
     """Return a document's text without its secrets, line by line as it is."""
     text, nodes = document.text, sorted(_places(document), key=lambda place: place[0].start_mark.index, reverse=True)

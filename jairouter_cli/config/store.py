@@ -202,6 +202,10 @@ class Store:
                 files.replace(target, data)
                 history.note(Author.CLI, "made by init", text, digest_of(data), most)
 
+    def check_editable(self) -> None:
+        """Raise `ConfigUnwritable` if the file, its folder or its file system is read-only; nothing is tried."""
+        _check_editable(self.file, self._target())
+
     def _target(self) -> Path:
         """Return the file itself, behind any links: a link stays a link."""
         try:

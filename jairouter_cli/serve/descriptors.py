@@ -18,7 +18,8 @@ _MOST_FILES: Final = 1_048_576  # what Linux allows by default, where no limit i
 _UNKNOWN: Final = 65_536  # where the system has no such limit
 _MOST_CLIENTS: Final = 65_535  # Granian's default of 1024 shared by the workers is one busy chat front end
 _OWN_FILES: Final = 64  # a worker's own: the log, shared memory, the port, what libraries have open
-_FEW_CLIENTS: Final = 1000
+FEW_CLIENTS: Final = 1000
+"""A worker that takes fewer is worth a warning."""
 _LOOK_S: Final = 1.0
 _ROOM: Final = 0.9  # of the most; an episode is over below
 
@@ -38,7 +39,7 @@ def make_room() -> Room:
 
 def warn_if_small(room: Room) -> None:
     """Say so in the log if a worker cannot take as many clients as one would expect."""
-    if room.clients < _FEW_CLIENTS:
+    if room.clients < FEW_CLIENTS:
         logger.warning(
             "this process may open only %d files, so each worker accepts at most %d clients; "
             "raise the limit (ulimit -n, LimitNOFILE= of systemd)",

@@ -66,6 +66,7 @@ READS: Final = (
 )
 ASKS: Final = (
     "health",
+    "doctor",
     f"explain chat {MODEL}",
     "limits show --live",
     "top --once --interval 0.2",
@@ -100,6 +101,8 @@ _MEASURED: Final[Mapping[str, str]] = {
     "remaining": "97.0",
     "resetS": "0.3",
 }
+# Of an examination, those that do not differ from machine to machine.
+_CHECKS: Final = frozenset({"config", "backend", "model"})
 _SECTIONS: Final = ("server", "model", "webclient", "monitoring", "logging", "usage", "tracing", "management")
 
 
@@ -119,6 +122,11 @@ def page() -> str:
         heading = "" if name == before else f"## {name}\n\n"
         parts.append(f"{heading}{code(f'jairouter {command} --json', 'sh')}\n{code(output, 'json')}")
         before = name
+        if name == "doctor":
+            parts.append(
+                "and findings of the other checks. `status` is `OK`, `WARNING` or `FAILED`, for the report the\n"
+                "gravest of its findings. `why` and `fix` are `null` where all is well. New checks can be added.\n"
+            )
         if name == "config show":
             parts.append(
                 "and the other sections in the same way, with the keys of the [configuration](configuration.md).\n"
@@ -177,6 +185,11 @@ def _normal(text: str, command: str, shown: Mapping[str, str]) -> str:
     """Return an output with examples in place of what differs from run to run."""
     if command == "config show":
         text = json.dumps({key: value for key, value in json.loads(text).items() if key not in _SECTIONS}, indent=2)
+    if command == "doctor":
+        found = json.loads(text)
+        text = json.dumps(
+            {**found, "findings": [one for one in found["findings"] if one["check"] in _CHECKS]}, indent=2
+        )
     for found, example in shown.items():
         text = text.replace(found, example)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", r"2026-11-01T08:00:00\1", text)
