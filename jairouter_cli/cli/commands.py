@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from jairouter_cli.cli.parameters import Group
-from jairouter_cli.cli.shared import ConfigOption, Globals
+from jairouter_cli.cli.shared import ConfigOption
 from jairouter_cli.cli.stand_in import StandIn
 from jairouter_cli.form import form
 
@@ -16,12 +16,14 @@ START: Final = "Start"
 CONFIGURE: Final = "Configure"
 WATCH: Final = "Watch"
 TRY: Final = "Use and try out"
+SHELL: Final = "About the program"
 
 app = typer.Typer(
     name="jairouter",
     cls=Group,
     help="An AI gateway for people who run their own models: one OpenAI-compatible port in front of all of them.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -133,6 +135,14 @@ def _mock() -> Callable[..., None]:
     return mock
 
 
+@app.command("completion", cls=StandIn, rich_help_panel=SHELL)
+def _completion() -> Callable[..., None]:
+    """Print the completion script of a shell."""
+    from jairouter_cli.cli.completion.command import completion
+
+    return completion
+
+
 def _version(*, wanted: bool) -> None:
     if wanted:
         from importlib import metadata
@@ -143,9 +153,8 @@ def _version(*, wanted: bool) -> None:
 
 @app.callback()
 def options(
-    ctx: typer.Context,
     config: ConfigOption = None,
-    version: Annotated[  # noqa: FBT002, ARG001 - typer's way of a flag
+    version: Annotated[  # noqa: FBT002 - typer's way of a flag
         bool,
         typer.Option(
             "--version",
@@ -156,4 +165,3 @@ def options(
     ] = False,
 ) -> None:
     """Take the options that stand before the subcommand."""
-    ctx.obj = Globals(config)

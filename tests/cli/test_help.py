@@ -13,7 +13,8 @@ from tests.process import config, run, services
 def test_commands_stand_in_groups() -> None:
     """Each with its first sentence whole, whatever the width."""
     wide, narrow = (run("--help", env={"COLUMNS": width}).stdout for width in ("100", "40"))
-    assert re.findall(r"(?m)^(\w[\w ]*):$", wide) == ["Start", "Configure", "Watch", "Use and try out", "Options"]
+    groups = ["Start", "Configure", "Watch", "Use and try out", "About the program", "Options"]
+    assert re.findall(r"(?m)^(\w[\w ]*):$", wide) == groups
     assert " ".join(wide.split()) == " ".join(narrow.split())
     assert "..." not in wide.replace("[ARGS]...", "")
 
