@@ -16,7 +16,7 @@ START: Final = "Start"
 CONFIGURE: Final = "Configure"
 WATCH: Final = "Watch"
 TRY: Final = "Use and try out"
-SHELL: Final = "About the program"
+ABOUT: Final = "About the program"
 
 app = typer.Typer(
     name="jairouter",
@@ -135,12 +135,28 @@ def _mock() -> Callable[..., None]:
     return mock
 
 
-@app.command("completion", cls=StandIn, rich_help_panel=SHELL)
+@app.command("completion", cls=StandIn, rich_help_panel=ABOUT)
 def _completion() -> Callable[..., None]:
     """Print the completion script of a shell."""
     from jairouter_cli.cli.completion.command import completion
 
     return completion
+
+
+@app.command("version", cls=StandIn, rich_help_panel=ABOUT)
+def _version_command() -> Callable[..., None]:
+    """Print the version, as --version does."""
+    from jairouter_cli.cli.about import version
+
+    return version
+
+
+@app.command("help", cls=StandIn, rich_help_panel=ABOUT)
+def _help() -> Callable[..., None]:
+    """Show how a command is used, as COMMAND --help does."""
+    from jairouter_cli.cli.about import show_help
+
+    return show_help
 
 
 def _version(*, wanted: bool) -> None:
