@@ -23,6 +23,10 @@ def main() -> None:
     """Run the command line."""
     code: int | str | None = _INTERRUPTED
     try:
+        if getattr(sys, "frozen", False):  # a binary of PyInstaller is started for its workers as well
+            from multiprocessing import freeze_support  # noqa: PLC0415 - only there
+
+            freeze_support()
         _prepare_streams()
         code = _run()
     except KeyboardInterrupt:
