@@ -107,6 +107,8 @@ def test_the_source_can_be_built_and_tested(tmp_path: Path) -> None:
         "completions/jairouter.fish",
         "sample-configs/minimal.yaml",
         "tests/test_packages.py",
+        "deploy/Dockerfile",
+        ".dockerignore",
     ):
         assert wanted in names
     assert sources() <= names
@@ -161,3 +163,26 @@ def needed() -> set[NormalizedName]:
 def test_nothing_that_is_needed_is_missing() -> None:
     """Run `scripts/lock hashes` after a change of the dependencies."""
     assert needed() - set(locked()) == set()
+
+
+def test_the_documents_list_every_dependency_with_its_reason() -> None:
+    """Those that are asked for, and those that they bring along."""
+    page = (ROOT / "docs" / "deployment.md").read_text("utf-8")
+    own, brought = page.partition("## Dependencies")[2].split("What these bring along:")
+    asked = {Requirement(text).name for text in PROJECT["dependencies"]}
+    asked |= {Requirement(text).name for extra in EXTRAS for text in PROJECT["optional-dependencies"][extra]}
+    assert named_in(own) == {canonicalize_name(name) for name in asked}
+    assert named_in(brought) == needed() - named_in(own)
+
+
+def named_in(text: str) -> set[NormalizedName]:
+    """Return the packages in the first column of a table."""
+    first = " ".join(re.findall(r"(?m)^\| (`.*?) \|", text))
+    return {canonicalize_name(name) for name in re.findall(r"`(.+?)`", first)}
+
+
+def test_what_is_said_to_be_never_loaded_is_not() -> None:
+    """Neither by the command line nor by the gateway."""
+    script = "import sys, jairouter_cli.serve.server, jairouter_cli.cli.commands; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60)
+    assert {"faker", "polyfactory", "rich_click"} & set(done.stdout.split()) == set()
