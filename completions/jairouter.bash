@@ -1,12 +1,19 @@
+# bash completion for jairouter, as `jairouter completion bash` prints it
 
-_jairouter_completion() {
-    local IFS=$'
-'
-    COMPREPLY=( $( env COMP_WORDS="${COMP_WORDS[*]}" \
-                   COMP_CWORD=$COMP_CWORD \
-                   _JAIROUTER_COMPLETE=complete_bash $1 ) )
-    return 0
+_jairouter() {
+    local kind='' line
+    COMPREPLY=()
+    {
+        IFS= read -r kind
+        while IFS= read -r line; do
+            COMPREPLY+=("$line")
+        done
+    } < <("${1/#\~/$HOME}" __complete bash "${COMP_LINE:0:COMP_POINT}" "$COMP_WORDBREAKS" 2>/dev/null)
+    # bash before 4.0, as on macOS, has no compopt: it completes no files, and puts a space behind everything
+    case $kind in
+        files) compopt -o default 2>/dev/null ;;
+        open) compopt -o nospace 2>/dev/null ;;
+    esac
 }
 
-complete -o default -F _jairouter_completion jairouter
-
+complete -F _jairouter jairouter

@@ -281,15 +281,6 @@ def test_the_defaults_on_the_page_on_usage_are_the_programs(tmp_path: Path) -> N
     assert parse(Document.load(text, str(tmp_path))).config == Config()
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completions_are_current(shell: str) -> None:
-    """What the program prints for a shell is what the folder holds."""
-    environ = {**os.environ, "_JAIROUTER_COMPLETE": f"source_{shell}"}
-    command = [str(Path(sys.executable).parent / "jairouter")]
-    shown = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
-    assert shown == (ROOT / "completions" / f"jairouter.{shell}").read_text("utf-8")
-
-
 def test_the_table_of_metrics_is_the_programs() -> None:
     """Every metric with its kind, labels and meaning, in the program's order."""
     rows = re.findall(

@@ -8,8 +8,9 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
+_COMPLETE: Final = "__complete"  # the scripts of `jairouter completion` run it
 _INTERRUPTED: Final = 128 + signal.SIGINT
 _MISUSED: Final = 2
 # What writing to a pipe that was closed, to a full disk and the like ends with.
@@ -22,6 +23,10 @@ def main() -> None:
     """Run the command line."""
     code: int | str | None = _INTERRUPTED
     try:
+        if getattr(sys, "frozen", False):  # a binary of PyInstaller is started for its workers as well
+            from multiprocessing import freeze_support  # noqa: PLC0415 - only there
+
+            freeze_support()
         _prepare_streams()
         code = _run()
     except KeyboardInterrupt:
@@ -42,7 +47,7 @@ def _run() -> int | str | None:
         from jairouter_cli.cli.language import prepare  # noqa: PLC0415
 
         prepare()
-        code = app(prog_name="jairouter")
+        code = _completed(app) if sys.argv[1:2] == [_COMPLETE] else app(prog_name="jairouter")
     except JAIRouterError as error:
         from jairouter_cli.cli import output  # noqa: PLC0415 - it takes time, and few commands fail
 
@@ -55,6 +60,16 @@ def _run() -> int | str | None:
             raise
         return _failed(error)
     return code if isinstance(code, int) else 0
+
+
+def _completed(app: Any) -> int:
+    """Print what the word that is typed in a shell may become."""
+    import typer  # noqa: PLC0415 - loaded by now
+
+    from jairouter_cli.cli.completion.reply import reply  # noqa: PLC0415 - it takes time, and shells alone need it
+
+    sys.stdout.write(reply(typer.main.get_command(app), sys.argv[2:]))
+    return 0
 
 
 def _prepare_streams() -> None:

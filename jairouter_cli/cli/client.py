@@ -91,6 +91,11 @@ def await_config(applied: Applied, server: Server) -> None:
     For ten seconds, or as many as `JAIROUTER_WAIT_TIMEOUT` says. Raises `Unreachable`, `NotTakenOver`, `UsageError`.
     """
     patience_s = _patience_s(os.environ)
+    with output.waiting(_("waiting for the gateway to reload...")):
+        _await(applied, server, patience_s)
+
+
+def _await(applied: Applied, server: Server, patience_s: float) -> None:
     end = time.monotonic() + patience_s
     behind: list[int] = []
     while True:

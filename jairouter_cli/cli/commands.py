@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from jairouter_cli.cli.parameters import Group
-from jairouter_cli.cli.shared import ConfigOption, Globals
+from jairouter_cli.cli.shared import ConfigOption
 from jairouter_cli.cli.stand_in import StandIn
 from jairouter_cli.form import form
 
@@ -16,12 +16,14 @@ START: Final = "Start"
 CONFIGURE: Final = "Configure"
 WATCH: Final = "Watch"
 TRY: Final = "Use and try out"
+ABOUT: Final = "About the program"
 
 app = typer.Typer(
     name="jairouter",
     cls=Group,
     help="An AI gateway for people who run their own models: one OpenAI-compatible port in front of all of them.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -149,6 +151,30 @@ def _mock() -> Callable[..., None]:
     return mock
 
 
+@app.command("completion", cls=StandIn, rich_help_panel=ABOUT)
+def _completion() -> Callable[..., None]:
+    """Print the completion script of a shell."""
+    from jairouter_cli.cli.completion.command import completion
+
+    return completion
+
+
+@app.command("version", cls=StandIn, rich_help_panel=ABOUT)
+def _version_command() -> Callable[..., None]:
+    """Print the version, as --version does."""
+    from jairouter_cli.cli.about import version
+
+    return version
+
+
+@app.command("help", cls=StandIn, rich_help_panel=ABOUT)
+def _help() -> Callable[..., None]:
+    """Show how a command is used, as COMMAND --help does."""
+    from jairouter_cli.cli.about import show_help
+
+    return show_help
+
+
 def _version(*, wanted: bool) -> None:
     if wanted:
         from importlib import metadata
@@ -159,9 +185,8 @@ def _version(*, wanted: bool) -> None:
 
 @app.callback()
 def options(
-    ctx: typer.Context,
     config: ConfigOption = None,
-    version: Annotated[  # noqa: FBT002, ARG001 - typer's way of a flag
+    version: Annotated[  # noqa: FBT002 - typer's way of a flag
         bool,
         typer.Option(
             "--version",
@@ -172,4 +197,3 @@ def options(
     ] = False,
 ) -> None:
     """Take the options that stand before the subcommand."""
-    ctx.obj = Globals(config)

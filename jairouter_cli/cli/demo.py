@@ -3,7 +3,6 @@
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from jairouter_cli.cli import again
 from jairouter_cli.cli.language import _, language
 from jairouter_cli.cli.listening import bindable
 from jairouter_cli.errors import ServeError
@@ -28,12 +28,12 @@ def demo() -> Iterator[Path]:
         file = Path(folder) / "jairouter.yaml"
         text = resources.files("jairouter_cli.cli").joinpath("demo.yaml").read_text("utf-8")
         file.write_text(text.replace("@MOCK@", f"http://127.0.0.1:{port}").replace("@LOCALE@", language()), "utf-8")
-        command = [sys.executable, "-m", "jairouter_cli.mock", "--host", "127.0.0.1", "--port", str(port)]
+        command = again.command("mock", "--host", "127.0.0.1", "--port", str(port), "--json")
         # until Granian takes the signal over, it would end this process and leave the other one behind
         orders: list[int] = []
         signal.signal(signal.SIGTERM, lambda signum, _: orders.append(signum))
         # Ctrl-C is not for it: it is needed until the gateway has drained
-        backend = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own program
+        backend = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - our own program
         try:
             signal.signal(signal.SIGTERM, _leave)
             if orders:  # it came while the other one was being started

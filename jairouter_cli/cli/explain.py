@@ -6,10 +6,10 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from jairouter_cli.cli import client, options, output
+from jairouter_cli.cli import candidates, client, options, output
+from jairouter_cli.cli.candidates import ConfiguredService
 from jairouter_cli.cli.client import TimeoutOption, UrlOption
 from jairouter_cli.cli.language import _
-from jairouter_cli.cli.options import ServiceArgument
 from jairouter_cli.cli.shared import ConfigOption, JsonOption
 
 _COLUMNS: Final = (
@@ -32,8 +32,11 @@ _SHOWN_S: Final = 0.0005  # an average that has faded is none
 
 def explain(  # noqa: PLR0913 - one option a field
     ctx: typer.Context,
-    service: ServiceArgument,
-    model: Annotated[str, typer.Argument(help="Model name, as clients send it.", metavar="MODEL")],
+    service: ConfiguredService,
+    model: Annotated[
+        str,
+        typer.Argument(help="Model name, as clients send it.", autocompletion=candidates.models, metavar="MODEL"),
+    ],
     *,
     client_ip: Annotated[
         str, typer.Option(help="Client address, for strategies that use it.", show_default=False, metavar="IP")

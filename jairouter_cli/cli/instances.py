@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 from rich.console import RenderableType
 
-from jairouter_cli.cli import editing, options, output
+from jairouter_cli.cli import candidates, editing, options, output
+from jairouter_cli.cli.candidates import ConfiguredService
 from jairouter_cli.cli.options import ServiceArgument
 from jairouter_cli.cli.shared import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config.kinds import Secret, Url, UrlPath
@@ -14,6 +15,15 @@ from jairouter_cli.config.model import Config, Dialect, Instance, ServiceType
 from jairouter_cli.config.ops import instances as ops
 from jairouter_cli.config.view import instance_view
 from jairouter_cli.errors import UsageError
+
+InstanceArgument = Annotated[
+    str,
+    typer.Argument(
+        help="MODEL@BASE_URL, or MODEL if only one instance has it.",
+        autocompletion=candidates.instances,
+        metavar="INSTANCE",
+    ),
+]
 
 app = typer.Typer(help="List, add, change and remove instances.", no_args_is_help=True)
 
@@ -27,7 +37,7 @@ def list_instances(
         str | None,
         typer.Argument(
             help="Only the instances of this service.",
-            autocompletion=options.complete_service,
+            autocompletion=candidates.configured_services,
             show_default=False,
             metavar="SERVICE",
         ),
@@ -128,10 +138,8 @@ def _header(text: str) -> tuple[str, Secret]:
 @app.command("update")
 def update_instance(  # noqa: PLR0913 - one option a field
     ctx: typer.Context,
-    service: ServiceArgument,
-    instance: Annotated[
-        str, typer.Argument(help="MODEL@BASE_URL, or MODEL if only one instance has it.", metavar="INSTANCE")
-    ],
+    service: ConfiguredService,
+    instance: InstanceArgument,
     *,
     name: Annotated[str | None, typer.Option(help="New model name.", metavar="MODEL")] = None,
     base_url: Annotated[str | None, typer.Option(help="New address of the backend.", metavar="BASE_URL")] = None,
@@ -189,10 +197,8 @@ def update_instance(  # noqa: PLR0913 - one option a field
 @app.command("remove")
 def remove_instance(
     ctx: typer.Context,
-    service: ServiceArgument,
-    instance: Annotated[
-        str, typer.Argument(help="MODEL@BASE_URL, or MODEL if only one instance has it.", metavar="INSTANCE")
-    ],
+    service: ConfiguredService,
+    instance: InstanceArgument,
     base_url: Annotated[
         str | None, typer.Argument(help="Address of the backend, if not given after @.", metavar="BASE_URL")
     ] = None,

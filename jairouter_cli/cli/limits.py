@@ -7,10 +7,9 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Group, RenderableType
 
-from jairouter_cli.cli import client, editing, options, output
+from jairouter_cli.cli import candidates, client, editing, options, output
 from jairouter_cli.cli.client import TimeoutOption, UrlOption
 from jairouter_cli.cli.language import _
-from jairouter_cli.cli.options import complete_service
 from jairouter_cli.cli.shared import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config.model import LIMIT_DEFAULTS, Config, Limiting, LimitScope, RateLimit, window_of
 from jairouter_cli.config.ops import limits as ops
@@ -24,14 +23,17 @@ OptionalService = Annotated[
     str | None,
     typer.Argument(
         help="Service, unless --global.",
-        autocompletion=complete_service,
+        autocompletion=candidates.configured_services,
         show_default=False,
         metavar="SERVICE",
     ),
 ]
 GlobalOption = Annotated[bool, typer.Option("--global", help="Limit of the whole gateway.")]
 InstanceOption = Annotated[
-    str | None, typer.Option(help="Limit of one instance of the service.", metavar="MODEL@BASE_URL")
+    str | None,
+    typer.Option(
+        help="Limit of one instance of the service.", autocompletion=candidates.instances, metavar="MODEL@BASE_URL"
+    ),
 ]
 PerClientOption = Annotated[bool, typer.Option("--per-client-ip", help="Limit of each client address.")]
 

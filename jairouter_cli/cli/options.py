@@ -9,7 +9,6 @@ import typer
 
 from jairouter_cli.cli import output
 from jairouter_cli.cli.language import _
-from jairouter_cli.cli.shared import Globals
 from jairouter_cli.config import paths
 from jairouter_cli.config.model import SERVICE_SPELLINGS, ServiceType
 from jairouter_cli.config.parse import Notice
@@ -19,9 +18,11 @@ from jairouter_cli.errors import UsageError
 
 
 def named(ctx: typer.Context, config: Path | None) -> Path | None:
-    """Return the file that --config names, behind the subcommand or before it."""
-    before = ctx.find_object(Globals)
-    return config or (before.config if before else None)
+    """Return the file that --config names, behind the subcommand or before it, or before the group of it."""
+    above = ctx.parent
+    while config is None and above is not None:
+        config, above = above.params.get("config"), above.parent
+    return config
 
 
 def store(ctx: typer.Context, config: Path | None) -> Store:
@@ -63,7 +64,7 @@ def parse_service(text: str) -> ServiceType:
 def complete_service(incomplete: str) -> list[str]:
     """Return the services that a word may become."""
     names = [*ServiceType, *SERVICE_SPELLINGS] if incomplete else list(ServiceType)
-    return [str(name) for name in names if str(name).startswith(incomplete)]
+    return [name for name in dict.fromkeys(map(str, names)) if name.startswith(incomplete)]
 
 
 ServiceArgument = Annotated[

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from rich.cells import cell_len
@@ -65,6 +66,21 @@ def pairs(named: Sequence[tuple[str, object]]) -> Text:
 def say(message: str) -> None:
     """Print a message that is not data."""
     stderr().print(message)
+
+
+@contextmanager
+def waiting(message: str) -> Iterator[None]:
+    """Show in a terminal, while something is waited for, what that is; the line goes when it is over."""
+    is_shown = sys.stderr.isatty() and not is_for_programs()
+    if is_shown:
+        sys.stderr.write(message)
+        sys.stderr.flush()
+    try:
+        yield
+    finally:
+        if is_shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
 
 def warn(message: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from jairouter_cli.cli.help import HelpContext, grouped
+from jairouter_cli.cli.help import HelpContext, grouped, summary
 from jairouter_cli.cli.language import paragraphs
 from jairouter_cli.cli.misuse import misuse, no_such_command, shown_name, wrong_choice, wrong_number
 
@@ -62,6 +62,14 @@ class Group(TyperGroup):
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             raise no_such_command(args[0], self.list_commands(ctx), ctx.command_path)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Return the commands that a word may become, each with its summary, or its options."""
+        found = TyperCommand.shell_complete(self, ctx, incomplete)  # without the commands
+        shown = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx) if name.startswith(incomplete))
+        from typer._click.shell_completion import CompletionItem  # noqa: PLC0415 - only for the shell
+
+        return [*(CompletionItem(name, help=summary(one)) for name, one in shown if one and not one.hidden), *found]
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
         """Write what the group is for."""
@@ -113,10 +121,16 @@ class _Option(TyperOption):
     def get_runtime_param(self) -> Any:
         return _Conversion(super().get_runtime_param)
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        return _files(self, incomplete) or super().shell_complete(ctx, incomplete)
+
 
 class _Argument(TyperArgument):
     def get_runtime_param(self) -> Any:
         return _Conversion(super().get_runtime_param)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        return _files(self, incomplete) or super().shell_complete(ctx, incomplete)
 
     def get_usage_pieces(self, _: Any) -> list[str]:
         """Return the name, in brackets where it can be left out; Typer has braces, which elsewhere mean a choice."""
@@ -126,6 +140,15 @@ class _Argument(TyperArgument):
     def get_help_record(self, ctx: Any) -> tuple[str, str] | None:
         record = super().get_help_record(ctx)
         return record and (self.display_name_raw, record[1])
+
+
+def _files(parameter: TyperOption | TyperArgument, incomplete: str) -> list[Any]:
+    """Return that the shell is to complete names of files, if the value is one."""
+    if parameter.type_descriptor.annotation is not Path:
+        return []
+    from typer._click.shell_completion import CompletionItem  # noqa: PLC0415 - only for the shell
+
+    return [CompletionItem(incomplete, type="file")]
 
 
 class _Conversion:

@@ -7,7 +7,7 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from jairouter_cli.cli import editing, options, output
+from jairouter_cli.cli import candidates, editing, options, output
 from jairouter_cli.cli.language import _
 from jairouter_cli.cli.shared import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config.history import Damaged, History, Revision, diff
@@ -64,11 +64,21 @@ def show_diff(
     ctx: typer.Context,
     older: Annotated[
         int | None,
-        typer.Argument(help="Revision; by default, the last one that differs.", show_default=False, metavar="OLDER"),
+        typer.Argument(
+            help="Revision; by default, the last one that differs.",
+            autocompletion=candidates.revisions,
+            show_default=False,
+            metavar="OLDER",
+        ),
     ] = None,
     newer: Annotated[
         int | None,
-        typer.Argument(help="Revision; by default, the file as it is now.", show_default=False, metavar="NEWER"),
+        typer.Argument(
+            help="Revision; by default, the file as it is now.",
+            autocompletion=candidates.revisions,
+            show_default=False,
+            metavar="NEWER",
+        ),
     ] = None,
     *,
     secrets: SecretsOption = False,
@@ -107,7 +117,9 @@ def _coloured(found: str) -> Text:
 
 def forget(
     ctx: typer.Context,
-    number: Annotated[int, typer.Argument(help="Revision to remove.", metavar="REVISION")],
+    number: Annotated[
+        int, typer.Argument(help="Revision to remove.", autocompletion=candidates.revisions, metavar="REVISION")
+    ],
     *,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -120,7 +132,9 @@ def forget(
 
 def rollback(
     ctx: typer.Context,
-    number: Annotated[int, typer.Argument(help="Revision to restore.", metavar="REVISION")],
+    number: Annotated[
+        int, typer.Argument(help="Revision to restore.", autocompletion=candidates.revisions, metavar="REVISION")
+    ],
     *,
     expect: ExpectOption = None,
     wait: WaitOption = False,

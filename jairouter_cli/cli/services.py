@@ -6,6 +6,7 @@ import typer
 from rich.console import RenderableType
 
 from jairouter_cli.cli import editing, options, output
+from jairouter_cli.cli.candidates import ConfiguredService
 from jairouter_cli.cli.language import _
 from jairouter_cli.cli.options import ServiceArgument
 from jairouter_cli.cli.shared import ConfigOption, ExpectOption, JsonOption, WaitOption
@@ -65,7 +66,7 @@ def add_service(
 @app.command("update")
 def update_service(  # noqa: PLR0913 - one option a field
     ctx: typer.Context,
-    service: ServiceArgument,
+    service: ConfiguredService,
     *,
     adapter: Annotated[Dialect | None, typer.Option(help="Dialect of its backends.", case_sensitive=False)] = None,
     load_balance: Annotated[
@@ -101,7 +102,7 @@ def update_service(  # noqa: PLR0913 - one option a field
 @app.command("remove")
 def remove_service(
     ctx: typer.Context,
-    service: ServiceArgument,
+    service: ConfiguredService,
     *,
     expect: ExpectOption = None,
     wait: WaitOption = False,

@@ -1,6 +1,5 @@
 """The options that commands share and that need nothing of the configuration; `options.py` has the others."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +19,5 @@ WaitOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Globals:
-    """The options before the subcommand."""
-
-    config: Path | None = None
+def group_options(config: ConfigOption = None) -> None:
+    """Take the options of a group of commands, before the subcommand; `options.named` reads them."""

@@ -7,6 +7,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from jairouter_cli.cli.help import HelpContext
 from jairouter_cli.cli.parameters import spare_conversion
+from jairouter_cli.cli.shared import group_options
 
 
 class StandIn(TyperCommand):
@@ -23,6 +24,7 @@ class StandIn(TyperCommand):
         found = load()
         parent = typer.Typer(rich_markup_mode=None)
         if isinstance(found, typer.Typer):
+            found.callback()(group_options)
             parent.add_typer(found, name=self.name)
         else:
             parent.command(self.name)(found)

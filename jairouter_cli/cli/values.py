@@ -6,11 +6,11 @@ import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from jairouter_cli.cli import editing, options, output
+from jairouter_cli.cli import candidates, editing, options, output
 from jairouter_cli.cli.language import _
 from jairouter_cli.cli.shared import ConfigOption, ExpectOption, JsonOption, WaitOption
 from jairouter_cli.config.change import Change
@@ -21,9 +21,10 @@ from jairouter_cli.config.parse import parse
 from jairouter_cli.config.view import as_yaml
 from jairouter_cli.errors import ConfigSyntaxError, JAIRouterError, UsageError
 
-KeyArgument = Annotated[
-    str, typer.Argument(help="Key, like server.port or model.services.chat.instances[0].weight.", metavar="KEY")
-]
+_KEY: Final = "Key, like server.port or model.services.chat.instances[0].weight."
+
+KeyArgument = Annotated[str, typer.Argument(help=_KEY, autocompletion=candidates.all_keys, metavar="KEY")]
+WrittenKeyArgument = Annotated[str, typer.Argument(help=_KEY, autocompletion=candidates.keys_in_file, metavar="KEY")]
 
 
 def get(
@@ -48,7 +49,12 @@ def set_value(
     ctx: typer.Context,
     key: KeyArgument,
     value: Annotated[
-        str, typer.Argument(help="Value, in YAML: a word, a number, [a, list], {a: mapping}.", metavar="VALUE")
+        str,
+        typer.Argument(
+            help="Value, in YAML: a word, a number, [a, list], {a: mapping}.",
+            autocompletion=candidates.values,
+            metavar="VALUE",
+        ),
     ],
     *,
     expect: ExpectOption = None,
@@ -79,7 +85,7 @@ def set_value(
 
 def unset(
     ctx: typer.Context,
-    key: KeyArgument,
+    key: WrittenKeyArgument,
     *,
     expect: ExpectOption = None,
     wait: WaitOption = False,

@@ -4,6 +4,7 @@ What differs from run to run (folders, ports, times, measured seconds) is replac
 """
 
 import json
+import platform
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -53,6 +54,7 @@ EDITS: Final = (
     "config unset webclient.read-timeout",
 )
 READS: Final = (
+    "version",
     "services list",
     "instances list",
     "limits list",
@@ -103,6 +105,11 @@ _MEASURED: Final[Mapping[str, str]] = {
 }
 # Of an examination, those that do not differ from machine to machine.
 _CHECKS: Final = frozenset({"config", "backend", "model"})
+_THIS_MACHINE: Final[Mapping[str, str]] = {
+    f'"{platform.python_version()}"': '"3.13.1"',
+    f'"{platform.platform()}"': '"Linux-6.12.0-amd64-x86_64-with-glibc2.41"',
+    '"compiled"': '"pure Python"',
+}
 _SECTIONS: Final = ("server", "model", "webclient", "monitoring", "logging", "usage", "tracing", "management")
 
 
@@ -153,7 +160,7 @@ def _run_all() -> Iterator[Example]:
         folder = stack.enter_context(TemporaryDirectory())
         urls = sorted(stack.enter_context(mock(name))[1] for name in ("a", "b"))
         environ = {"HOME": folder, "JAIROUTER_CONFIG": "", "LC_ALL": "C", "LANGUAGE": "", "TZ": "UTC"}
-        shown = {folder: FOLDER, **dict(zip(urls, BACKENDS, strict=True))}
+        shown = {folder: FOLDER, **dict(zip(urls, BACKENDS, strict=True)), **_THIS_MACHINE}
 
         def example(command: str, *more: str) -> Example:
             arguments = command.format(*urls).split()

@@ -1,7 +1,9 @@
 """Help, and what is said of a command line that cannot be understood."""
 
 import json
+import platform
 import re
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,8 @@ from tests.process import config, run, services
 def test_commands_stand_in_groups() -> None:
     """Each with its first sentence whole, whatever the width."""
     wide, narrow = (run("--help", env={"COLUMNS": width}).stdout for width in ("100", "40"))
-    assert re.findall(r"(?m)^(\w[\w ]*):$", wide) == ["Start", "Configure", "Watch", "Use and try out", "Options"]
+    groups = ["Start", "Configure", "Watch", "Use and try out", "About the program", "Options"]
+    assert re.findall(r"(?m)^(\w[\w ]*):$", wide) == groups
     assert " ".join(wide.split()) == " ".join(narrow.split())
     assert "..." not in wide.replace("[ARGS]...", "")
 
@@ -94,3 +97,41 @@ def test_lines_are_broken_by_columns(text: str, width: int, lines: list[str]) ->
     """A Chinese letter takes two, and no line begins with a mark that ends a phrase."""
     assert [*wrapped(text, width)] == lines
     assert all(cells(line) <= width for line in lines)
+
+
+@pytest.mark.parametrize("command", ["", "health", "config set", "instances"])
+def test_help_is_a_command_as_well(command: str) -> None:
+    """It shows what `--help` shows."""
+    asked, shown = run("help", *command.split()), run(*command.split(), "--help")
+    assert (asked.returncode, asked.stdout, asked.stderr) == (0, shown.stdout, "")
+    assert shown.stdout.startswith(f"Usage: {' '.join(['jairouter', *command.split()])} ")
+
+
+@pytest.mark.parametrize("command", ["confg", "config sett"])
+def test_help_for_no_command(command: str) -> None:
+    """Proposes one."""
+    done = run("help", *command.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.match(r"error: no such command: .*\n\nhint: did you mean `jairouter config", done.stderr)
+
+
+def test_the_version_is_a_command_as_well() -> None:
+    """With `--json` it says what it runs on."""
+    assert run("version").stdout == run("--version").stdout
+    said = json.loads(run("version", "--json").stdout)
+    assert run("--version").stdout == f"jairouter {said['version']} ({said['form']})\n"
+    assert said["python"] == platform.python_version()
+    assert {name: said[name] for name in ("granian", "litestar")} == {
+        name: metadata.version(name) for name in ("granian", "litestar")
+    }
+
+
+@pytest.mark.parametrize("group", ["instances", "services", "limits", "config"])
+def test_the_file_can_be_named_before_the_subcommand(group: str, tmp_path: Path) -> None:
+    """The nearest one counts."""
+    file = config(tmp_path, services(chat=["http://127.0.0.1:1"]))
+    subcommand = "path" if group == "config" else "list"
+    behind = run(group, subcommand, "--json", "--config", str(file))
+    assert run(group, "--config", str(file), subcommand, "--json").stdout == behind.stdout != ""
+    both = run("--config", "nowhere.yaml", group, "-c", str(file), subcommand, "--json")
+    assert (both.returncode, both.stdout) == (0, behind.stdout)

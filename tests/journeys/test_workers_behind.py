@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from jairouter_cli.cli.listening import bindable
-from tests.process import Served, config, eventually, run, serving
+from tests.process import JAIROUTER, Served, config, eventually, run, serving
+from tests.terminal import Terminal
 
 
 @pytest.fixture
@@ -69,3 +70,16 @@ def test_a_worker_that_hangs_is_named(served: tuple[Served, Path]) -> None:
         lambda: all("b" in {model["id"] for model in gateway.get("/v1/models").json()["data"]} for _ in range(6))
     )
     assert run("config", "set", "server.locale", "zh", "--wait", "--config", str(file)).returncode == 0
+
+
+def test_a_terminal_shows_what_is_waited_for(served: tuple[Served, Path]) -> None:
+    """And the line goes again; a program that reads the output does not see it."""
+    _, file = served
+    edit = ["config", "set", "server.worker-timeout", "70s", "--wait", "--config", str(file)]
+    terminal = Terminal([*JAIROUTER, *edit], 80, 24)
+    try:
+        assert terminal.process.wait(20) == 0
+        eventually(lambda: "waiting for the gateway to reload...\r\x1b[K" in terminal.text)
+    finally:
+        terminal.close()
+    assert run(*edit).stderr == ""

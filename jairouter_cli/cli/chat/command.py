@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jairouter_cli.cli import client, models, output
+from jairouter_cli.cli import candidates, client, models, output
 from jairouter_cli.cli.chat.conversation import Conversation
 from jairouter_cli.cli.client import UrlOption, finite
 from jairouter_cli.cli.language import _
@@ -17,7 +17,12 @@ def chat(
     ctx: typer.Context,
     model: Annotated[
         str | None,
-        typer.Argument(help="Model name; by default the only chat model.", show_default=False, metavar="MODEL"),
+        typer.Argument(
+            help="Model name; by default the only chat model.",
+            autocompletion=candidates.models,
+            show_default=False,
+            metavar="MODEL",
+        ),
     ] = None,
     question: Annotated[
         str | None,

@@ -10,8 +10,8 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
+from jairouter_cli.cli import candidates, models, output
 from jairouter_cli.cli import client as gateways
-from jairouter_cli.cli import models, output
 from jairouter_cli.cli.client import UrlOption
 from jairouter_cli.cli.connect import records
 from jairouter_cli.cli.connect.clients import CLIENTS, Client, ClientName, GatewayAddress, shown_settings
@@ -33,7 +33,12 @@ def connect(  # noqa: PLR0913 - one option a field
     *,
     model: Annotated[
         str | None,
-        typer.Option(help="Model to use; by default the only chat model.", show_default=False, metavar="MODEL"),
+        typer.Option(
+            help="Model to use; by default the only chat model.",
+            autocompletion=candidates.models,
+            show_default=False,
+            metavar="MODEL",
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
     only_print: Annotated[bool, typer.Option("--print", help="Show what would be written, and write nothing.")] = False,

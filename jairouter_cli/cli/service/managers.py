@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from jairouter_cli.cli import again
 from jairouter_cli.cli.language import _
 from jairouter_cli.cli.service import units
 from jairouter_cli.cli.service.units import ServiceFile
@@ -156,13 +157,11 @@ def manager(*, is_of_user: bool) -> Manager:
 
 def own_command(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Return how this program is called from elsewhere: the installed command, one file, or a module of Python."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable]
-    called = Path(sys.argv[0])
-    if called.suffix in {".pyz", ".pex"}:
-        return [sys.executable, str(called.absolute())]
+    called = again.command()
+    if called[1:2] != ["-m"]:
+        return called
     beside = shutil.which(_NAME, path=str(Path(sys.executable).parent)) or shutil.which(_NAME, path=environ.get("PATH"))
-    return [str(Path(beside).absolute())] if beside else [sys.executable, "-m", "jairouter_cli"]
+    return [str(Path(beside).absolute())] if beside else called
 
 
 def _run(command: Sequence[str], *, may_fail: bool = False) -> str:
