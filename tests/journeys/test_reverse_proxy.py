@@ -121,7 +121,7 @@ def caddy(folder: Path, gateway_port: int) -> Iterator[tuple[str, ssl.SSLContext
         ("127.0.0.1:8080", f"127.0.0.1:{gateway_port}"),
         ("gateway.example.com", f"http://127.0.0.1:{port}"),
     )
-    (folder / "Caddyfile").write_text(f"{{\n\tadmin off\n\tauto_https off\n}}\n{site}")
+    (folder / "Caddyfile").write_text(f"{{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}}\n{site}")
     url = f"http://127.0.0.1:{port}"
     command = [path, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
     with running(command, folder, lambda: is_up(url, verify=True)):

@@ -10,11 +10,11 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from jairouter_cli.cli.client import base_url
-from jairouter_cli.cli.doctor.asking import BackendOutcome, BackendReply, Question
 from jairouter_cli.cli.doctor.finding import Finding, failed, ok, warning
 from jairouter_cli.cli.doctor.kinds import GATEWAY, STRICT, models_in
 from jairouter_cli.cli.doctor.setup import Setup, address, readable
 from jairouter_cli.cli.language import _, ngettext
+from jairouter_cli.gateway.upstream.asking import BackendOutcome, BackendReply, Question
 from jairouter_cli.gateway.upstream.exchange import FailureKind, UpstreamFailure
 from jairouter_cli.routing.call import Target
 

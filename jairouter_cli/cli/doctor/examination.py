@@ -7,7 +7,7 @@ from typing import Final
 
 from jairouter_cli.cli.client import base_url
 from jairouter_cli.cli.doctor import file
-from jairouter_cli.cli.doctor.asking import BackendReply, Question, ask, ask_all
+from jairouter_cli.cli.doctor.asking import ask_all
 from jairouter_cli.cli.doctor.backends import AskedBackend, backends, is_lost, not_asked, questions
 from jairouter_cli.cli.doctor.environment_proxies import environment_proxies
 from jairouter_cli.cli.doctor.exposure import exposure, settings
@@ -21,6 +21,7 @@ from jairouter_cli.cli.doctor.streams import stream_questions, streams
 from jairouter_cli.config.masking import masked
 from jairouter_cli.config.store import Loaded
 from jairouter_cli.errors import JAIRouterError
+from jairouter_cli.gateway.upstream.asking import BackendReply, Question, ask
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
 from jairouter_cli.routing.call import Target
 from jairouter_cli.routing.table import compile_table

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from jairouter_cli.cli.doctor.asking import BackendReply
 from jairouter_cli.cli.doctor.setup import readable
+from jairouter_cli.gateway.upstream.asking import BackendReply
 from jairouter_cli.payloads.reading import read
 
 GATEWAY: Final = "JAiRouter"

@@ -18,9 +18,17 @@ def program_on(port: int) -> str:
         return ""
     for folder in _PROC.glob("[0-9]*"):
         with suppress(OSError):  # it has ended, or belongs to another user
-            if any(str(link.readlink()) in sockets for link in (folder / "fd").iterdir()):
+            if any(_target(link) in sockets for link in (folder / "fd").iterdir()):
                 return f"{(folder / 'comm').read_text().strip()} (process {folder.name})"
     return ""
+
+
+def _target(link: Path) -> str:
+    """Return what a file descriptor is of; nothing if it has just been closed."""
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""
 
 
 def _inodes(port: int) -> Iterator[str]:

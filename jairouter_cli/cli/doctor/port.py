@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from jairouter_cli.cli import client, models
 from jairouter_cli.cli.client import base_url
-from jairouter_cli.cli.doctor.asking import BackendReply, Question, ask
 from jairouter_cli.cli.doctor.finding import Finding, failed, ok, warning
 from jairouter_cli.cli.doctor.kinds import server_of
 from jairouter_cli.cli.doctor.listeners import program_on
@@ -25,6 +24,7 @@ from jairouter_cli.config.model import Config, ConnectionPool
 from jairouter_cli.config.parse import parse
 from jairouter_cli.config.store import Loaded, Store
 from jairouter_cli.errors import Answered, JAIRouterError, NotAGateway, ServeError, Unreachable
+from jairouter_cli.gateway.upstream.asking import BackendReply, Question, ask
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
 
 _TRIED: Final = 50  # ports, for one that is free
