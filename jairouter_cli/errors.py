@@ -40,6 +40,8 @@ Must not live here: anything that catches. Two places catch the root: `cli/app.p
     │   ├── LogUnwritable
     │   └── TracingUnusable
     ├── ServiceManagerFailed        systemd or launchd did not do what it was told
+    ├── BackendUnreachable          no backend responded
+    ├── BackendUnknown              something responded that is no model server
     ├── Unreachable                 no gateway responded
     │   └── NotAGateway
     ├── NotTakenOver                the file was edited, but a running gateway does not use the edit
@@ -302,13 +304,9 @@ class RevisionCurrent(EditError):
 
 
 class ClientConfigChanged(EditError):
-    """Another program's file is no longer as `connect` wrote it. Keywords: `file`, `kept` (a copy, or None)."""
+    """Another program's file is no longer as `connect` wrote it. Keyword: `file`."""
 
     texts: ClassVar[Mapping[str, str]] = {"en": "{file} has changed since it was connected, and is left as it is"}
-
-    def __init__(self, *, file: str, kept: str | None) -> None:
-        hint = f"the file as it was before is {kept}" if kept else "there was no such file before: remove it by hand"
-        super().__init__(file=file, hint=hint)
 
 
 # --- running -------------------------------------------------------------------------------------------------------
@@ -358,6 +356,18 @@ class ServiceManagerFailed(JAIRouterError):
 
     texts: ClassVar[Mapping[str, str]] = {"en": "`{command}` failed: {reason}"}
     default_hint = "`jairouter service install --print` prints the file, to install it by hand"
+
+
+class BackendUnreachable(JAIRouterError):
+    """No backend responded. Keywords: `url`, `reason`."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "cannot reach a backend at {url}: {reason}"}
+
+
+class BackendUnknown(JAIRouterError):
+    """Something responded that is no model server, or wants a key. Keywords: `url`, `what`."""
+
+    texts: ClassVar[Mapping[str, str]] = {"en": "no model server recognized at {url}: {what}"}
 
 
 class Unreachable(JAIRouterError):

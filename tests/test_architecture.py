@@ -42,6 +42,7 @@ ALLOWED = {
     },
     "gateway": {"errors", "request_errors", "config", "payloads", "auth", "adapters", "routing", "state", "observe"},
     "telemetry": {"errors", "request_errors", "config", "routing", "state", "observe", "gateway"},
+    "discovery": {"errors", "config", "payloads.reading", "routing.table", "gateway.upstream"},
     "web": {
         "errors",
         "request_errors",
@@ -56,7 +57,18 @@ ALLOWED = {
         "gateway",
         "telemetry",
     },
-    "serve": {"errors", "request_errors", "config", "routing", "state", "observe", "gateway", "telemetry", "web"},
+    "serve": {
+        "errors",
+        "request_errors",
+        "config",
+        "routing",
+        "state",
+        "observe",
+        "gateway",
+        "telemetry",
+        "discovery",
+        "web",
+    },
     "mock": {"errors", "request_errors"},
     "cli": {"errors", "form", "config"},
 }
@@ -64,7 +76,10 @@ ALLOWED = {
 ALLOWED_LAZILY = {"cli": {"serve", "mock", "observe"}}
 
 # Rooms that are loaded by their one command, and what they may import besides: what they examine is the gateway's own.
-ALLOWED_TO_ROOMS = {"cli.doctor": {"gateway.upstream", "routing", "payloads", "serve.descriptors", "observe.tracing"}}
+ALLOWED_TO_ROOMS = {
+    "cli.doctor": {"gateway.upstream", "routing", "payloads", "serve.descriptors", "observe.tracing"},
+    "cli.discover": {"discovery", "gateway.upstream"},
+}
 
 PURE = {"payloads", "auth", "adapters", "routing"}
 IMPURE_MODULES = {"time", "random", "os", "asyncio", "httpx", "litestar", "socket", "threading", "subprocess"}

@@ -39,6 +39,14 @@ def _init() -> Callable[..., None]:
     return init
 
 
+@app.command("discover", cls=StandIn, rich_help_panel=START)
+def _discover() -> Callable[..., None]:
+    """Find model servers, and say how to add their models."""
+    from jairouter_cli.cli.discover.command import discover
+
+    return discover
+
+
 @app.command("serve", cls=StandIn, rich_help_panel=START)
 def _serve() -> Callable[..., None]:
     """Start the gateway."""

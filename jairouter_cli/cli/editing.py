@@ -1,8 +1,10 @@
 """Editing the configuration file from the command line: what was done is said, and waited for if that is wanted."""
 
-from collections.abc import Mapping, Sequence
+import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, Final
 
 import typer
 
@@ -14,6 +16,8 @@ from jairouter_cli.config.model import Config
 from jairouter_cli.config.store import Applied, Operation, Store
 from jairouter_cli.errors import JAIRouterError, ServeError
 
+_OTHERS: Final = stat.S_IRGRP | stat.S_IROTH
+
 
 def edit(
     ctx: typer.Context,
@@ -23,12 +27,19 @@ def edit(
     as_json: bool,
     expect: str | None = None,
     wait: bool = False,
+    more: Mapping[str, Any] | None = None,
+    secret: str | None = None,
 ) -> None:
-    """Edit the file, say what was done, and wait for a running gateway if that is wanted."""
+    """Edit the file, say what was done, and wait for a running gateway if that is wanted.
+
+    `more` is as in `report`. `secret` is one that the edit writes: it is warned of a file that others can read.
+    """
     store = options.store(ctx, config)
     before = config_of(store)
     applied = store.apply(operation, expect=expect)
-    report(applied, before, as_json=as_json)
+    report(applied, before, as_json=as_json, more=more)
+    if secret and "${" not in secret:
+        _warn_if_readable(applied.file)
     if wait:
         await_config(applied, (before or applied.config).server)
 
@@ -46,9 +57,9 @@ def report(
     before: Config | None,
     *,
     as_json: bool,
-    more: Mapping[str, Sequence[str]] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Say what an edit did, and what takes effect only at the next start; as JSON with the file and `more` lists.
+    """Say what an edit did, and what takes effect only at the next start; as JSON with the file and `more` members.
 
     `before` is the configuration that was in the file, if it could be used.
     """
@@ -70,6 +81,13 @@ def report(
         "notices": [one.message for one in applied.notices],
     }
     output.show(data, as_json=as_json, text=lambda: change.summary)
+
+
+def _warn_if_readable(file: Path) -> None:
+    with suppress(OSError):
+        if stat.S_IMODE(file.stat().st_mode) & _OTHERS:
+            text = _("{file} holds a key and can be read by other users; run `chmod 600 {file}`")
+            output.warn(text.format(file=file))
 
 
 def _warn_if_open(host: str) -> None:

@@ -54,9 +54,7 @@ def init(
     if as_json:
         return
     if sample is None:
-        output.say(
-            _("next: `jairouter instances add chat MODEL BASE_URL`, then `jairouter doctor` and `jairouter serve`")
-        )
+        output.say(_("next: `jairouter instances add URL`, then `jairouter doctor` and `jairouter serve`"))
     else:
         output.say(_("next: change addresses and models in it, then run `jairouter doctor` and `jairouter serve`"))
 

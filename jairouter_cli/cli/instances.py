@@ -1,18 +1,19 @@
 """`jairouter instances`: list, add, change and remove instances."""
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 from rich.console import RenderableType
 
 from jairouter_cli.cli import candidates, editing, options, output
 from jairouter_cli.cli.candidates import ConfiguredService
-from jairouter_cli.cli.options import ServiceArgument
+from jairouter_cli.cli.language import _
 from jairouter_cli.cli.shared import ConfigOption, ExpectOption, JsonOption, WaitOption
-from jairouter_cli.config.kinds import Secret, Url, UrlPath
 from jairouter_cli.config.masking import shown_path
 from jairouter_cli.config.model import Config, Dialect, Instance, ServiceType
 from jairouter_cli.config.ops import instances as ops
+from jairouter_cli.config.spelling import service_type
 from jairouter_cli.config.view import instance_view
 from jairouter_cli.errors import UsageError
 
@@ -22,6 +23,44 @@ InstanceArgument = Annotated[
         help="MODEL@BASE_URL, or MODEL if only one instance has it.",
         autocompletion=candidates.instances,
         metavar="INSTANCE",
+    ),
+]
+
+WeightOption = Annotated[
+    int | None, typer.Option(help="Share of the load, relative to the other instances; 1 if not set.", metavar="N")
+]
+PathOption = Annotated[
+    str | None, typer.Option(help="Path of the endpoint, if it is not the usual one.", metavar="PATH")
+]
+AdapterOption = Annotated[Dialect | None, typer.Option(help="Dialect of the backend.", case_sensitive=False)]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(
+        help="API key of the backend; '${NAME}' reads an environment variable, - asks or reads standard input.",
+        metavar="KEY",
+    ),
+]
+HeaderOption = Annotated[
+    list[str] | None, typer.Option(help="Header to send to the backend; can be repeated.", metavar="K=V")
+]
+UpstreamModelOption = Annotated[
+    str | None, typer.Option(help="Name of the model at the backend, if it is another.", metavar="MODEL")
+]
+DurationOption = Annotated[
+    str | None, typer.Option(help="Longest pause before and within a response, like 60s.", metavar="DURATION")
+]
+PriorityOption = Annotated[
+    int | None,
+    typer.Option(help="Tier: larger numbers are used only when no smaller one is available.", metavar="N"),
+]
+ConcurrencyOption = Annotated[
+    int | None,
+    typer.Option(help="Limit of requests in flight at its backend, for all models together.", metavar="N", min=1),
+]
+DiscoverOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--discover/--no-discover", help="Whether a running gateway follows the backend's list of models with it."
     ),
 ]
 
@@ -60,7 +99,7 @@ def _instances(config: Config, wanted: ServiceType | None) -> Instances:
 
 def _table(found: Instances) -> RenderableType:
     if not found:
-        return "no instances; add one with `jairouter instances add SERVICE MODEL BASE_URL`"
+        return "no instances; add those of a backend with `jairouter instances add URL`"
     columns = ("SERVICE", "MODEL", "BASE URL", "PATH", "WEIGHT", "ADAPTER", "STATE")
     return output.table(columns, (_row(kind, instance) for kind, instance in found))
 
@@ -74,65 +113,186 @@ def _row(kind: ServiceType, instance: Instance) -> tuple[object, ...]:
 @app.command("add")
 def add_instance(  # noqa: PLR0913 - one option a field
     ctx: typer.Context,
-    service: ServiceArgument,
-    model: Annotated[str, typer.Argument(help="Model name, as clients send it.", metavar="MODEL")],
-    base_url: Annotated[
-        str, typer.Argument(help="Address of the backend, like http://10.0.0.7:8000.", metavar="BASE_URL")
+    service: Annotated[
+        str,
+        typer.Argument(
+            help="Service of the new instance, or the address of a backend whose models are to be added.",
+            autocompletion=options.complete_service,
+            metavar="SERVICE|URL",
+        ),
     ],
+    model: Annotated[
+        str | None, typer.Argument(help="Model name, as clients send it.", show_default=False, metavar="MODEL")
+    ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Argument(
+            help="Address of the backend, like http://10.0.0.7:8000.", show_default=False, metavar="BASE_URL"
+        ),
+    ] = None,
     *,
-    weight: Annotated[int, typer.Option(help="Share of the load, relative to the other instances.", metavar="N")] = 1,
-    path: Annotated[
-        str | None, typer.Option(help="Path of the endpoint, if it is not the usual one.", metavar="PATH")
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="With URL: add only this model; can be repeated.", metavar="MODEL"),
     ] = None,
-    adapter: Annotated[Dialect | None, typer.Option(help="Dialect of the backend.", case_sensitive=False)] = None,
-    api_key: Annotated[
-        str | None, typer.Option(help="API key of the backend; ${NAME} reads an environment variable.", metavar="KEY")
-    ] = None,
-    header: Annotated[
-        list[str] | None, typer.Option(help="Header to send to the backend; can be repeated.", metavar="K=V")
-    ] = None,
-    priority: Annotated[
-        int, typer.Option(help="Tier: larger numbers are used only when no smaller one is available.", metavar="N")
-    ] = 0,
-    max_concurrency: Annotated[
-        int | None,
-        typer.Option(help="Limit of requests in flight at its backend, for all models together.", metavar="N", min=1),
-    ] = None,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="With URL: remove the instances whose models are gone, too.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With URL: do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With URL: show the models, and add none.")] = False,
+    weight: WeightOption = None,
+    path: PathOption = None,
+    adapter: AdapterOption = None,
+    api_key: KeyOption = None,
+    header: HeaderOption = None,
+    upstream_model: UpstreamModelOption = None,
+    timeout: DurationOption = None,
+    priority: PriorityOption = None,
+    max_concurrency: ConcurrencyOption = None,
     disabled: Annotated[
         bool, typer.Option("--disabled", help="Add the instance, but send it no requests yet.")
     ] = False,
+    discover: DiscoverOption = None,
     expect: ExpectOption = None,
     wait: WaitOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add an instance, and its service if needed; a running gateway uses it within a second.
+    """Add an instance, or the models of a backend; a running gateway uses them within a second.
+
+    With the address of a backend alone, it is asked for its kind and its models, which are shown and then added. A
+    service is added if needed.
+
+    For example: jairouter instances add http://10.0.0.7:11434
 
     For example: jairouter instances add chat qwen2.5:7b http://10.0.0.7:8000
     """
+    key, headers = options.secret(api_key, "--api-key"), _headers(header)
+    members: dict[str, Any] = {
+        "path": path,
+        "weight": weight,
+        "enabled": False if disabled else None,
+        "adapter": adapter and adapter.value,
+        "api-key": key,
+        "headers": headers,
+        "upstream-model": upstream_model,
+        "timeout": timeout and {"read": timeout},
+        "priority": priority,
+        "max-concurrency": max_concurrency,
+        "discover": discover,
+    }
+    given = {key: value for key, value in members.items() if value is not None}
+    if model is None and service_type(service) is None:
+        from jairouter_cli.cli.discover.adding import AddRequest, add_backend  # noqa: PLC0415 - it asks the backend
+
+        _check_is_for_all(given)
+        wanted = AddRequest(models or (), refresh, yes, dry_run, key, headers)
+        add_backend(ctx, config, service, given, wanted, expect=expect, wait=wait, as_json=as_json)
+        return
+    if models or refresh or yes or dry_run:
+        raise UsageError(message="--model, --refresh, --yes and --dry-run need the address of a backend alone")
     kind = options.parse_service(service)
-    instance = Instance(
-        name=model,
-        base_url=Url(base_url.rstrip("/")),
-        path=UrlPath(path) if path else None,
-        weight=weight,
-        enabled=not disabled,
-        adapter=adapter,
-        api_key=Secret(api_key) if api_key else None,
-        headers=dict(_header(text) for text in header or ()),
-        priority=priority,
-        max_concurrency=max_concurrency,
-    )
+    if model is None or base_url is None:
+        message = _("missing argument: {name}").format(name="MODEL" if model is None else "BASE_URL")
+        hint = _("`{command} --help` shows how it is used").format(command=ctx.command_path)
+        raise UsageError(message=message, hint=hint)
+    named = {"name": model, "base-url": base_url.rstrip("/"), **given}
     editing.edit(
-        ctx, config, lambda document: ops.add(document, kind, instance), expect=expect, wait=wait, as_json=as_json
+        ctx,
+        config,
+        lambda document: ops.add_members(document, kind, named),
+        expect=expect,
+        wait=wait,
+        as_json=as_json,
+        secret=key,
     )
 
 
-def _header(text: str) -> tuple[str, Secret]:
+def _check_is_for_all(given: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for settings that can only be those of one model."""
+    for key in ("path", "upstream-model"):
+        if key in given:
+            raise UsageError(message=_("--{name} needs SERVICE MODEL BASE_URL").format(name=key))
+
+
+def _headers(texts: Sequence[str] | None) -> dict[str, str] | None:
+    return dict(map(_header, texts)) if texts else None
+
+
+def _header(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise UsageError(message=f"--header: expected NAME=VALUE, found '{text}'")
-    return name.strip(), Secret(value)
+    return name.strip(), value
+
+
+@app.command("show")
+def show_instance(
+    ctx: typer.Context,
+    service: ConfiguredService,
+    instance: InstanceArgument,
+    *,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show an instance with all of its settings."""
+    kind, loaded = options.parse_service(service), options.read(ctx, config)
+    view = instance_view(kind, ops.read(loaded.document, loaded.config, kind, instance))
+    output.show(view, as_json=as_json, text=lambda: output.pairs(list(_flat(view))))
+
+
+def _flat(view: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in view.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", str(value).lower() if isinstance(value, bool) else value
+
+
+@app.command("enable")
+def enable_instance(
+    ctx: typer.Context,
+    service: ConfiguredService,
+    instance: InstanceArgument,
+    *,
+    expect: ExpectOption = None,
+    wait: WaitOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send requests to an instance again."""
+    kind = options.parse_service(service)
+    editing.edit(
+        ctx,
+        config,
+        lambda document: ops.update(document, kind, instance, {"enabled": True}),
+        expect=expect,
+        wait=wait,
+        as_json=as_json,
+    )
+
+
+@app.command("disable")
+def disable_instance(
+    ctx: typer.Context,
+    service: ConfiguredService,
+    instance: InstanceArgument,
+    *,
+    expect: ExpectOption = None,
+    wait: WaitOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send an instance no more requests; those in flight are completed."""
+    kind = options.parse_service(service)
+    editing.edit(
+        ctx,
+        config,
+        lambda document: ops.update(document, kind, instance, {"enabled": False}),
+        expect=expect,
+        wait=wait,
+        as_json=as_json,
+    )
 
 
 @app.command("update")
@@ -143,23 +303,19 @@ def update_instance(  # noqa: PLR0913 - one option a field
     *,
     name: Annotated[str | None, typer.Option(help="New model name.", metavar="MODEL")] = None,
     base_url: Annotated[str | None, typer.Option(help="New address of the backend.", metavar="BASE_URL")] = None,
-    weight: Annotated[
-        int | None, typer.Option(help="Share of the load, relative to the other instances.", metavar="N")
-    ] = None,
-    path: Annotated[
-        str | None, typer.Option(help="Path of the endpoint, if it is not the usual one.", metavar="PATH")
-    ] = None,
-    adapter: Annotated[Dialect | None, typer.Option(help="Dialect of the backend.", case_sensitive=False)] = None,
-    api_key: Annotated[
-        str | None, typer.Option(help="API key of the backend; ${NAME} reads an environment variable.", metavar="KEY")
-    ] = None,
-    priority: Annotated[int | None, typer.Option(help="Tier, as in `instances add`.", metavar="N")] = None,
-    max_concurrency: Annotated[
-        int | None, typer.Option(help="Limit of requests in flight at its backend.", min=1, metavar="N")
-    ] = None,
+    weight: WeightOption = None,
+    path: PathOption = None,
+    adapter: AdapterOption = None,
+    api_key: KeyOption = None,
+    header: HeaderOption = None,
+    upstream_model: UpstreamModelOption = None,
+    timeout: DurationOption = None,
+    priority: PriorityOption = None,
+    max_concurrency: ConcurrencyOption = None,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Whether the instance gets requests.")
     ] = None,
+    discover: DiscoverOption = None,
     expect: ExpectOption = None,
     wait: WaitOption = False,
     config: ConfigOption = None,
@@ -169,19 +325,23 @@ def update_instance(  # noqa: PLR0913 - one option a field
 
     For example: jairouter instances update chat qwen2.5:7b --weight 2
     """
-    kind = options.parse_service(service)
-    values = {
+    kind, key = options.parse_service(service), options.secret(api_key, "--api-key")
+    members: dict[str, Any] = {
         "name": name,
         "base-url": base_url,
         "weight": weight,
         "path": path,
         "adapter": adapter and adapter.value,
-        "api-key": api_key,
+        "api-key": key,
+        "headers": _headers(header),
+        "upstream-model": upstream_model,
+        "timeout": timeout and {"read": timeout},
         "priority": priority,
         "max-concurrency": max_concurrency,
         "enabled": enabled,
+        "discover": discover,
     }
-    given = {key: value for key, value in values.items() if value is not None}
+    given = {key: value for key, value in members.items() if value is not None}
     if not given:
         raise UsageError(message="nothing to change", hint="give at least one option, like --weight 2")
     editing.edit(
@@ -191,6 +351,7 @@ def update_instance(  # noqa: PLR0913 - one option a field
         expect=expect,
         wait=wait,
         as_json=as_json,
+        secret=key,
     )
 
 

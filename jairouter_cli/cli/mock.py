@@ -26,6 +26,15 @@ def mock(
         float, typer.Option(help="Share of requests that fail with 503, from 0 to 1.", min=0, max=1, metavar="SHARE")
     ] = 0.0,
     name: Annotated[str, typer.Option(help="Value of the response header x-mock-backend.", metavar="NAME")] = "mock",
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="Kind of model server to list its models as: ollama, vllm, llama.cpp, lmstudio, localai, xinference, "
+            "gpustack, sglang, tgi or llama-swap.",
+            show_default=False,
+            metavar="KIND",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the address as JSON.")] = False,
 ) -> None:
     """Run a mock model server: chat, completions, embeddings, rerank, speech, transcription, images."""
@@ -35,10 +44,11 @@ def mock(
     from jairouter_cli.mock.behaviour import Behaviour  # noqa: PLC0415 - heavy: it brings the server along
     from jairouter_cli.mock.server import run  # noqa: PLC0415
 
+    behaviour = Behaviour(delay_s=delay, chunk_interval_s=chunk_interval, fail_rate=fail_rate, name=name, kind=kind)
     address, port = place(host, port)
     url = base_url(Server(host=address, port=port))
     if as_json:
         output.print_json({"url": url})
     else:
         output.say(_("mock model server listening on {url}; press Ctrl-C to stop").format(url=url))
-    run(address, port, Behaviour(delay_s=delay, chunk_interval_s=chunk_interval, fail_rate=fail_rate, name=name))
+    run(address, port, behaviour)

@@ -38,7 +38,7 @@ def chat_models(base: str, timeout_s: float) -> tuple[str, ...]:
 def chosen(wanted: str | None, models: Sequence[str], *, may_take_first: bool) -> str:
     """Return the model that is meant: the one named, or the only one. Raises `UsageError`."""
     if not models:
-        hint = _("add one with `jairouter instances add chat MODEL BASE_URL`")
+        hint = _("add those of a backend with `jairouter instances add URL`")
         raise UsageError(message=_("the gateway has no chat models"), hint=hint)
     listed = ", ".join(models[:_SHOWN]) + (", ..." if len(models) > _SHOWN else "")
     if wanted is None:

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -59,6 +60,19 @@ def parse_service(text: str) -> ServiceType:
         )
         raise UsageError(message=_("unknown service '{name}'").format(name=text), hint=hint)
     return service
+
+
+def secret(text: str | None, name: str) -> str | None:
+    """Return a secret that an option gives; `-` asks for it, or takes the first line of what is piped in.
+
+    Raises `UsageError` if nothing comes.
+    """
+    if text != "-":
+        return text
+    asked = typer.prompt(name, hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
+    if not (found := str(asked).strip()):
+        raise UsageError(message=_("{option}: standard input is empty").format(option=name))
+    return found
 
 
 def complete_service(incomplete: str) -> list[str]:

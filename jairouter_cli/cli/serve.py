@@ -136,7 +136,7 @@ def _screen(loaded: Loaded, url: str, *, demo: bool) -> RenderableType:
         f"  {_example(loaded.config, url)}",
     ]
     if not demo:
-        lines.append(_("  jairouter instances add chat MODEL BASE_URL   (in another terminal; no restart needed)"))
+        lines.append(_("  jairouter instances add URL   (in another terminal; no restart needed)"))
     return Group(*lines)
 
 

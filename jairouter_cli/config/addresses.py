@@ -21,6 +21,21 @@ _LONGEST: Final = 2048  # letters of an address; more is none
 _HERE: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 
 
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+def backend_of(base_url: str) -> str:
+    """Return what addresses of one backend have in common, however they are written: `h`, `h:80/` and `h/v1`."""
+    try:
+        parts = urlsplit(base_url.strip())
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return base_url
+    place = f"[{host}]" if ":" in host else host
+    shown = "" if port in {None, _PORTS.get(parts.scheme)} else f":{port}"
+    return f"{parts.scheme}://{place}{shown}{parts.path.rstrip('/').removesuffix('/v1').rstrip('/')}"
+
+
 def without_endpoint(text: str) -> tuple[str, str | None]:
     """Return an address without the path of an endpoint at its end, and that path; None if it has none."""
     match = _ENDPOINT.fullmatch(text.strip())

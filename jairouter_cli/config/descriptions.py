@@ -67,6 +67,7 @@ DESCRIPTIONS: Final[Mapping[type[msgspec.Struct], Mapping[str, str]]] = {
         "failover": "When a request goes to another instance, for services without a section of their own.",
         "queue": "Requests that wait for a slot of a backend with `max-concurrency`.",
         "max-concurrency": "Limit of requests in flight at each backend that has no limit of its own.",
+        "discovery-interval": "Time between two looks at the lists of models of backends with `discover`.",
         "max-retries": "Most attempts after the first one. A service or an instance can override it.",
         "services": "The services by name: `chat`, `embedding`, `rerank`, `tts`, `stt`, `imgGen`, `imgEdit`.",
     },
@@ -101,6 +102,8 @@ DESCRIPTIONS: Final[Mapping[type[msgspec.Struct], Mapping[str, str]]] = {
         "health-path": "Path of the health check; only 2xx and 3xx are a success.",
         "proxy": "URL of the HTTP proxy to this backend, or `none`.",
         "forward-authorization": "`false` keeps clients' keys from this backend.",
+        "discover": "`true` follows the backend's list of models: new ones get instances like this one, with its key; "
+        "instances with `discover` whose models are gone are removed.",
     },
     model.LoadBalance: {
         "type": "The strategy; see [load balancing](routing.md#load-balancing).",

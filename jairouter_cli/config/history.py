@@ -26,11 +26,12 @@ _NAME: Final = re.compile(r"([1-9][0-9]{0,14})\.json")
 
 
 class Author(StrEnum):
-    """Who made a change: a command, the management API, or an editor of the file."""
+    """Who made a change: a command, the management API, an editor of the file, or a backend's list of models."""
 
     CLI = "cli"
     API = "api"
     FILE = "file"
+    DISCOVERY = "discovery"
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):

@@ -368,11 +368,9 @@ class LoadBalance(Struct, frozen=True, kw_only=True):
 class Instance(Struct, frozen=True, kw_only=True):
     """One model on one backend, as configured.
 
-    `name` is what clients send; `upstream_model` is the backend's name for the model, if it is another. Instances with
-    a larger `priority` are used only if none with a smaller one is available. `max_concurrency` applies to the backend,
-    host and port: its other models and services share it, and the smallest value counts. `proxy` is the URL of a proxy,
-    or `none`. With `forward_authorization: false` it gets no keys of clients;
-    one that has a key of its own never does.
+    `name` is what clients send; `upstream_model` is the backend's name for the model, if it is another. A larger
+    `priority` is used only if no smaller one is available. `max_concurrency` applies to the backend, host and port: its
+    other models and services share it. What has a key of its own, or `forward_authorization: false`, gets no clients'.
     """
 
     name: Name
@@ -393,6 +391,7 @@ class Instance(Struct, frozen=True, kw_only=True):
     health_path: Annotated[UrlPath | None, Alias(("health-check.path", "health.path"))] = None
     proxy: Secret | None = None
     forward_authorization: bool | None = None
+    discover: bool | None = None
 
     @property
     def id(self) -> str:
@@ -427,6 +426,7 @@ class ModelSection(Struct, frozen=True, kw_only=True):
     queue: Queue = Queue()
     max_concurrency: Positive | None = None
     max_retries: Count = 2
+    discovery_interval_s: Millis = 60.0
     services: dict[ServiceType, Service] = field(default_factory=dict)
 
 

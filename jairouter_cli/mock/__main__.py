@@ -24,6 +24,7 @@ def main() -> None:
     )
     parser.add_argument("--fail-rate", type=float, default=0.0, help="share of POSTs that fail with 503")
     parser.add_argument("--name", default="mock", help="value of the response header x-mock-backend")
+    parser.add_argument("--kind", help="kind of model server to answer as")
     options = vars(parser.parse_args())
     host, port = options.pop("host"), options.pop("port")
     try:

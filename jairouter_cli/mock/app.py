@@ -11,6 +11,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from jairouter_cli.mock import kinds
 from jairouter_cli.mock.audio import speech, transcripts
 from jairouter_cli.mock.behaviour import Behaviour
 from jairouter_cli.mock.body import JSON, MockRequest
@@ -71,6 +72,8 @@ def create(behaviour: Behaviour) -> Litestar:
         return {"in_flight": load.in_flight, "most_in_flight": load.most_in_flight}
 
     header = (b"x-mock-backend", behaviour.name.encode())
+    program = [(b"server", b"llama.cpp")] if behaviour.kind == kinds.LLAMA_CPP else []
+    told = [list_models, show_model] if behaviour.kind is None else kinds.handlers(behaviour.kind)
 
     async def misbehave(request: MockRequest) -> Response[JSON] | None:
         """Delay, and fail as often as is wanted."""
@@ -84,7 +87,7 @@ def create(behaviour: Behaviour) -> Litestar:
     async def sign(message: Message, _: Scope) -> None:
         """Tell which server answers."""
         if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], header]
+            message["headers"] = [*message["headers"], header, *program]
 
     return Litestar(
         route_handlers=[
@@ -92,7 +95,8 @@ def create(behaviour: Behaviour) -> Litestar:
             *(responses, messages, count_tokens, moderations, score),
             *(speech, transcripts),
             *(generations, edits, picture),
-            *(list_models, show_model, health, show_load),
+            *told,
+            *(health, show_load),
         ],
         state=State({"behaviour": behaviour}),
         middleware=[load.around],

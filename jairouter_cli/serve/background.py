@@ -11,6 +11,7 @@ from jairouter_cli.gateway.peers import stay_in_touch
 from jairouter_cli.gateway.prober import probe_all
 from jairouter_cli.gateway.tasks import Task
 from jairouter_cli.gateway.watcher import watch
+from jairouter_cli.serve.model_lists import follow_lists
 from jairouter_cli.telemetry.instruments import Instruments
 from jairouter_cli.telemetry.pulse import keep_pulse
 
@@ -27,6 +28,7 @@ def background(
     tasks: dict[str, Task] = {
         "configuration": lambda: watch(gateway, store, leads, edited),
         "health-checks": lambda: probe_all(gateway, Random(), leads),
+        "model-lists": lambda: follow_lists(gateway, store, leads),
         "pulse": lambda: keep_pulse(gateway, watching.metrics, watching.losses),
         "usage": watching.usage.run,
     }

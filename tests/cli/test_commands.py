@@ -93,7 +93,9 @@ def test_init_then_add_then_list_then_remove(tmp_path: Path) -> None:
     ]
     removed = run("instances", "remove", "imgGen", "flux@http://10.0.0.2:80", cwd=tmp_path, env=environ)
     assert removed.stdout == "removed instance flux@http://10.0.0.2:80 from service imgGen\n"
-    assert run("instances", "list", cwd=tmp_path, env=environ).stdout.startswith("no instances; add one with")
+    assert run("instances", "list", cwd=tmp_path, env=environ).stdout.startswith(
+        "no instances; add those of a backend with"
+    )
 
 
 def test_init_keeps_what_is_there(file: Path) -> None:

@@ -81,7 +81,7 @@ def proposed(folder: Path, *words: str) -> tuple[str, list[str]]:
         ("help |ver", ["version"]),
         ("help config |se", ["set"]),
         ("help health |", []),
-        ("instances |", ["list", "add", "update", "remove"]),
+        ("instances |", ["list", "add", "show", "enable", "disable", "update", "remove"]),
         ("health --js|", ["--json"]),
         ("nonsense |", []),
     ],

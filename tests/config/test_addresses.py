@@ -2,7 +2,7 @@
 
 import pytest
 
-from jairouter_cli.config.addresses import fault_of_url, without_endpoint
+from jairouter_cli.config.addresses import backend_of, fault_of_url, without_endpoint
 
 VALID = "an http:// or https:// URL with a valid host and port (1 to 65535)"
 NO_QUERY = "a URL without query and fragment (put the path of the endpoint in path)"
@@ -79,3 +79,20 @@ def test_what_is_wrong(text: str, fault: str) -> None:
 def test_what_is_right(text: str) -> None:
     """Paths in front of an endpoint belong to an address."""
     assert (fault_of_url(text), without_endpoint(text)) == ("", (text, None))
+
+
+@pytest.mark.parametrize(
+    ("address", "backend"),
+    [
+        ("http://h", "http://h"),
+        ("HTTP://H:80/", "http://h"),
+        ("https://h:443/v1/", "https://h"),
+        ("http://h:8000/v1", "http://h:8000"),
+        ("http://h/api/v1", "http://h/api"),
+        ("http://[::1]:8000/v1", "http://[::1]:8000"),
+        ("http://h:99999", "http://h:99999"),
+    ],
+)
+def test_one_backend(address: str, backend: str) -> None:
+    """Addresses of one backend are equal, however they are written."""
+    assert backend_of(address) == backend

@@ -83,7 +83,8 @@ def undo(name: str) -> Path:
     file, kept = Path(record.file), folder_of(name)
     try:
         if not _is_ours(content(file), record):
-            raise ClientConfigChanged(file=str(file), kept=str(kept / _ORIGINAL) if record.was_there else None)
+            before = _("the file as it was before is {file}") if record.was_there else _("there was none before")
+            raise ClientConfigChanged(file=str(file), hint=before.format(file=kept / _ORIGINAL))
         if record.was_there:
             files.replace(file, files.read(kept / _ORIGINAL))
         else:

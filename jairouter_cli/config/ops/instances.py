@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import msgspec
 
+from jairouter_cli.config.addresses import backend_of
 from jairouter_cli.config.change import Change
 from jairouter_cli.config.document import Document, Path
 from jairouter_cli.config.masking import is_mask_of
-from jairouter_cli.config.model import Instance, ServiceType
-from jairouter_cli.config.ops.sections import is_in_camel_case, merge
+from jairouter_cli.config.model import Config, Instance, ServiceType
+from jairouter_cli.config.ops.sections import is_in_camel_case, merge, written
 from jairouter_cli.config.scalars import text_of
 from jairouter_cli.config.spelling import camel, find_key, kebab, service_type
 from jairouter_cli.config.view import plain
@@ -23,7 +24,7 @@ _SLASHES_AT_END: Final = re.compile(r"/+(?=(?:#\d+)?$)")
 
 
 @dataclass(frozen=True, slots=True)
-class _NewInstance:
+class _InstanceEntry:
     """An instance as it stands in the file: at `index`, as the `number`th of `count` with its name and address."""
 
     index: int
@@ -41,17 +42,32 @@ class _NewInstance:
     def plain_id(self) -> str:
         return f"{self.name}@{self.base_url}"
 
+    def is_as(self, other: "_InstanceEntry") -> bool:
+        """Whether both are the same model on the same backend, however its address is written."""
+        return self.name == other.name and backend_of(self.base_url) == backend_of(other.base_url)
+
 
 def add(document: Document, service: ServiceType, instance: Instance) -> Change:
     """Add an instance behind those that the service has. Raises `InstanceExists`, `EditImpossible`."""
+    is_camel = is_in_camel_case(document, instances_path(document, service))
+    return _appended(document, service, _written(instance, camel if is_camel else kebab))
+
+
+def add_members(document: Document, service: ServiceType, members: Mapping[str, Any]) -> Change:
+    """Add an instance that has these keys; the rest as `add`. What its values are worth is judged with the file."""
+    is_camel = is_in_camel_case(document, instances_path(document, service))
+    return _appended(document, service, written(Instance, members, in_camel_case=is_camel))
+
+
+def _appended(document: Document, service: ServiceType, value: dict[str, Any]) -> Change:
     path = instances_path(document, service)
-    if trimmed(instance.id) in (entry.plain_id for entry in _entries(document, path)):
-        raise InstanceExists(service=service.value, instance=instance.id)
+    new = _entry(0, value)
+    if any(entry.is_as(new) for entry in _entries(document, path)):
+        raise InstanceExists(service=service.value, instance=new.plain_id)
     present = document.get(path)
-    value = _written(instance, camel if is_in_camel_case(document, path) else kebab)
     is_list = isinstance(present, list) and bool(present)
     edited = document.append(path, value) if is_list else document.put(path, [value])
-    return Change(edited, f"added instance {instance.id} to service {service}", service.value, instance.id)
+    return Change(edited, f"added instance {new.plain_id} to service {service}", service.value, new.plain_id)
 
 
 def remove(document: Document, service: ServiceType, wanted: str, base_url: str | None = None) -> Change:
@@ -111,6 +127,12 @@ def place(document: Document, service: ServiceType, wanted: str) -> tuple[Path, 
     return (*path, entry.index), entry.id
 
 
+def read(document: Document, config: Config, service: ServiceType, wanted: str) -> Instance:
+    """Return an instance of the configuration that a document holds. Raises as `place`."""
+    path, _id = place(document, service, wanted)
+    return config.model.services[service].instances[int(path[-1])]
+
+
 def instances_path(document: Document, service: ServiceType) -> Path:
     """Return where the instances of a service stand, or would stand, in the spellings that the file uses."""
     path = service_path(document, service)
@@ -141,16 +163,16 @@ def _key(node: Any, wanted: str) -> str:
     return found or wanted
 
 
-def _entries(document: Document, path: Path) -> list[_NewInstance]:
+def _entries(document: Document, path: Path) -> list[_InstanceEntry]:
     """Return the instances at a path; what is no mapping is none, but counts for the index."""
     found = document.get(path)
     items = enumerate(found) if isinstance(found, list) else ()
     return list(_numbered([_entry(index, item) for index, item in items if isinstance(item, Mapping)]))
 
 
-def _entry(index: int, item: Mapping[str, Any]) -> _NewInstance:
+def _entry(index: int, item: Mapping[str, Any]) -> _InstanceEntry:
     name, base_url = (_member(item, key) for key in ("name", "base-url"))
-    return _NewInstance(index, name, base_url.rstrip("/"))
+    return _InstanceEntry(index, name, base_url.rstrip("/"))
 
 
 def _member(item: Mapping[str, Any], wanted: str) -> str:
@@ -158,24 +180,24 @@ def _member(item: Mapping[str, Any], wanted: str) -> str:
     return "" if value is None else text_of(value) or str(value)
 
 
-def _numbered(entries: Sequence[_NewInstance]) -> Iterator[_NewInstance]:
+def _numbered(entries: Sequence[_InstanceEntry]) -> Iterator[_InstanceEntry]:
     ids = [entry.plain_id for entry in entries]
     for at, entry in enumerate(entries):
         number, count = ids[: at + 1].count(entry.plain_id), ids.count(entry.plain_id)
-        yield _NewInstance(entry.index, entry.name, entry.base_url, number, count)
+        yield _InstanceEntry(entry.index, entry.name, entry.base_url, number, count)
 
 
 # --- choosing ---
 
 # What a user may mean by a text, the closest reading first.
-_READINGS: Final[Sequence[Callable[[_NewInstance, str], bool]]] = (
+_READINGS: Final[Sequence[Callable[[_InstanceEntry, str], bool]]] = (
     lambda entry, wanted: trimmed(wanted) == entry.id,
     lambda entry, wanted: trimmed(wanted) == entry.plain_id,
     lambda entry, wanted: wanted == entry.name,
 )
 
 
-def _chosen(service: ServiceType, entries: Sequence[_NewInstance], wanted: str) -> _NewInstance:
+def _chosen(service: ServiceType, entries: Sequence[_InstanceEntry], wanted: str) -> _InstanceEntry:
     """Return the one instance that `wanted` fits."""
     readings = ([entry for entry in entries if fits(entry, wanted)] for fits in _READINGS)
     fitting = next((found for found in readings if found), [])
@@ -187,7 +209,7 @@ def _chosen(service: ServiceType, entries: Sequence[_NewInstance], wanted: str) 
     return fitting[0]
 
 
-def _closest(entries: Sequence[_NewInstance], wanted: str) -> str:
+def _closest(entries: Sequence[_InstanceEntry], wanted: str) -> str:
     if not entries:
         return "the service has no instances"
     close = difflib.get_close_matches(wanted, [entry.id for entry in entries], _SHOWN, cutoff=0)

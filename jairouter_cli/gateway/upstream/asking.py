@@ -5,8 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from jairouter_cli.gateway.upstream.exchange import UpstreamFailure, UpstreamRequest
-from jairouter_cli.gateway.upstream.http1 import Http1Upstream
+from jairouter_cli.gateway.upstream.exchange import Upstream, UpstreamFailure, UpstreamRequest
 from jairouter_cli.routing.call import Timeouts
 
 MOST_BYTES: Final = 4 << 20
@@ -47,7 +46,7 @@ class BackendReply(NamedTuple):
 BackendOutcome = BackendReply | UpstreamFailure
 
 
-async def ask(upstream: Http1Upstream, question: Question, path: str, timeout_s: float) -> BackendOutcome:
+async def ask(upstream: Upstream, question: Question, path: str, timeout_s: float) -> BackendOutcome:
     """Send a GET; a response counts whatever its status."""
     loop = asyncio.get_running_loop()
     began, by = loop.time(), loop.time() + timeout_s
