@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import typer
+from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from jairouter_cli.cli.commands import app
+from jairouter_cli.cli.stand_in import StandIn
 from jairouter_cli.config.document import Document
 from jairouter_cli.config.model import BREAKER_DEFAULTS, LIMIT_DEFAULTS, ClientLimit, Config, Fallback
 from jairouter_cli.config.monitoring import Level, Logging
@@ -21,7 +25,7 @@ from jairouter_cli.observe.exposition import full_name
 from jairouter_cli.observe.families import ALIASES, FAMILIES, Kind
 from jairouter_cli.observe.lines import AccessLine
 from jairouter_cli.observe.log_levels import DEFAULTS
-from tests.process import Served, run, serving
+from tests.process import Served, mock, run, serving
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -123,17 +127,30 @@ def test_every_endpoint_of_the_node_package(demo: Served, node: str) -> None:
     ]
 
 
+def steps(block: str) -> list[list[str]]:
+    """Return the commands of a block, without their comments."""
+    return [shlex.split(line, comments=True) for line in block.replace("\\\n", "").splitlines()]
+
+
 def test_the_first_steps(tmp_path: Path) -> None:
-    """The commands of the readme, in their order, in an empty folder; serving is tested elsewhere."""
-    (steps,) = (block for block in blocks("sh") if "jairouter init" in block)
-    commands = [line.split("#")[0].split() for line in steps.splitlines()]
-    assert commands.pop(0) == ["pip", "install", "."]
-    for command in commands:
-        if command[1] in {"init", "instances"}:
-            done = run(*command[1:], cwd=tmp_path, env={"HOME": str(tmp_path), "JAIROUTER_CONFIG": ""})
-            assert (done.returncode, "error" in done.stderr) == (0, False), command
-    listed = run("instances", "list", cwd=tmp_path).stdout
-    assert [line.split()[4] for line in listed.splitlines()[1:]] == ["1", "2"]
+    """The commands of the readme, in their order, in an empty folder, with a stand-in for Ollama and a free port."""
+    first, then = (steps(block) for block in blocks("sh") if "jairouter init" in block or "jairouter chat" in block)
+    assert first.pop(0) == ["pipx", "install", "."]
+    environ = {"HOME": str(tmp_path), "JAIROUTER_CONFIG": "", "CODEX_HOME": "", "LANGUAGE": "", "LC_ALL": "C"}
+    with mock("ollama", "--kind", "ollama") as (_, url):
+        assert first.pop() == ["jairouter", "serve"]
+        for _program, *words in first:
+            done = run(
+                *(url if word == "http://127.0.0.1:11434" else word for word in words), cwd=tmp_path, env=environ
+            )
+            assert (done.returncode, "error" in done.stderr) == (0, False), words
+        with serving(cwd=tmp_path, env=environ) as served:
+            for _program, *words in then:
+                more = ["--config", str(tmp_path / "jairouter.yaml")] if words[0] == "doctor" else []
+                done = run(*words, *more, "--url", served.url, cwd=tmp_path, env=environ, stdin="Hello")
+                assert done.returncode == 0, (words, done.stdout, done.stderr)
+                if words[0] == "chat":
+                    assert done.stdout == "You said: Hello\n"
 
 
 def help_of(*command: str) -> str:
@@ -143,16 +160,25 @@ def help_of(*command: str) -> str:
     return found.stdout
 
 
-def test_the_commands_in_the_table_exist() -> None:
-    """With every option that is named."""
+def commands_of(group: TyperGroup, *names: str) -> Iterator[tuple[str, ...]]:
+    """Yield every command, by the words that call it."""
+    for name, command in group.commands.items():
+        loaded = command.loaded() if isinstance(command, StandIn) else command
+        if loaded.hidden:
+            continue
+        if isinstance(loaded, TyperGroup):
+            yield from commands_of(loaded, *names, name)
+        else:
+            yield (*names, name)
+
+
+def test_the_commands_in_the_table_are_all() -> None:
+    """Each stands in it once."""
     rows = re.findall(r"^\| `jairouter (.*?)` \|", README, re.MULTILINE)
-    assert len(rows) == 26
-    for row in rows:
-        words = row.replace("path\\|show\\|validate", "show").split()
-        command = [word for word in words if re.fullmatch("[a-z]+", word)]
-        shown = help_of(*command)
-        for option in re.findall(r"--[a-z-]+", row):
-            assert option in shown, (command, option)
+    shown = [(*group, name) for row in rows for *group, names in [row.split()] for name in names.split("\\|")]
+    group = typer.main.get_group(app)
+    assert isinstance(group, TyperGroup)
+    assert sorted(shown) == sorted(set(commands_of(group)) - {("version",), ("help",)})
 
 
 def test_every_command_has_the_shared_options() -> None:
@@ -217,8 +243,9 @@ def test_the_configuration_in_the_documents_is_good(page: str, tmp_path: Path) -
 
 def test_the_chinese_readme_shows_the_same() -> None:
     """Every code block, every command, every path."""
-    for language in ("sh", "python", "js", "yaml"):
+    for language in ("python", "js", "yaml"):
         assert blocks(language, CHINESE) == blocks(language)
+    assert list(map(steps, blocks("sh", CHINESE))) == list(map(steps, blocks("sh")))  # comments are translated
     commands = r"^\| `(.*?)` \|"
     assert re.findall(commands, CHINESE, re.MULTILINE) == re.findall(commands, README, re.MULTILINE)
 
