@@ -27,10 +27,10 @@ async def follow_lists(gateway: Gateway, store: Store, leads: Callable[[], bool]
     """Ask again and again while this worker leads, and yield after every round."""
     lists = ModelLists(gateway, store)
     while True:
-        await asyncio.sleep(gateway.table.config.model.discovery_interval_s)
         if leads():
             await lists.look()
         yield
+        await asyncio.sleep(gateway.table.config.model.discovery_interval_s)
 
 
 class ModelLists:

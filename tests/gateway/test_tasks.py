@@ -148,7 +148,7 @@ def test_every_task_of_a_worker_survives_its_surroundings(tmp_path: Path, caplog
         shared = SharedMemory(made.path, 2)
         gateway, watching = gateway_of(config(tmp_path, text), shared)
         kept = background(gateway, Store(tmp_path / "jairouter.yaml"), watching, shared)
-        assert set(kept) == {"configuration", "health-checks", "pulse", "usage", "workers"}
+        assert set(kept) == {"configuration", "health-checks", "model-lists", "pulse", "usage", "workers"}
 
         async def play() -> None:
             running = []
