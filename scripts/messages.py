@@ -9,6 +9,7 @@ import io
 import re
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,7 @@ from jairouter_cli import errors
 from jairouter_cli.cli.commands import app
 from jairouter_cli.cli.language import DOMAIN, FOLDER
 from jairouter_cli.cli.stand_in import StandIn
+from jairouter_cli.routing.balance import STRATEGIES
 
 PACKAGE: Final = Path(__file__).parent.parent / "jairouter_cli"
 PO: Final = FOLDER / "zh" / "LC_MESSAGES" / f"{DOMAIN}.po"
@@ -45,6 +47,7 @@ msgstr ""
 
 """
 
+FIRST: Final = datetime(2026, 1, 1, tzinfo=UTC)
 HEAD: Final = re.compile(r"[A-Z][A-Z/ ]+")
 
 Message = str | tuple[str, str]
@@ -60,12 +63,12 @@ def commands(group: Any, path: str = "jairouter") -> Iterator[tuple[str, Any]]:
 
 def of_commands() -> Iterator[tuple[Message, str]]:
     """Yield the texts of help, each with the command that it is of."""
+    yield from ((str(one.rich_help_panel), "jairouter") for one in typer.main.get_group(app).commands.values())
     for path, command in commands(typer.main.get_group(app)):
         if command.hidden:
             continue
         yield from ((one, path) for one in cleandoc(command.help or "").split("\n\n"))
         yield command.epilog or "", path
-        yield command.rich_help_panel if isinstance(command.rich_help_panel, str) else "", path
         yield from ((one.help or "", path) for one in command.params if not one.hidden)
 
 
@@ -93,10 +96,15 @@ def of_code() -> Iterator[tuple[Message, str]]:
                 yield from ((text, f"{path.relative_to(PACKAGE)}") for text in said)
 
 
+def of_the_gateway() -> Iterator[tuple[Message, str]]:
+    """Yield the texts of a running gateway's answers that the command line shows in the reader's language."""
+    yield from ((one.meaning, "routing/balance.py") for one in STRATEGIES.values())
+
+
 def collected() -> Catalog:
     """Return every text, in the order of their places."""
     catalog = Catalog(domain=DOMAIN, charset="utf-8")
-    every = [*of_commands(), *of_errors(), *of_code(), *((text, "typer") for text in TYPERS)]
+    every = [*of_commands(), *of_errors(), *of_code(), *of_the_gateway(), *((text, "typer") for text in TYPERS)]
     for text, place in sorted(every, key=lambda one: one[1]):
         if text and text != "{message}":
             catalog.add(text, locations=[(place, 0)])
@@ -128,6 +136,7 @@ def untranslated(catalog: Catalog) -> list[Message]:
 
 def compiled(catalog: Catalog) -> bytes:
     """Return the catalog in the form in which it is read."""
+    catalog.creation_date = FIRST  # else it would differ each time
     stream = io.BytesIO()
     write_mo(stream, catalog)
     return stream.getvalue()

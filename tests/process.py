@@ -20,6 +20,7 @@ from unittest.mock import patch
 import httpx
 import openai
 
+from jairouter_cli.cli import language
 from jairouter_cli.cli.app import main
 from jairouter_cli.cli.listening import bindable
 from tests.forked import Forked
@@ -42,6 +43,7 @@ def run(
         return _run_forked(*arguments, cwd=cwd, env=env)
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     with ExitStack() as stack:
+        stack.callback(language.prepare)  # the language is that of this process again
         for replaced in (
             patch.object(sys, "argv", ["jairouter", *arguments]),
             patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()))),

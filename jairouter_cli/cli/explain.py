@@ -73,12 +73,12 @@ def explain(  # noqa: PLR0913 - one option a field
 def _text(found: dict[str, Any]) -> RenderableType:
     head = Text.assemble(
         (f"{found['service']} {found['model']}", "bold"),
-        _(", strategy {strategy} (score: {meaning})").format(strategy=found["strategy"], meaning=found["scoreMeans"]),
+        _(", strategy {strategy} (score: {meaning})").format(
+            strategy=found["strategy"], meaning=_(found["scoreMeans"])
+        ),
     )
     rows = [_row(candidate) for candidate in found["candidates"]]
-    return Group(
-        head, output.table([_(name) for name in _COLUMNS], rows), _("-> can be chosen now; lower tiers are used first")
-    )
+    return Group(head, output.table(_COLUMNS, rows), _("-> can be chosen now; lower tiers are used first"))
 
 
 def _row(one: dict[str, Any]) -> tuple[object, ...]:

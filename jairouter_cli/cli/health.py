@@ -70,7 +70,7 @@ def _text(base: str, node: dict[str, Any]) -> RenderableType:
         parts.append(output.table([_(name) for name in _COLUMNS], rows))
         parts.extend(_counted(router["services"]))
     elif router:
-        parts.append(_("no instances; add one with `jairouter instances add SERVICE MODEL BASE_URL`"))
+        parts.append(_("no instances; add those of a backend with `jairouter instances add URL`"))
     else:
         parts.append(_("instances are hidden; see management.endpoint.health.show-details"))
     if error := config.get("error"):

@@ -29,11 +29,11 @@ class HelpFormatter(_Formatter):  # type: ignore[misc]  # the base is not public
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
         """Write the line of how a command is used."""
-        super().write_usage(prog, args, prefix or f"{_('Usage')}: ")
+        super().write_usage(prog, args, prefix or _("Usage: "))
 
     def write_heading(self, heading: str) -> None:
         """Write the heading of a section."""
-        super().write_heading(_(heading))
+        self.write(f"{'':>{self.current_indent}}{_(heading)}" + _(":") + "\n")
 
     def write_text(self, text: str) -> None:
         """Write paragraphs."""

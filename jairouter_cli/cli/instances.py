@@ -99,13 +99,13 @@ def _instances(config: Config, wanted: ServiceType | None) -> Instances:
 
 def _table(found: Instances) -> RenderableType:
     if not found:
-        return "no instances; add those of a backend with `jairouter instances add URL`"
+        return _("no instances; add those of a backend with `jairouter instances add URL`")
     columns = ("SERVICE", "MODEL", "BASE URL", "PATH", "WEIGHT", "ADAPTER", "STATE")
     return output.table(columns, (_row(kind, instance) for kind, instance in found))
 
 
 def _row(kind: ServiceType, instance: Instance) -> tuple[object, ...]:
-    state = "enabled" if instance.enabled else "disabled"
+    state = _("enabled") if instance.enabled else _("disabled")
     adapter, path = instance.adapter or "-", shown_path(instance.path or "-")
     return kind.value, instance.name, instance.base_url, path, instance.weight, adapter, state
 
@@ -222,7 +222,7 @@ def _headers(texts: Sequence[str] | None) -> dict[str, str] | None:
 def _header(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise UsageError(message=f"--header: expected NAME=VALUE, found '{text}'")
+        raise UsageError(message=_("--header: expected NAME=VALUE, found '{found}'").format(found=text))
     return name.strip(), value
 
 

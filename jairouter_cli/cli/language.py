@@ -1,7 +1,7 @@
 """The language of the command line: Chinese where the environment says so, otherwise English.
 
 `LANGUAGE`, `LC_ALL`, `LC_MESSAGES` and `LANG` are read as gettext reads them. Texts are written in English in the code;
-`locale/zh/LC_MESSAGES/jairouter.po` is for the Chinese ones, and a text that it has not yet is shown in English. Help
+`locale/zh/LC_MESSAGES/jairouter.po` has the Chinese ones, and a text that it lacks would be shown in English. Help
 of commands and options is translated where it is shown (`parameters.py`), and errors where they are printed
 (`output.py`), so neither is marked in the code.
 """

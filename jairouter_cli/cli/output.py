@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from jairouter_cli.cli.language import _, is_for_programs, paragraphs
+from jairouter_cli.cli.language import _, is_for_programs, marked, paragraphs
 from jairouter_cli.cli.tables import FittingTable
 from jairouter_cli.errors import JAIRouterError
 
@@ -54,7 +54,7 @@ def stderr() -> Console:
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> FittingTable:
     """Return a table; the last column is the one that may be folded."""
     shown = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
-    return FittingTable(columns, shown, is_for_a_person=sys.stdout.isatty())
+    return FittingTable([_(name) for name in columns], shown, is_for_a_person=sys.stdout.isatty())
 
 
 def pairs(named: Sequence[tuple[str, object]]) -> Text:
@@ -88,12 +88,42 @@ def warn(message: str) -> None:
     stderr().print(Text.assemble((_("warning: "), "bold yellow"), message))
 
 
+# What the values of an error's other keywords say, where they are made by modules that know no reader.
+_PHRASES: Final = (
+    marked("did you mean {names}?"),
+    marked("closest matches: {names}"),
+    marked("it can be {names}"),
+    marked("the service has no instances"),
+    marked("it is not in the file, so its default already applies"),
+    marked("keys are joined by dots, like server.port or a.list[0].name"),
+    marked("the list has {names} items"),
+    marked("the keys are {names}"),
+    marked("there are none yet"),
+    marked("there is {names}"),
+    marked("there are {names}"),
+)
+
+
 def _said(error: JAIRouterError) -> str:
     """Return the text of an error; one whose text is its keyword `message` may have it translated already."""
     if type(error).message is not JAIRouterError.message:
         return str(error)
-    told = {name: paragraphs(str(value)) if name == "message" else value for name, value in error.params.items()}
-    return _(error.texts["en"]).format(**{**error.params, **told})
+    told = {name: _told(name, value) for name, value in error.params.items()}
+    return _(error.texts["en"]).format(**told)
+
+
+def _told(name: str, value: Any) -> Any:
+    """Return the value of a keyword of an error, in the reader's language."""
+    if not isinstance(value, str):
+        return value
+    if name == "message":
+        return paragraphs(value)
+    for phrase in _PHRASES:
+        before, has_names, after = phrase.partition("{names}")
+        names = value.removeprefix(before).removesuffix(after)
+        if before + names + after == value and (has_names or not names):
+            return _(phrase).format(names=names)
+    return value
 
 
 def fail(error: JAIRouterError) -> None:

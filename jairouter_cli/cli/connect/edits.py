@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from jairouter_cli.cli.language import _
 from jairouter_cli.config.document import Document
 from jairouter_cli.errors import ConfigSyntaxError, EditImpossible, UsageError
 
@@ -63,4 +64,5 @@ def _tree(entries: Sequence[Entry]) -> dict[str, Any]:
 
 def _refusal(file: Path, entries: Sequence[Entry], error: Exception) -> UsageError:
     piece = json.dumps(_tree(entries), indent=2, ensure_ascii=False)
-    return UsageError(message=f"{file} cannot be edited: {error}", hint=f"add this to it by hand:\n\n{piece}")
+    message = _("{file} cannot be edited: {reason}").format(file=file, reason=error)
+    return UsageError(message=message, hint=_("add this to it by hand:") + f"\n\n{piece}")

@@ -87,16 +87,16 @@ def _report(findings: Sequence[Finding]) -> RenderableType:
     parts: list[RenderableType] = []
     for finding in _folded(findings):
         parts.append(Text.assemble((f"{finding.verdict:<{_INDENT}}", _COLOURS[finding.verdict]), finding.found))
-        for name, text in ((_("why"), finding.why), (_("fix"), finding.fix)):
+        for name, text in ((_("why: "), finding.why), (_("fix: "), finding.fix)):
             if text:
                 style = "bold" if text == finding.fix else ""
-                parts.append(Text.assemble(" " * _INDENT, (f"{name}: ", "dim"), (text, style)))
+                parts.append(Text.assemble(" " * _INDENT, (name, "dim"), (text, style)))
     counts = Counter(one.verdict for one in findings)
     number = counts[FindingStatus.FAILED]
     failures = ngettext("{number} failure", "{number} failures", number).format(number=number)
     number = counts[FindingStatus.WARNING]
     warnings = ngettext("{number} warning", "{number} warnings", number).format(number=number)
-    parts += ["", f"{failures}, {warnings}"]
+    parts += ["", _("{failures}, {warnings}").format(failures=failures, warnings=warnings)]
     return Group(*parts)
 
 

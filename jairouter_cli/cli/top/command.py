@@ -15,6 +15,7 @@ from rich.console import Console, Group, RenderableType
 
 from jairouter_cli.cli import client, output
 from jairouter_cli.cli.client import TimeoutOption, UrlOption, finite
+from jairouter_cli.cli.language import _
 from jairouter_cli.cli.shared import ConfigOption, JsonOption
 from jairouter_cli.cli.top import screen
 from jairouter_cli.cli.top.keyboard import Keyboard, NoKeyboard, keyboard
@@ -144,7 +145,9 @@ class _Watch:
         for found in self._feed.take():
             is_new = True
             if isinstance(found, JAIRouterError):
-                self._trouble = f"no new data since {self._seen_at}; retrying: {found.params.get('reason', found)}"
+                self._trouble = _("no new data since {time}; retrying: {reason}").format(
+                    time=self._seen_at, reason=found.params.get("reason", found)
+                )
                 continue
             self._history.add(found)
             self._seen_at, self._trouble = _clock(), ""

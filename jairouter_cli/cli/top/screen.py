@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from jairouter_cli.cli.language import _, ngettext
 from jairouter_cli.cli.top import keyboard
 from jairouter_cli.cli.top.rates import InstanceRow, View
 
@@ -272,8 +273,9 @@ def _cell(column: _Column, text: str) -> str:
 
 def header(view: View, saying: Saying, width: int) -> list[Text]:
     """Return what holds for the whole gateway."""
-    workers = f"{view.workers} worker{'' if view.workers == 1 else 's'}, revision {view.config_revision or '-'}"
-    title = Text.assemble(("jairouter top", "bold"), f"  {saying.url}  {workers}")
+    workers = ngettext("{number} worker, revision {revision}", "{number} workers, revision {revision}", view.workers)
+    running = workers.format(number=view.workers, revision=view.config_revision or "-")
+    title = Text.assemble(("jairouter top", "bold"), f"  {saying.url}  {running}")
     title.append(saying.time.rjust(max(len(saying.time) + 2, width - title.cell_len)))
     lines = [title, *totals(view)]
     return [*lines, *(Text(line, style="yellow") for line in _troubles(view, saying))]
@@ -281,43 +283,56 @@ def header(view: View, saying: Saying, width: int) -> list[Text]:
 
 def totals(view: View) -> list[Text]:
     """Return what the whole gateway does."""
-    waiting = f", {view.waiting} waiting" if view.waiting else ""
+    waiting = _(", {number} waiting").format(number=view.waiting) if view.waiting else ""
+    requests = _("{rate} requests/s  {number} in flight{waiting}  p50 {p50}  p95 {p95}")
+    errors = _("errors {share}  429 {rate}/s  tokens/s {read} in, {written} out")
     return [
         Text(
-            f"{number(view.requests_per_s)} requests/s  {view.in_flight} in flight{waiting}"
-            f"  p50 {duration(view.latency_p50_s)}  p95 {duration(view.latency_p95_s)}"
+            requests.format(
+                rate=number(view.requests_per_s),
+                number=view.in_flight,
+                waiting=waiting,
+                p50=duration(view.latency_p50_s),
+                p95=duration(view.latency_p95_s),
+            )
         ),
         Text(
-            f"errors {percent(view.error_share)}  429 {number(view.rejected_per_s)}/s"
-            f"  tokens/s {number(view.input_tokens_per_s)} in, {number(view.output_tokens_per_s)} out"
+            errors.format(
+                share=percent(view.error_share),
+                rate=number(view.rejected_per_s),
+                read=number(view.input_tokens_per_s),
+                written=number(view.output_tokens_per_s),
+            )
         ),
-        Text(f"instances: {_instances(view)}"),
+        Text(_("instances: {states}").format(states=_instances(view))),
     ]
 
 
 def _instances(view: View) -> str:
     states = Counter(_STATES.get(row.state, row.state) for row in view.instances)
-    states["breaker open"] = sum(row.breaker == "OPEN" for row in view.instances)
-    return ", ".join(f"{number} {state}" for state, number in states.items() if number) or "none"
+    states[_("breaker open")] = sum(row.breaker == "OPEN" for row in view.instances)
+    return ", ".join(f"{number} {state}" for state, number in states.items() if number) or _("none")
 
 
 def _troubles(view: View, saying: Saying) -> Iterator[str]:
     if saying.trouble:
         yield saying.trouble
     if view.config_error:
-        yield f"the configuration file was rejected: {' '.join(view.config_error.split())}"
+        yield _("the configuration file was rejected: ") + " ".join(view.config_error.split())
     if view.workers_behind:
-        yield f"workers with another configuration: {view.workers_behind}"
+        yield _("workers with another configuration: {number}").format(number=view.workers_behind)
     if not view.is_counting:
-        yield "monitoring.metrics.enabled is false: no totals, no tokens, no first tokens"
+        yield _("monitoring.metrics.enabled is false: no totals, no tokens, no first tokens")
 
 
 def _footer(look: Look, seen: int, total: int, *, has_keys: bool) -> Text:
     """Return the keys; what holds now is in capitals."""
-    parts = [f"{look.first + 1}-{look.first + seen} of {total}"] if seen < total else []
-    parts += ["q quit", "p pause", f"i {'REVERSE' if look.is_reversed else 'reverse'}"] if has_keys else ["Ctrl-C quit"]
+    first, last = look.first + 1, look.first + seen
+    parts = [_("{first}-{last} of {total}").format(first=first, last=last, total=total)] if seen < total else []
+    reverse = _("i REVERSE") if look.is_reversed else _("i reverse")
+    parts += [_("q quit"), _("p pause"), reverse] if has_keys else [_("Ctrl-C quit")]
     words = (word.upper() if sort is look.sort else word for sort, word in _SORT_WORDS.items())
-    return Text("  ".join([*parts, f"sort: {' '.join(words)}"]))
+    return Text("  ".join([*parts, _("sort: {keys}").format(keys=" ".join(words))]))
 
 
 class Frame(NamedTuple):
@@ -332,12 +347,13 @@ def frame(view: View, look: Look, saying: Saying, width: int, height: int) -> Fr
     """Return a screen: no more lines than its height, none wider than its width."""
     head = header(view, saying, width)
     if look.is_paused:
-        head.append(Text("PAUSED; press p to resume", style="bold"))
+        head.append(Text(_("PAUSED; press p to resume"), style="bold"))
     page = max(1, height - len(head) - 3)  # an empty line, the titles, the footer
     look = look.bounded(len(view.instances), page)
     rows = ordered(view.instances, look)
     seen = rows[look.first : look.first + page]
-    body = table(seen, width, rows) if rows else [Text("no instances; add one with `jairouter instances add`")]
+    none = _("no instances; add those of a backend with `jairouter instances add URL`")
+    body = table(seen, width, rows) if rows else [Text(none)]
     filling = [Text()] * max(0, height - len(head) - len(body) - 2)
     footer = _footer(look, len(seen), len(rows), has_keys=saying.has_keys)
     lines = [*head, Text(), *body, *filling, footer][:height]
