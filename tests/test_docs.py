@@ -44,6 +44,8 @@ PAGES = (
             "operations",
             "reverse-proxy",
             "usage",
+            "guides/ollama-and-vllm",
+            "guides/several-hosts",
         )
     ),
 )

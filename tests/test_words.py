@@ -20,7 +20,7 @@ from jairouter_cli.request_errors import RequestError
 
 ROOT: Final = Path(__file__).parent.parent
 PAGES: Final = (
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
     *(ROOT / name for name in ("README.md", "README.zh-CN.md", "deploy/monitoring/README.md")),
 )
 STYLE: Final = ROOT / "docs" / "STYLE.md"  # which has the bad examples, too
