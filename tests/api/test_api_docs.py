@@ -103,3 +103,15 @@ def test_the_page_needs_nothing_from_the_net(served: Served) -> None:
         assert len(loaded.content) > 100
     assert served.get("/swagger-ui/secrets.yaml").status_code == 404
     assert served.get("/schema").status_code == 404, "the framework's own pages, which load from the net"
+
+
+def test_the_page_begins_with_the_models(document: Any) -> None:
+    """Tags have an order and a description each, and operations stand in it."""
+    tags = [tag["name"] for tag in document["tags"]]
+    shown = list(
+        dict.fromkeys(tag for item in document["paths"].values() for one in item.values() for tag in one["tags"])
+    )
+    assert shown == tags
+    assert all(tag["description"] for tag in document["tags"])
+    assert next(iter(document["paths"])).startswith("/v1/")
+    assert document["info"]["description"].startswith("Three APIs on one port")

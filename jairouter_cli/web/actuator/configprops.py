@@ -52,7 +52,7 @@ def configprops_routes(origins: Origins) -> list[Any]:
 
     @get(
         f"{BASE}/configprops",
-        summary="Show the configuration in force",
+        summary="Show the effective configuration",
         guards=[operators_only],
         operation_class=of_actuator(samples.ACTUATOR_BEANS, guarded=True),
     )
@@ -62,7 +62,7 @@ def configprops_routes(origins: Origins) -> list[Any]:
 
     @get(
         f"{BASE}/configprops/{{prefix:str}}",
-        summary="Show sections of it",
+        summary="Show sections of the effective configuration",
         guards=[operators_only],
         operation_class=of_actuator(samples.ACTUATOR_BEANS, guarded=True),
     )

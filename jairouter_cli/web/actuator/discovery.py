@@ -32,7 +32,7 @@ def discovery_routes(gateway: Gateway) -> list[Any]:
 
     @get(
         BASE,
-        summary="List what can be asked here",
+        summary="List the endpoints of the actuator",
         operation_class=of_actuator(
             {"_links": {"self": {"href": "http://127.0.0.1:8080/actuator", "templated": False}}}
         ),

@@ -134,7 +134,7 @@ def env_routes(origins: Origins) -> list[Any]:
 
     @get(
         f"{BASE}/env",
-        summary="Show where settings come from",
+        summary="List the sources of settings",
         guards=[operators_only],
         operation_class=of_actuator(
             {**samples.ACTUATOR_PROFILES, "propertySources": [{"name": "commandLineArgs", "properties": {}}]},
@@ -158,7 +158,7 @@ def env_routes(origins: Origins) -> list[Any]:
 
     @get(
         f"{BASE}/env/{{key:str}}",
-        summary="Show where one setting comes from",
+        summary="Show the sources of one setting",
         guards=[operators_only],
         operation_class=of_actuator(
             {

@@ -70,7 +70,7 @@ def health_routes(gateway: Gateway, observatory: Scrape, file: Path) -> list[Any
 
     @get(
         _PATH,
-        summary="Whether the gateway and the instances behind it are up",
+        summary="Show the health of the gateway and its instances",
         operation_class=of_actuator(
             {**samples.ACTUATOR_UP, "components": {"ping": samples.ACTUATOR_UP}, "groups": ["liveness", "readiness"]},
             also=(503,),
@@ -82,7 +82,7 @@ def health_routes(gateway: Gateway, observatory: Scrape, file: Path) -> list[Any
 
     @get(
         _PART,
-        summary="One component of the health, or a part of it, or a group",
+        summary="Show one component or group of the health",
         operation_class=of_actuator(
             {**samples.ACTUATOR_UP, "components": {"readinessState": samples.ACTUATOR_UP}}, also=(503,)
         ),

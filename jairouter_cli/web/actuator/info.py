@@ -23,7 +23,7 @@ def info_routes(gateway: Gateway, observatory: Scrape) -> list[Any]:
 
     @get(
         f"{BASE}/info",
-        summary="What runs here",
+        summary="Show version and runtime",
         operation_class=of_actuator(
             {"app": {"name": "JAiRouter", "version": "0.1.0"}, "workers": {"count": 1, "pids": [12]}}
         ),

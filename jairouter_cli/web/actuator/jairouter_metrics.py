@@ -78,7 +78,7 @@ def _reading(gateway: Gateway, observatory: Scrape) -> list[Any]:
 
     @get(
         f"{_PATH}/status",
-        summary="Show how metrics are kept",
+        summary="Show the state of the metrics",
         guards=guards,
         operation_class=of_actuator(
             {
@@ -106,7 +106,7 @@ def _reading(gateway: Gateway, observatory: Scrape) -> list[Any]:
 
     @get(
         f"{_PATH}/performance",
-        summary="Show what was counted, and the memory",
+        summary="Show metrics statistics and memory",
         guards=guards,
         operation_class=of_actuator(
             {"processingStats": samples.ACTUATOR_PROCESSING, "memoryStats": samples.ACTUATOR_MEMORY}, types=PLAIN
@@ -122,7 +122,7 @@ def _reading(gateway: Gateway, observatory: Scrape) -> list[Any]:
 
     @get(
         f"{_PATH}/memory",
-        summary="Show the memory",
+        summary="Show the memory in use",
         guards=guards,
         operation_class=of_actuator(samples.ACTUATOR_MEMORY, types=PLAIN),
     )
@@ -132,7 +132,7 @@ def _reading(gateway: Gateway, observatory: Scrape) -> list[Any]:
 
     @get(
         f"{_PATH}/circuit-breaker",
-        summary="Show all circuit breakers together",
+        summary="Show a summary of all circuit breakers",
         guards=guards,
         operation_class=of_actuator(samples.ACTUATOR_BREAKERS, types=PLAIN),
     )
@@ -142,7 +142,7 @@ def _reading(gateway: Gateway, observatory: Scrape) -> list[Any]:
 
     @get(
         f"{_PATH}/sampling",
-        summary="Show that everything is counted",
+        summary="Show the processing state: everything is counted",
         guards=guards,
         operation_class=of_actuator(samples.ACTUATOR_SAMPLING, types=PLAIN),
     )
@@ -152,7 +152,7 @@ def _reading(gateway: Gateway, observatory: Scrape) -> list[Any]:
 
     @get(
         f"{_PATH}/performance-config",
-        summary="Show that nothing is buffered",
+        summary="Show the buffer state: nothing is buffered",
         guards=guards,
         operation_class=of_actuator(samples.ACTUATOR_PERFORMANCE, types=PLAIN),
     )
@@ -162,7 +162,7 @@ def _reading(gateway: Gateway, observatory: Scrape) -> list[Any]:
 
     @get(
         f"{_PATH}/error-handler",
-        summary="Show what fails",
+        summary="List instances with failures",
         guards=guards,
         operation_class=of_actuator(
             {
@@ -179,7 +179,7 @@ def _reading(gateway: Gateway, observatory: Scrape) -> list[Any]:
 
     @get(
         f"{_PATH}/degradation",
-        summary="Show that nothing is thinned out",
+        summary="Show the degradation state: nothing is left out",
         guards=guards,
         operation_class=of_actuator({"level": "NONE", "samplingRate": 1.0, "autoModeEnabled": False}, types=PLAIN),
     )
@@ -195,7 +195,7 @@ def _reading(gateway: Gateway, observatory: Scrape) -> list[Any]:
 
     @get(
         f"{_PATH}/cache-retry",
-        summary="Show the cache of answers",
+        summary="Show the response cache",
         guards=guards,
         operation_class=of_actuator({"currentSize": 0, "maxSize": 100, "usageRatio": 0.0}, types=PLAIN),
     )
@@ -236,7 +236,7 @@ def _orders(gateway: Gateway) -> list[Any]:
 
     @post(
         f"{_PATH}/sampling",
-        summary="Refuse to count less",
+        summary="Disable processing: not supported",
         status_code=200,
         guards=guards,
         operation_class=of_actuator(
@@ -249,7 +249,7 @@ def _orders(gateway: Gateway) -> list[Any]:
 
     @post(
         f"{_PATH}/performance-config",
-        summary="Refuse to buffer",
+        summary="Change buffering: not supported",
         status_code=200,
         guards=guards,
         operation_class=of_actuator("性能配置无变化", body={"batchSize": 1}, guarded=True, types=PLAIN, also=(501,)),
@@ -271,7 +271,7 @@ def _orders(gateway: Gateway) -> list[Any]:
 
     @post(
         f"{_PATH}/memory/clear-cache",
-        summary="Empty the cache of answers",
+        summary="Clear the response cache",
         status_code=200,
         guards=guards,
         operation_class=of_actuator("缓存已清空", guarded=True, types=PLAIN, also=(501,)),
@@ -282,7 +282,7 @@ def _orders(gateway: Gateway) -> list[Any]:
 
     @post(
         f"{_PATH}/cache-retry/clear-cache",
-        summary="Empty the cache of answers",
+        summary="Clear the response cache",
         status_code=200,
         guards=guards,
         operation_class=of_actuator("缓存已清空", guarded=True, types=PLAIN, also=(501,)),
@@ -293,7 +293,7 @@ def _orders(gateway: Gateway) -> list[Any]:
 
     @post(
         f"{_PATH}/circuit-breaker/{{action:str}}",
-        summary="Force circuit breakers",
+        summary="Open or close all circuit breakers",
         status_code=200,
         guards=guards,
         operation_class=of_actuator("熔断器已强制关闭", guarded=True, types=PLAIN, also=(501,)),
@@ -308,7 +308,7 @@ def _orders(gateway: Gateway) -> list[Any]:
 
     @post(
         f"{_PATH}/error-handler/reset",
-        summary="Forget an instance's failures",
+        summary="Reset the failure count of an instance",
         status_code=200,
         guards=guards,
         operation_class=of_actuator("错误状态已重置: m@http://h:all", guarded=True, types=PLAIN, also=(501,)),
@@ -325,7 +325,7 @@ def _orders(gateway: Gateway) -> list[Any]:
 
     @post(
         f"{_PATH}/degradation/level",
-        summary="Refuse any level but NONE",
+        summary="Set the degradation level: only NONE is supported",
         status_code=200,
         guards=guards,
         operation_class=of_actuator("降级级别已设置为: 正常模式", guarded=True, types=PLAIN, also=(501,)),
@@ -338,7 +338,7 @@ def _orders(gateway: Gateway) -> list[Any]:
 
     @post(
         f"{_PATH}/degradation/auto-mode",
-        summary="Refuse to degrade by itself",
+        summary="Set automatic degradation: not supported",
         status_code=200,
         guards=guards,
         operation_class=of_actuator("降级策略自动模式已禁用", guarded=True, types=PLAIN, also=(501,)),
@@ -351,7 +351,7 @@ def _orders(gateway: Gateway) -> list[Any]:
 
     @post(
         f"{_PATH}/degradation/force-recovery",
-        summary="Be normal",
+        summary="Return to normal operation",
         status_code=200,
         guards=guards,
         operation_class=of_actuator("已强制恢复到正常模式", guarded=True, types=PLAIN, also=(501,)),

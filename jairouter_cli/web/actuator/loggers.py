@@ -26,7 +26,7 @@ def loggers_routes(levels: LoggerLevels) -> list[Any]:
 
     @get(
         _PATH,
-        summary="Show how much each logger says",
+        summary="List the loggers and their levels",
         operation_class=of_actuator(
             {"levels": ["OFF", "ERROR", "WARN", "INFO"], "loggers": {"ROOT": samples.ACTUATOR_ENTRY}, "groups": {}}
         ),
@@ -44,7 +44,7 @@ def loggers_routes(levels: LoggerLevels) -> list[Any]:
 
     @get(
         f"{_PATH}/{{name:str}}",
-        summary="Show how much one logger says",
+        summary="Show the level of a logger",
         operation_class=of_actuator(samples.ACTUATOR_ENTRY),
     )
     async def logger(request: AnyRequest, name: str) -> Response[Node]:

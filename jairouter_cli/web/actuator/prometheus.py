@@ -16,7 +16,7 @@ def prometheus_routes(observatory: Scrape) -> list[Any]:
 
     @get(
         "/actuator/prometheus",
-        summary="All metrics, as Prometheus reads them",
+        summary="All metrics in the format of Prometheus",
         operation_class=of_actuator("# TYPE jairouter_workers gauge\njairouter_workers 2.0\n", types=PROMETHEUS),
     )
     async def prometheus(request: Request[Any, Any, Any], included: Names = None) -> Response[bytes]:

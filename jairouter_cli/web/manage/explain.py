@@ -20,7 +20,7 @@ def explain_routes(gateway: Gateway) -> list[Any]:
 
     @get(
         "/api/explain",
-        summary="Explain how a call would find its instance now",
+        summary="Explain which instance a request would get now",
         operation_class=plain(
             {
                 "service": "chat",

@@ -16,7 +16,7 @@ def limits_routes(gateway: Gateway) -> list[Any]:
 
     @get(
         "/api/limits",
-        summary="Show how the limits stand now",
+        summary="Show the current state of all limits",
         operation_class=plain({"levels": "host", "redis": None, "limits": [samples.LIMIT]}),
     )
     async def limits(client: Annotated[str, QueryParameter(name="clientIp")] = "") -> dict[str, Any]:

@@ -51,7 +51,7 @@ def live_routes(gateway: Gateway, observatory: Scrape) -> list[Any]:
 
     @get(
         "/api/monitoring/live",
-        summary="Show what was counted, to make rates of",
+        summary="Show counters, from which rates can be computed",
         operation_class=plain(
             {
                 "era": "jairouter-x1",

@@ -93,7 +93,7 @@ def _registrations(registry: "_Registry") -> list[Any]:
 
     @post(
         f"{BASE}/validate",
-        summary="Say what is wrong with a metric that could be registered",
+        summary="Validate a metric before registration",
         status_code=200,
         operation_class=of_metrics({"valid": True, "errors": [], "warnings": []}, body=samples.METRIC_NEW),
     )
@@ -152,7 +152,7 @@ def _changes(registry: "_Registry") -> list[Any]:
 
     @put(
         f"{BASE}/metadata/{{metric_name:str}}",
-        summary="Change what is said of a metric",
+        summary="Update the description of a metric",
         operation_class=of_metrics(
             {"success": True, "metricName": "orders.created", "message": "Metadata updated successfully"},
             body={"description": "Orders that came in", "tags": {"shop": "south"}},
@@ -177,7 +177,7 @@ def _changes(registry: "_Registry") -> list[Any]:
 
     @put(
         f"{ONE}/configuration",
-        summary="Show a metric, or do not",
+        summary="Enable or disable a metric",
         operation_class=of_metrics(
             {
                 "success": True,
@@ -207,7 +207,7 @@ def _changes(registry: "_Registry") -> list[Any]:
 
     @post(
         f"{BASE}/cleanup",
-        summary="Delete metrics that nobody has need of",
+        summary="Delete unused metrics",
         status_code=200,
         operation_class=of_metrics({"cleanedMetrics": 0, "totalMetrics": 60, "cleanedMetricNames": []}),
     )

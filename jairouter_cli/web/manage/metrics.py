@@ -40,16 +40,14 @@ def failure(status: int, message: str, **more: Any) -> Response[Node]:
 def metric_view_routes(catalogue: Catalogue) -> list[Any]:
     """Return the routes that show metrics."""
 
-    @get(
-        f"{BASE}/metadata", summary="Show what metrics there are", operation_class=of_metrics([samples.METRIC_METADATA])
-    )
+    @get(f"{BASE}/metadata", summary="List the metrics", operation_class=of_metrics([samples.METRIC_METADATA]))
     async def metadata() -> list[Node]:
         """The gateway's own, then the operator's. `enabled` says whether one is shown."""
         return [entry.metadata() for entry in await asyncio.to_thread(catalogue.entries)]
 
     @get(
         f"{BASE}/metadata/{{metric_name:str}}",
-        summary="Show what a metric is",
+        summary="Show the description of a metric",
         operation_class=of_metrics(samples.METRIC_METADATA),
     )
     async def metadata_of(metric_name: NamedMetric) -> Response[Any]:
@@ -80,9 +78,7 @@ def metric_view_routes(catalogue: Catalogue) -> list[Any]:
         entries = await asyncio.to_thread(catalogue.entries)
         return [entry.metadata() for entry in entries if entry.category == category]
 
-    @get(
-        f"{BASE}/search", summary="Search metrics by their names", operation_class=of_metrics([samples.METRIC_METADATA])
-    )
+    @get(f"{BASE}/search", summary="Search metrics by name", operation_class=of_metrics([samples.METRIC_METADATA]))
     async def search(name_pattern: NamePattern, category: CategoryName = None) -> Response[Any]:
         """Those in whose names the expression has a match; none if it is no expression."""
         try:
@@ -93,7 +89,7 @@ def metric_view_routes(catalogue: Catalogue) -> list[Any]:
 
     @get(
         f"{BASE}/exists/{{metric_name:str}}",
-        summary="Whether there is such a metric",
+        summary="Check whether a metric exists",
         operation_class=of_metrics({"metricName": "orders.created", "exists": True, "tags": {}}),
     )
     async def exists(request: AnyRequest, metric_name: NamedMetric) -> Node:
@@ -107,7 +103,7 @@ def metric_view_routes(catalogue: Catalogue) -> list[Any]:
         listed = await catalogue.series()
         return any(one["name"] == name and tags.items() <= one["tags"].items() for one in listed)
 
-    @get(f"{BASE}/list", summary="Show every series", operation_class=of_metrics([samples.METRIC_SERIES]))
+    @get(f"{BASE}/list", summary="List all series of a metric", operation_class=of_metrics([samples.METRIC_SERIES]))
     async def listing() -> list[Node]:
         """With its `value`, or `count` and `sum`: those of all workers together."""
         return await catalogue.series()
@@ -120,7 +116,7 @@ def metric_value_routes(catalogue: Catalogue, gateway: Gateway, observatory: Scr
 
     @post(
         f"{ONE}/record",
-        summary="Feed a metric",
+        summary="Record a value of a metric",
         status_code=200,
         operation_class=of_metrics(
             {"success": True, "metricName": "orders.created", "message": "Recorded"},

@@ -33,7 +33,7 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
 
     @get(
         f"{BASE}/instances",
-        summary="Show every instance, its health and its numbers",
+        summary="List all instances with their health and statistics",
         operation_class=plain({"services": {"chat": {"instances": [{"id": "m@http://h", "status": "HEALTHY"}]}}}),
     )
     async def instances() -> Node:
@@ -42,7 +42,7 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
 
     @get(
         f"{BASE}/load-balancer",
-        summary="Show how requests were spread",
+        summary="Show the number of requests of each instance",
         operation_class=plain(
             {"services": {"chat": {"strategy": "ROUND_ROBIN", "totalRequests": 0, "distribution": {}}}}
         ),
@@ -73,7 +73,7 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
 
     @get(
         f"{BASE}/circuit-breaker/stats",
-        summary="Show all circuit breakers together",
+        summary="Show a summary of all circuit breakers",
         operation_class=plain({"state": "CLOSED", "failureCount": 0, "requestCount": 12}),
     )
     async def breaker_stats() -> Node:
@@ -114,7 +114,7 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
 
     @get(
         f"{BASE}/errors/stats",
-        summary="Show what fails",
+        summary="List instances with failures",
         operation_class=plain({"activeErrorComponents": 0, "degradedComponents": 0, "totalErrors": 0}),
     )
     async def errors() -> Node:
@@ -123,7 +123,7 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
 
     @post(
         f"{BASE}/errors/reset",
-        summary="Forget an instance's failures",
+        summary="Reset the failure count of an instance",
         status_code=200,
         operation_class=plain(
             "错误状态已重置: m@http://h:all", body={"component": "m@http://h", "operation": "all"}, orders=True
@@ -143,7 +143,7 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
 
     @get(
         f"{BASE}/degradation/status",
-        summary="Show that nothing is sampled",
+        summary="Show the sampling settings: nothing is sampled",
         operation_class=plain({"level": "NONE", "samplingRate": 1.0, "autoModeEnabled": False}),
     )
     async def degradation() -> Node:
@@ -159,7 +159,7 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
 
     @post(
         f"{BASE}/degradation/level",
-        summary="Refuse any level but NONE",
+        summary="Set the degradation level: only NONE is supported",
         status_code=200,
         operation_class=plain("降级级别已设置为: 正常模式", body={"level": "NONE"}, orders=True),
     )
@@ -174,7 +174,7 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
 
     @post(
         f"{BASE}/degradation/auto-mode",
-        summary="Refuse to degrade by itself",
+        summary="Set automatic degradation: not supported",
         status_code=200,
         operation_class=plain("降级策略自动模式已禁用", body={"enabled": False}, orders=True),
     )
@@ -187,7 +187,7 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
 
     @post(
         f"{BASE}/degradation/force-recovery",
-        summary="Be normal",
+        summary="Return to normal operation",
         status_code=200,
         operation_class=plain("已强制恢复到正常模式", orders=True),
     )
@@ -197,7 +197,7 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
 
     @get(
         f"{BASE}/cache/stats",
-        summary="Show the cache of answers",
+        summary="Show the response cache",
         operation_class=plain({"currentSize": 0, "maxSize": 100, "usageRatio": 0.0}),
     )
     async def cache() -> Node:
@@ -206,7 +206,7 @@ def monitoring_routes(gateway: Gateway) -> list[Any]:
 
     @post(
         f"{BASE}/cache/clear",
-        summary="Empty the cache of answers",
+        summary="Clear the response cache",
         status_code=200,
         operation_class=plain("缓存已清空", orders=True),
     )

@@ -36,19 +36,25 @@ def monitoring_config_routes(editor: Editor, gateway: Gateway) -> list[Any]:
     """Return the routes."""
     views = LiveState(gateway)
 
-    @get(f"{BASE}/config", summary="Show how the gateway counts", operation_class=of_metrics(samples.METRIC_SHOWN))
+    @get(
+        f"{BASE}/config", summary="Show the monitoring configuration", operation_class=of_metrics(samples.METRIC_SHOWN)
+    )
     async def config() -> Node:
         """Every event is counted, at once: `sampling` and `performance` are there for clients that ask for them."""
         return _shown(_metrics(editor))
 
-    @get(f"{BASE}/config/snapshot", summary="Show the same", operation_class=of_metrics(samples.METRIC_SHOWN))
+    @get(
+        f"{BASE}/config/snapshot",
+        summary="Show the monitoring configuration in use",
+        operation_class=of_metrics(samples.METRIC_SHOWN),
+    )
     async def snapshot() -> Node:
         """As `/config`."""
         return _shown(_metrics(editor))
 
     @put(
         f"{BASE}/config/enabled",
-        summary="Count, or do not",
+        summary="Enable or disable metrics",
         operation_class=of_metrics("监控状态已更新为: true", body={"enabled": True}),
     )
     async def set_enabled(request: AnyRequest) -> Response[str]:
@@ -62,7 +68,7 @@ def monitoring_config_routes(editor: Editor, gateway: Gateway) -> list[Any]:
 
     @put(
         f"{BASE}/config/prefix",
-        summary="Change what the names of metrics begin with",
+        summary="Change the prefix of metric names",
         operation_class=of_metrics("指标前缀已更新为: jairouter", body={"prefix": "jairouter"}),
     )
     async def set_prefix(request: AnyRequest) -> Response[str]:
@@ -78,7 +84,7 @@ def monitoring_config_routes(editor: Editor, gateway: Gateway) -> list[Any]:
 
     @put(
         f"{BASE}/config/collection-interval",
-        summary="Change how often workers note their pools",
+        summary="Change the collection interval",
         operation_class=of_metrics("收集间隔已更新为: PT1M", body={"interval": "PT60S"}),
     )
     async def set_interval(request: AnyRequest) -> Response[str]:
@@ -98,7 +104,7 @@ def monitoring_config_routes(editor: Editor, gateway: Gateway) -> list[Any]:
 
     @put(
         f"{BASE}/config/categories",
-        summary="Choose the categories of metrics that are shown",
+        summary="Choose the categories of metrics",
         operation_class=of_metrics("启用类别已更新为: [business]", body={"categories": ["business"]}),
     )
     async def set_categories(request: AnyRequest) -> Response[str]:
@@ -115,7 +121,7 @@ def monitoring_config_routes(editor: Editor, gateway: Gateway) -> list[Any]:
 
     @put(
         f"{BASE}/config/custom-tags",
-        summary="Change the labels that all series carry",
+        summary="Change the labels of all series",
         operation_class=of_metrics("自定义标签已更新", body={"customTags": {"environment": "production"}}),
     )
     async def set_tags(request: AnyRequest) -> Response[str]:
@@ -130,7 +136,9 @@ def monitoring_config_routes(editor: Editor, gateway: Gateway) -> list[Any]:
             return said("自定义标签无变化")
         return await _edited(editor, request, "custom-tags", tags, "自定义标签已更新")
 
-    @get(f"{BASE}/overview", summary="Show how counting stands", operation_class=of_metrics(samples.METRIC_OVERVIEW))
+    @get(
+        f"{BASE}/overview", summary="Show the state of monitoring", operation_class=of_metrics(samples.METRIC_OVERVIEW)
+    )
     async def overview() -> Node:
         """The configuration, whether all is well, what fails, the cache of answers and the circuit breakers."""
         metrics, cache, breakers = _metrics(editor), views.cache(), views.breaker_stats()

@@ -7,7 +7,7 @@ handlers of its own, are put in from their table.
 import copy
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import metadata, resources
 from typing import Any, Final, Protocol
@@ -102,6 +102,28 @@ class Described(Protocol):
         """Everywhere it is served."""
 
 
+_INTRODUCTION: Final = (
+    "Three APIs on one port: requests to `/v1`, the OpenAI API and similar ones, are forwarded to an instance of the "
+    "model; `/api` manages the gateway, and `/actuator` shows health, metrics and settings in the form of Spring Boot. "
+    "`/api` needs the admin token, or a request from the gateway's own machine. `GET /v1/models` lists the models."
+)
+
+TAGS: Final[Mapping[str, str]] = {
+    "统一模型接口": "Models: chat, embeddings, rerank, audio, images, and the list of models",
+    "服务类型管理": "Services: list, add, change and remove",
+    "服务实例管理": "Instances: list, add, change and remove",
+    "模型信息接口": "Models with their instances",
+    "负载均衡管理": "Load balancing",
+    "配置版本管理": "Revisions of the configuration: list, compare, restore",
+    "配置合并管理": "Imports of the Java version's revisions",
+    "Token 使用量统计": "Token usage",
+    "Monitoring": "State of instances, limits and circuit breakers",
+    "Metric Registration": "Metrics of your own",
+    "Actuator": "Health, metrics, settings and log levels, in the form of Spring Boot",
+}
+"""The tags in their order; the Chinese ones are those of the Java version."""
+
+
 class AsJson(OpenAPIRenderPlugin):
     """The description as JSON."""
 
@@ -183,7 +205,9 @@ def description(generated: dict[str, Any], endpoints: Sequence[Described]) -> di
     for endpoint in endpoints:
         for path in endpoint.paths:
             paths[path] = {"post": _endpoint(endpoint, path)}
-    found["paths"] = {path: item for path, item in sorted(paths.items()) if item}
+    found["info"]["description"] = _INTRODUCTION
+    found["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    found["paths"] = {path: item for path, item in sorted(paths.items(), key=_place) if item}
     found["components"] = {
         "schemas": {"Envelope": _ENVELOPE, "Error": _ERROR},
         "securitySchemes": {
@@ -192,6 +216,13 @@ def description(generated: dict[str, Any], endpoints: Sequence[Described]) -> di
         },
     }
     return found
+
+
+def _place(path: tuple[str, dict[str, Any]]) -> tuple[int, bool, str]:
+    """Return where a path stands: with those of its tag, in the order of `TAGS`."""
+    name, operations = path
+    tags = [tag for operation in operations.values() for tag in operation.get("tags", ())]
+    return list(TAGS).index(tags[0]) if tags else len(TAGS), not name.startswith("/v1/"), name
 
 
 def operation_id(_: Any, method: Method, parts: list[str | PathParameterDefinition]) -> str:
@@ -215,7 +246,7 @@ def _endpoint(endpoint: Described, path: str) -> dict[str, Any]:
         told = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
     return {
         "tags": ["统一模型接口"],
-        "summary": f"Forward a request to {endpoint.path} of the OpenAI API ({endpoint.service})",
+        "summary": f"Forward a request to {endpoint.path} (service {endpoint.service})",
         "description": "The request goes unchanged to an instance whose `name` is `model`; so does the answer.",
         "operationId": "post" + path.replace("/", "_"),
         "requestBody": {"required": True, "content": {kind: {"schema": schema, "example": body}}},

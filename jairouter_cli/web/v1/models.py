@@ -25,7 +25,7 @@ def model_routes(gateway: Gateway) -> list[Any]:
 
     @get(
         [f"{prefix}/v1/models/{{model:path}}" for prefix in PREFIXES],
-        summary="Show one model",
+        summary="Show a model",
         operation_class=of_models(samples.MODEL, named=True),
     )
     async def show_model(request: Request[Any, Any, Any]) -> dict[str, object]:
