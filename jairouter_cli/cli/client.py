@@ -132,7 +132,13 @@ def _patience_s(environ: Mapping[str, str]) -> float:
 def warn_of_another_file(
     ctx: typer.Context, config: Path | None, base: str, told: Mapping[str, Any] | None = None
 ) -> None:
-    """Warn if the gateway at the address of one configuration file uses another.
+    """Warn if the gateway at the address of one configuration file uses another."""
+    if text := another_file(ctx, config, base, told):
+        output.warn(text)
+
+
+def another_file(ctx: typer.Context, config: Path | None, base: str, told: Mapping[str, Any] | None = None) -> str:
+    """Return what to say if the gateway at the address of one configuration file uses another; nothing if it does not.
 
     `told` is what it says of its configuration in its health; it is asked if that is not known yet.
     """
@@ -141,11 +147,11 @@ def warn_of_another_file(
         if told is None:
             told = get(base, "/actuator/health/config", _ASKING_S).get("details", {})
     except JAIRouterError:  # no file to compare with, or a gateway that shows less
-        return
+        return ""
     used = told.get("file")
-    if used and Path(used) != own:
-        text = _("the gateway at {url} uses another configuration, {used}, not {own}")
-        output.warn(text.format(url=base, used=used, own=own))
+    if not used or Path(used) == own:
+        return ""
+    return _("the gateway at {url} uses another configuration, {used}, not {own}").format(url=base, used=used, own=own)
 
 
 def get(

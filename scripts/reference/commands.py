@@ -28,7 +28,7 @@ EXIT_CODES: Final = """\
 | code | meaning |
 | --- | --- |
 | 0 | done |
-| 1 | the operation failed, or what was asked about is not well: `jairouter health` found a gateway that is not UP |
+| 1 | the operation failed, or what was asked about is not well (`jairouter health`, `jairouter doctor`) |
 | 2 | usage or configuration error: an unknown option, an invalid file, an edit that does not fit the file |
 | 3 | the gateway could not be reached |
 | 130 | interrupted with Ctrl-C |

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.backend import answer, backend
-from tests.process import JAIROUTER, config, run, services, serving
+from tests.process import JAIROUTER, config, eventually, run, services, serving
+from tests.terminal import Terminal
 
 RARELY = "{type: round-robin, health-check: {interval: 1h}}"
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -42,11 +43,19 @@ def test_another_configuration_is_named(tmp_path: Path) -> None:
         wrong = run("health", "--config", str(own))
         asked = [
             run(*words.split(), "--config", str(own))
-            for words in ("explain chat m", "explain chat nobodys", "limits show --live")
+            for words in ("explain chat m", "explain chat nobodys", "limits show --live", "top --once --interval 0.1")
         ]
+        watched = Terminal([*JAIROUTER, "top", "--config", str(own)], 160, 24)
+        try:
+            eventually(lambda: watched.shows("uses another configuration, "))
+            watched.type("q")
+            assert watched.end() == 0
+        finally:
+            watched.process.kill()
+            watched.close()
         file.write_text(with_port)
         right = run("health", "--config", str(file))
-    assert [done.stderr.splitlines(keepends=True)[0] for done in asked] == [wrong.stderr] * 3
+    assert [done.stderr.splitlines(keepends=True)[0] for done in asked] == [wrong.stderr] * 4
     assert wrong.stderr == f"warning: the gateway at {served.url} uses another configuration, {file}, not {own}\n"
     assert right.stderr == ""
     assert wrong.stdout.splitlines()[0].split(", ")[1] == f"configuration {file}"

@@ -55,16 +55,19 @@ def top(
     if not once and (not console.is_terminal or console.is_dumb_terminal):
         raise UsageError(message="standard output is not a terminal with cursor control", hint="use --once in scripts")
     base = client.base(ctx, config, url)
+    other = "" if url else client.another_file(ctx, config, base)
     ask = partial(look, base, timeout, client.token(ctx, config, url))
     history = Looks()
     history.add(ask())
     if once:
+        if other:
+            output.warn(other)
         _print_once(history, ask, interval, Look(sort), as_json=as_json)
         return
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # an escape would be wider than the column that was made for it
     with _ended_orderly(), feeding(ask, interval) as feed, keyboard() as keys:
-        _Watch(base, history, Look(sort), feed, keys).run(console)
+        _Watch(base, other, history, Look(sort), feed, keys).run(console)
 
 
 def _print_once(history: Looks, ask: Callable[[], Snapshot], interval_s: float, look: Look, *, as_json: bool) -> None:
@@ -105,8 +108,9 @@ def _leave(signum: int, _: object) -> None:
 class _Watch:
     """What is seen, and what goes on until somebody quits."""
 
-    def __init__(self, base: str, history: Looks, look: Look, feed: Feed, keys: Keyboard) -> None:
+    def __init__(self, base: str, other: str, history: Looks, look: Look, feed: Feed, keys: Keyboard) -> None:
         self._base: Final = base
+        self._other: Final = other
         self._history: Final = history
         self._feed: Final = feed
         self._keys: Final = keys
@@ -156,7 +160,8 @@ class _Watch:
         return is_new
 
     def _frame(self, width: int, height: int) -> RenderableType:
-        saying = Saying(self._base, self._seen_at, self._trouble, not isinstance(self._keys, NoKeyboard))
+        has_keys = not isinstance(self._keys, NoKeyboard)
+        saying = Saying(self._base, self._seen_at, self._trouble, has_keys, self._other)
         shown = screen.frame(self._view, self._look, saying, width, height)
         self._look, self._page = shown.look, shown.page
         return Group(*shown.lines)

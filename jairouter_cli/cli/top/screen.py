@@ -89,12 +89,16 @@ _FAR: Final = 1 << 30
 
 
 class Saying(NamedTuple):
-    """What the header shows besides numbers: the gateway's address, the time, and why there is no new data, if so."""
+    """What the header shows besides numbers: the gateway's address and the time.
+
+    `trouble` is why there is no new data, if so; `other` that the gateway uses another configuration than the reader's.
+    """
 
     url: str
     time: str
     trouble: str = ""
     has_keys: bool = True
+    other: str = ""
 
 
 def ordered(rows: Sequence[InstanceRow], look: Look) -> list[InstanceRow]:
@@ -315,8 +319,7 @@ def _instances(view: View) -> str:
 
 
 def _troubles(view: View, saying: Saying) -> Iterator[str]:
-    if saying.trouble:
-        yield saying.trouble
+    yield from filter(None, (saying.trouble, saying.other))
     if view.config_error:
         yield _("the configuration file was rejected: ") + " ".join(view.config_error.split())
     if view.workers_behind:
