@@ -77,7 +77,7 @@ ALLOWED_LAZILY = {"cli": {"serve", "mock", "observe"}}
 
 # Rooms that are loaded by their one command, and what they may import besides: what they examine is the gateway's own.
 ALLOWED_TO_ROOMS = {
-    "cli.doctor": {"gateway.upstream", "routing", "payloads", "serve.descriptors", "observe.tracing"},
+    "cli.doctor": {"discovery", "gateway.upstream", "routing", "payloads", "serve.descriptors", "observe.tracing"},
     "cli.discover": {"discovery", "gateway.upstream"},
 }
 

@@ -119,6 +119,14 @@ def _keys(replies: ProbeReplies, path: str) -> frozenset[str]:
     return frozenset(found) if isinstance(found, Mapping) else frozenset()
 
 
+def _first_keys(replies: ProbeReplies, path: str) -> frozenset[str]:
+    """Return the keys of the first model of a list; a server may answer the same whatever it is asked."""
+    found = _reply(replies, path).found
+    entries = found.get("data") if isinstance(found, Mapping) else None
+    first = entries[0] if isinstance(entries, list) and entries else None
+    return frozenset(first) if isinstance(first, Mapping) else frozenset()
+
+
 def _owners(replies: ProbeReplies) -> frozenset[str]:
     """Return who owns the first models, as the lists tell it."""
     owners: set[str] = set()
@@ -140,7 +148,7 @@ _MARKS: Final[Sequence[tuple[BackendKind, Callable[[ProbeReplies], bool]]]] = (
     (BackendKind.XINFERENCE, lambda replies: "xinference" in _owners(replies)),
     (BackendKind.GPUSTACK, lambda replies: "gpustack" in _owners(replies)),
     (BackendKind.LLAMA_SWAP, lambda replies: "running" in _keys(replies, "/running") and _is_list(replies)),
-    (BackendKind.LM_STUDIO, lambda replies: "data" in _keys(replies, "/api/v0/models")),
+    (BackendKind.LM_STUDIO, lambda replies: "max_context_length" in _first_keys(replies, "/api/v0/models")),
     (
         BackendKind.LLAMA_CPP,
         lambda replies: (

@@ -20,7 +20,7 @@ from jairouter_cli.discovery.kinds import (
     refuses_key,
 )
 from jairouter_cli.errors import BackendUnknown, BackendUnreachable
-from jairouter_cli.gateway.upstream.asking import BackendOutcome, Question, ask
+from jairouter_cli.gateway.upstream.asking import BackendOutcome, BackendReply, Question, ask
 from jairouter_cli.gateway.upstream.exchange import Upstream, UpstreamFailure
 from jairouter_cli.payloads.reading import read
 from jairouter_cli.routing.table import compile_table
@@ -52,6 +52,13 @@ async def probe(upstream: Upstream, question: Question, timeout_s: float = TIMEO
     if found is None or (not found.models and found.kind is not BackendKind.JAIROUTER and refuses_key(replies)):
         raise _unknown(url, replies)
     return found
+
+
+async def what_is(
+    upstream: Upstream, question: Question, listed: BackendReply, timeout_s: float
+) -> FoundBackend | None:
+    """Return what is at an address that has answered with its list of models; None if it is not recognized."""
+    return recognised({PATHS[0]: _reply(listed), **await _others(upstream, question, timeout_s)})
 
 
 async def _others(upstream: Upstream, question: Question, timeout_s: float) -> ProbeReplies:

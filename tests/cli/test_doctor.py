@@ -24,8 +24,9 @@ from jairouter_cli.cli.doctor.machine import machine, processors
 from jairouter_cli.cli.doctor.setup import Setup
 from jairouter_cli.cli.listening import bindable
 from jairouter_cli.config.store import Store
+from jairouter_cli.discovery.kinds import PATHS
 from tests.backend import Backend, Behaviour, Received, Wire, answer, backend, raw
-from tests.process import JAIROUTER, Served, config, eventually, run, serving
+from tests.process import JAIROUTER, Served, config, eventually, mock, run, services, serving
 from tests.redis import running
 from tests.terminal import Terminal
 
@@ -927,7 +928,7 @@ def test_a_thousand_instances(tmp_path: Path) -> None:
         report = examine(file)
         asked = [len(one.questions) for one in servers]
         text = run("--config", str(file), "doctor").stdout
-    assert asked == [1, 1]
+    assert asked == [len(PATHS)] * 2
     [refused] = [one for one in report.findings if one["check"] == "backend" and one["status"] == "FAILED"]
     assert "requests for 333 instances go to other instances" in refused["why"]
     missing = [one["found"] for one in report.findings if one["check"] == "model"]
@@ -945,7 +946,7 @@ def test_a_thousand_keys(tmp_path: Path) -> None:
         )
         file = config(tmp_path, f"server: {{port: 1}}\nmodel:\n  services:\n    chat:\n      instances:\n{lines}\n")
         report = examine(file)
-        assert len(server.questions) == 16
+        assert len(server.questions) == 16 + len(PATHS) - 1  # of the first key alone is asked what it is
     [left_out] = [one for one in report.of("WARNING") if one["check"] == "backend"]
     assert left_out["found"] == f"{server.url}: 984 instances were not checked"
     assert "key-" not in json.dumps(report.findings)
@@ -959,3 +960,20 @@ def test_commands_are_one_line_however_narrow_the_terminal(tmp_path: Path) -> No
     eventually(lambda: "1 failure" in terminal.text)
     terminal.close()
     assert "instances update chat m@http://127.0.0.1:1 --base-url URL" in terminal.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "said"),
+    [
+        ("ollama", "qwen2.5:7b", "(Ollama 0.14.2, 2 models)"),
+        ("vllm", "Qwen/Qwen2.5-7B-Instruct", "(vLLM 0.12.0, 1 model, context of 32768 tokens)"),
+        ("llama.cpp", "any", "(llama.cpp b7000-abcdef, 1 model)"),
+        ("tgi", "meta-llama/Llama-3.1-8B-Instruct", "(TGI 3.3.4, 1 model)"),
+    ],
+)
+def test_what_a_backend_is(tmp_path: Path, kind: str, model: str, said: str) -> None:
+    """Its kind, version, models, and the context of those that are configured."""
+    with mock(kind, "--kind", kind) as (_, url):
+        file = config(tmp_path, services(chat=[url]).replace("name: m\n", f"name: {model}\n"))
+        found = [one["found"] for one in examine(file).findings if one["check"] == "backend"]
+    assert found == [f"{url} responds {said}"]

@@ -14,6 +14,7 @@ from jairouter_cli.cli.doctor.finding import Finding, failed, ok, warning
 from jairouter_cli.cli.doctor.kinds import GATEWAY, STRICT, models_in
 from jairouter_cli.cli.doctor.setup import Setup, address, readable
 from jairouter_cli.cli.language import _, ngettext
+from jairouter_cli.discovery.kinds import BackendKind, FoundBackend
 from jairouter_cli.gateway.upstream.asking import BackendOutcome, BackendReply, Question
 from jairouter_cli.gateway.upstream.exchange import FailureKind, UpstreamFailure
 from jairouter_cli.routing.call import Target
@@ -30,12 +31,16 @@ _TIMEOUTS: Final = frozenset({FailureKind.CONNECT_TIMEOUT, FailureKind.FIRST_BYT
 
 
 class AskedBackend(NamedTuple):
-    """A question, the instances it was asked for, and its outcome; `elsewhere` is a base URL that works better."""
+    """A question, the instances it was asked for, and its outcome; `elsewhere` is a base URL that works better.
+
+    `backend` is what was recognized, where that was asked for.
+    """
 
     question: Question
     targets: Sequence[Target]
     outcome: BackendOutcome
     elsewhere: str = ""
+    backend: FoundBackend | None = None
 
 
 def questions(targets: Sequence[Target]) -> tuple[dict[Question, list[Target]], Counter[str]]:
@@ -206,15 +211,29 @@ def _of_models(setup: Setup, one: AskedBackend, reply: BackendReply) -> Iterator
         yield warning("address", text, why=why, fix=f"curl -i {address(one.question.url)}")
         return
     models, kind = listed
+    if one.backend and one.backend.kind is not BackendKind.OPENAI:
+        kind = one.backend.kind.value
     if kind == GATEWAY and _is_this_gateway(setup, one.question.origin):
         text = _("{url} is the address of this gateway itself").format(url=url)
         why = _("each request would go in circles until it fails")
         yield failed("address", text, why=why, fix=_update(setup, one, "--base-url", "URL"))
         return
     number = ngettext("{number} model", "{number} models", len(models)).format(number=len(models))
-    what = f"{kind}, {number}" if kind else number
-    yield ok(CHECK, _("{url} responds ({what})").format(url=url, what=what))
+    version = f" {one.backend.version}" if one.backend and one.backend.version else ""
+    what = [f"{readable(kind + version)}" if kind else "", number, _contexts(one)]
+    yield ok(CHECK, _("{url} responds ({what})").format(url=url, what=", ".join(filter(None, what))))
     yield from _missing_models(setup, one, models, kind)
+
+
+def _contexts(one: AskedBackend) -> str:
+    """Return how many tokens the models of the instances take, where the backend tells."""
+    wanted = {target.upstream_model or target.id.rpartition("@")[0] for target in one.targets}
+    listed = one.backend.models if one.backend else ()
+    sizes = sorted({model.context for model in listed if model.context and model.name in wanted})
+    if not sizes:
+        return ""
+    shown = str(sizes[0]) if len(sizes) == 1 else _("{least} to {most}").format(least=sizes[0], most=sizes[-1])
+    return _("context of {tokens} tokens").format(tokens=shown)
 
 
 def _missing_models(setup: Setup, one: AskedBackend, models: Mapping[str, str], kind: str) -> Iterator[Finding]:

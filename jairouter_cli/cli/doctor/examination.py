@@ -20,6 +20,7 @@ from jairouter_cli.cli.doctor.setup import Setup
 from jairouter_cli.cli.doctor.streams import stream_questions, streams
 from jairouter_cli.config.masking import masked
 from jairouter_cli.config.store import Loaded
+from jairouter_cli.discovery.probe import what_is
 from jairouter_cli.errors import JAIRouterError
 from jairouter_cli.gateway.upstream.asking import BackendReply, Question, ask
 from jairouter_cli.gateway.upstream.http1 import Http1Upstream
@@ -27,6 +28,7 @@ from jairouter_cli.routing.call import Target
 from jairouter_cli.routing.table import compile_table
 
 _GATEWAY: Final = "gateway"
+_RECOGNIZED: Final = 16  # backends whose kind is found out, with a dozen questions each
 
 
 def examine(setup: Setup, error: JAIRouterError | None) -> list[Finding]:
@@ -77,10 +79,28 @@ async def _ask(
         outcomes = await ask_all(upstream, by_question, setup.timeout_s)
         asked = [AskedBackend(one, by_question[one], outcome) for one, outcome in outcomes.items()]
         asked = await asyncio.gather(*(_sought(upstream, one, setup.timeout_s) for one in asked))
+        asked = await _recognized(upstream, asked, setup.timeout_s)
         streamed = await streams(upstream, stream_questions(targets, gateway)) if setup.streams else []
     finally:
         await upstream.aclose()
     return list(asked), [*not_asked(setup, left_out), *streamed]
+
+
+async def _recognized(upstream: Http1Upstream, asked: Sequence[AskedBackend], timeout_s: float) -> list[AskedBackend]:
+    """Return what was asked, with what each backend is, for the first ones that have a list of models."""
+    first: dict[str, int] = {}
+    for place, one in enumerate(asked):
+        if isinstance(one.outcome, BackendReply) and models_in(one.outcome) is not None:
+            first.setdefault(one.question.origin, place)
+    chosen = set(list(first.values())[:_RECOGNIZED])
+
+    async def found(place: int, one: AskedBackend) -> AskedBackend:
+        if place not in chosen or not isinstance(one.outcome, BackendReply):
+            return one
+        root = one.question._replace(prefix=one.question.prefix.removesuffix("/v1"))
+        return one._replace(backend=await what_is(upstream, root, one.outcome, timeout_s))
+
+    return await asyncio.gather(*(found(place, one) for place, one in enumerate(asked)))
 
 
 async def _sought(upstream: Http1Upstream, one: AskedBackend, timeout_s: float) -> AskedBackend:
