@@ -280,6 +280,7 @@ MAY_NAME_THEM = {
     "auth.credentials": "says who may see keys",
     "web.doors.header_lines": "marks a proxy's header that the server cannot tell",
     "cli.instances": "writes an instance's own key",
+    "gateway.translation": "puts a key where the other dialect has it",
     "gateway.outbound": "puts a dialect's word before a value that may go on",
     "routing.table": "writes an instance's own key",
     "web.auth.cors": "names what pages may read",

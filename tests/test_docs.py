@@ -37,6 +37,7 @@ PAGES = (
         f"docs/{name}.md"
         for name in (
             "backends",
+            "dialects",
             "routing",
             "limits",
             "management",

@@ -102,6 +102,7 @@ DESCRIPTIONS: Final[Mapping[type[msgspec.Struct], Mapping[str, str]]] = {
         "health-path": "Path of the health check; only 2xx and 3xx are a success.",
         "proxy": "URL of the HTTP proxy to this backend, or `none`.",
         "forward-authorization": "`false` keeps clients' keys from this backend.",
+        "speaks": "APIs of chats that the backend has; others are translated. By default, found out by asking.",
         "discover": "`true` follows the backend's list of models: new ones get instances like this one, with its key; "
         "instances with `discover` whose models are gone are removed.",
     },

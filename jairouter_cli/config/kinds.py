@@ -5,11 +5,20 @@ live here: sections, see `model` and its neighbours; reading, see `scalars`.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
 MASK: Final = "******"
+
+
+class ApiDialect(StrEnum):
+    """The APIs of chats that an instance may speak: the values of `speaks`."""
+
+    CHAT = "chat"
+    MESSAGES = "messages"
+    RESPONSES = "responses"
 
 
 class Secret(Struct, frozen=True):

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct, field
 
 from jairouter_cli.config.kinds import (
     Alias,
+    ApiDialect,
     ApiKey,
     Bytes,
     Count,
@@ -337,10 +338,7 @@ class Queue(Struct, frozen=True, kw_only=True):
 
 
 class HealthCheck(Struct, frozen=True, kw_only=True):
-    """`load-balance.health-check`: how instances are probed.
-
-    `path` replaces the one that the adapter is known for; there, only 2xx and 3xx are good.
-    """
+    """`load-balance.health-check`: how instances are probed; for a `path` of its own only 2xx and 3xx are good."""
 
     enabled: bool = True
     type: ProbeType = ProbeType.HTTP
@@ -369,8 +367,8 @@ class Instance(Struct, frozen=True, kw_only=True):
     """One model on one backend, as configured.
 
     `name` is what clients send; `upstream_model` is the backend's name for the model, if it is another. A larger
-    `priority` is used only if no smaller one is available. `max_concurrency` applies to the backend, host and port: its
-    other models and services share it. What has a key of its own, or `forward_authorization: false`, gets no clients'.
+    `priority` is used only if no smaller one is available. `max_concurrency` is shared with all of the same host and
+    port. What has a key of its own, or `forward_authorization: false`, gets no clients'.
     """
 
     name: Name
@@ -392,6 +390,7 @@ class Instance(Struct, frozen=True, kw_only=True):
     proxy: Secret | None = None
     forward_authorization: bool | None = None
     discover: bool | None = None
+    speaks: tuple[ApiDialect, ...] | None = None
 
     @property
     def id(self) -> str:

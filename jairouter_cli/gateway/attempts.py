@@ -17,7 +17,8 @@ from jairouter_cli.gateway.opening import Opened, opened
 from jairouter_cli.gateway.outbound import asks_usage, outbound
 from jairouter_cli.gateway.reply import SERVER_ERROR, Reply
 from jairouter_cli.gateway.route import Route
-from jairouter_cli.gateway.upstream.exchange import Exchange, FailureKind, UpstreamFailure
+from jairouter_cli.gateway.translation import TRANSLATORS, Translator, answered, translated_request
+from jairouter_cli.gateway.upstream.exchange import Exchange, FailureKind, UpstreamFailure, UpstreamRequest
 from jairouter_cli.observe.events import LEFT
 from jairouter_cli.payloads.retry_after import retry_after_s
 from jairouter_cli.request_errors import RequestError
@@ -149,7 +150,24 @@ class Attempts:
             request = replace(request, headers=self._call.trail.attempt(target, model, request.headers))
         heartbeat_s = inbound.table.config.webclient.heartbeat_interval_s
         within_s = patience_s if heartbeat_s is None else min(patience_s, heartbeat_s)
+        if (translator := TRANSLATORS.get(inbound.tail)) is not None:
+            return await self._in_dialect(translator, inbound, target, request, within_s)
         return await opened(self._gateway.upstream, request, within_s, unpacks=asks_usage(inbound, target))
+
+    async def _in_dialect(
+        self, translator: Translator, inbound: Inbound, target: Target, request: UpstreamRequest, within_s: float
+    ) -> Opened:
+        """Send a request as it is to an instance that speaks its dialect, and translated to any other one."""
+        upstream, spoken = self._gateway.upstream, self._gateway.spoken
+        if spoken.is_native(target, translator, inbound.tail):
+            answer = await answered(translator, inbound, await opened(upstream, request, within_s, unpacks=False))
+            if answer is not None:
+                return answer
+            spoken.learn(target, inbound.tail)
+        if translator.estimate is not None:
+            return translator.estimate(inbound)
+        translated = translated_request(translator, inbound, target, request)
+        return await translated.answer(await opened(upstream, translated.request, within_s, unpacks=True))
 
     def _failed(self, lease: Lease, inbound: Inbound, failure: UpstreamFailure, now: float) -> AttemptResult:
         """Return what a failure says of an instance. Raises a `RequestError` if the call may not last any longer."""

@@ -20,6 +20,7 @@ from jairouter_cli.gateway.drain import Drain
 from jairouter_cli.gateway.fallback import AnswerCache
 from jairouter_cli.gateway.limits import Limits
 from jairouter_cli.gateway.tasks import Tasks
+from jairouter_cli.gateway.translation import Spoken
 from jairouter_cli.gateway.upstream.exchange import Upstream
 from jairouter_cli.gateway.waiting_room import WaitingRoom
 from jairouter_cli.observe.events import Completed, Sink
@@ -83,6 +84,8 @@ class Gateway:
     """Told of every configuration that comes into force."""
     probed: Callable[[Target, float], None] = _nothing
     """Told of every health check and how long it took."""
+    spoken: Spoken = field(default_factory=Spoken)
+    """Which instances speak the dialects of clients."""
     waiting: WaitingRoom = field(init=False)
     around: Circumstances = field(init=False)
 

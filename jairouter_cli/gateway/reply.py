@@ -7,6 +7,7 @@ from jairouter_cli.gateway.fallback import Copy
 from jairouter_cli.gateway.open_call import OpenCall
 from jairouter_cli.gateway.outbound import asks_usage
 from jairouter_cli.gateway.pipe import Listener, Pipe
+from jairouter_cli.gateway.translation import TranslatedStream, TranslatedWhole
 from jairouter_cli.gateway.upstream.exchange import Exchange, UpstreamFailure
 from jairouter_cli.payloads.answer_coding import Ear, PackedGate, is_packed
 from jairouter_cli.payloads.headers import Headers
@@ -72,6 +73,9 @@ class Reply:
         if self._lease is not None and self.exchange.status < _BAD_REQUEST and content_type.startswith(_TELLING):
             meter = self.meter = Meter()
         record = self._call.record
+        if meter is not None and isinstance(self.exchange, TranslatedWhole | TranslatedStream):
+            self.meter = self.exchange.meter  # which has heard the backend itself
+            meter = None
         if not content_type.startswith(EVENTS):
             listeners: list[Listener] = [] if self.copy is None else [self.copy.add]
             if meter is not None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from jairouter_cli.auth.credentials import has_credential, withheld
+from jairouter_cli.config.kinds import ApiDialect
 from jairouter_cli.config.model import Dialect, HealthCheck, ServiceType
 from jairouter_cli.routing.admission import Limit
 from jairouter_cli.routing.breaker import BreakerRules
@@ -83,6 +84,8 @@ class Target:
     limits: tuple[Limit, ...] = ()
     proxy: str | None = field(default=None, repr=False)
     forwards_credentials: bool = True
+    speaks: frozenset[ApiDialect] | None = None
+    """The APIs of chats that it has; None where nobody has said."""
     replaced: frozenset[str] = field(init=False)
     """The headers of a client that the instance does not get: those it sets itself, and keys that it is not to see."""
 

@@ -222,6 +222,7 @@ def _target(
         machine=machine,
         max_concurrency=slots[machine],
         forwards_credentials=_forwards_credentials(service, instance),
+        speaks=None if instance.speaks is None else frozenset(instance.speaks),
         breaker=_breaker(instance.circuit_breaker, service.circuit_breaker, config.model.circuit_breaker),
         check=check,
         probe=_probe(check, instance, dialect, prefix),

@@ -8,21 +8,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from jairouter_cli.adapters.messages.answer import error_type
 from jairouter_cli.config.model import Locale
 from jairouter_cli.request_errors import RequestError
 from jairouter_cli.web.errors import error_object
-
-# Anthropic's words by status (docs.anthropic.com, "Errors"); other 4xx are the request's fault, other 5xx the API's.
-_ANTHROPIC_TYPES: Final[Mapping[int, str]] = {
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    413: "request_too_large",
-    429: "rate_limit_error",
-    503: "overloaded_error",
-    504: "timeout_error",
-}
-_SERVER_ERROR: Final = 500
 
 
 class ToldError(NamedTuple):
@@ -59,9 +48,7 @@ def _event(told: ToldError) -> bytes:
 def _message(told: ToldError) -> object:
     """Return an error of Anthropic's Messages API, and beside its members what ours has."""
     ours = error_object(told.error, told.locale)["error"]
-    status = told.error.status
-    kind = _ANTHROPIC_TYPES.get(status, "api_error" if status >= _SERVER_ERROR else "invalid_request_error")
-    return {"type": "error", "error": {**ours, "type": kind}, "request_id": told.request_id}
+    return {"type": "error", "error": {**ours, "type": error_type(told.error.status)}, "request_id": told.request_id}
 
 
 def _message_event(told: ToldError) -> bytes:
