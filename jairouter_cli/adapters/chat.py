@@ -4,7 +4,8 @@ Backends differ in what they send: members may be missing, null, or of a type of
 it were not there.
 """
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -54,10 +55,11 @@ class ChatChoice(msgspec.Struct):
     stop_reason: Any = None
 
 
-class PromptDetails(msgspec.Struct):
-    """What the tokens of a prompt were."""
+class UsageDetails(msgspec.Struct):
+    """What the tokens of a prompt, or of an answer, were."""
 
     cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
 
 
 class ChatUsage(msgspec.Struct):
@@ -65,13 +67,15 @@ class ChatUsage(msgspec.Struct):
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    prompt_tokens_details: PromptDetails | None = None
+    prompt_tokens_details: UsageDetails | None = None
+    completion_tokens_details: UsageDetails | None = None
 
 
 class ChatAnswer(msgspec.Struct):
     """A whole answer, or an event of a stream."""
 
     id: Any = None
+    created: Any = None
     choices: list[ChatChoice] | None = None
     usage: ChatUsage | None = None
 
@@ -82,6 +86,21 @@ class ToolCall(msgspec.Struct):
     id: str = ""
     name: str = ""
     arguments: str = ""
+    is_written: bool = False
+    """Whether a client has it, or some of it."""
+
+
+class TranslatedRequest(NamedTuple):
+    """A request for chat completions, made of another dialect's.
+
+    `dropped` names what was left out. `tools` says of a function what it was in the dialect, where it was another kind.
+    `key` is for the ids of its answer: agents take two answers of one id for one, and some backends give all the same.
+    """
+
+    body: dict[str, Any]
+    dropped: list[str]
+    tools: Mapping[str, str] = {}
+    key: str = ""
 
 
 decoder: Final = msgspec.json.Decoder(ChatAnswer)

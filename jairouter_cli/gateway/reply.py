@@ -94,6 +94,17 @@ class Reply:
         """Whether its stream tells the usage because we, and not the client, have asked."""
         return self._lease is not None and asks_usage(self._call.inbound, self._lease.target)
 
+    @property
+    def events(self) -> int:
+        """How many events of its stream the client has got."""
+        if isinstance(self.exchange, TranslatedStream):
+            return self.exchange.events
+        return 0 if self.meter is None else self.meter.events
+
+    def failed(self, message: str) -> bytes:
+        """Return what comes before the last event of a stream that fails, if its dialect has that."""
+        return self.exchange.failed(message) if isinstance(self.exchange, TranslatedStream) else b""
+
     def has_content(self) -> None:
         """Note that the first content of a stream is on its way to the client."""
         self._call.record.has_content()

@@ -6,15 +6,19 @@ learned: one that has no such path is asked in chat completions from then on.
 """
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 from msgspec.structs import replace
 
+from jairouter_cli.adapters.chat import TranslatedRequest
 from jairouter_cli.adapters.failed import BackendFailed
 from jairouter_cli.adapters.messages import answer as messages_answer
 from jairouter_cli.adapters.messages.request import chat_request as of_messages
 from jairouter_cli.adapters.messages.stream import MessagesStream
+from jairouter_cli.adapters.responses import answer as responses_answer
+from jairouter_cli.adapters.responses.request import responses_request
+from jairouter_cli.adapters.responses.stream import ResponsesStream
 from jairouter_cli.config.kinds import ApiDialect
 from jairouter_cli.gateway.fallback import Canned
 from jairouter_cli.gateway.inbound import Inbound
@@ -46,24 +50,30 @@ _OF_THE_DIALECT: Final = ("anthropic-",)
 class StreamTranslator(Protocol):
     """Makes the events of one stream from those of a chat. Both raise `BackendFailed`."""
 
+    events: int
+    """How many were made."""
+
     def feed(self, chunk: bytes) -> bytes:
         """Take in bytes as they come, return those that go on."""
 
     def rest(self) -> bytes:
         """Return what is left when the stream has ended."""
 
+    def failed(self, message: str) -> bytes:
+        """Return what comes before the event of an error, if the dialect has that."""
+
 
 class Translator(NamedTuple):
     """One dialect in front of chat completions."""
 
     dialect: ApiDialect
-    request: Callable[[bytes | bytearray], tuple[dict[str, Any], list[str]]]
-    """Returns the request for chat completions, and what was left out. Raises `InvalidRequest`."""
-    whole: Callable[[bytes, str, int], bytes | None]
+    request: Callable[[bytes | bytearray], TranslatedRequest]
+    """Returns the request for chat completions. Raises `InvalidRequest`."""
+    whole: Callable[[bytes, str, int, TranslatedRequest], bytes | None]
     """Returns a whole answer in the dialect; None for what is none of a chat."""
     error: Callable[[int, bytes, str], bytes]
     """Returns a backend's error in the dialect."""
-    stream: Callable[[str, int], StreamTranslator]
+    stream: Callable[[str, int, TranslatedRequest], StreamTranslator]
     is_answer: Callable[[bytes], bool] | None = None
     """Whether a success is one of the dialect, where servers are known that say 200 to everything."""
     estimate: "Callable[[Inbound], Opened] | None" = None
@@ -92,6 +102,9 @@ _MESSAGES: Final = Translator(
 TRANSLATORS: Final = {
     "/messages": _MESSAGES,
     "/messages/count_tokens": _MESSAGES._replace(is_answer=_is_count, estimate=_counted),
+    "/responses": Translator(
+        ApiDialect.RESPONSES, responses_request, responses_answer.response, responses_answer.error, ResponsesStream
+    ),
 }
 """By the path of the endpoint behind `/v1`."""
 
@@ -117,11 +130,11 @@ class Spoken:
 
 def translated_request(translator: Translator, inbound: Inbound, target: Target, sent: UpstreamRequest) -> "Translated":
     """Return what is to be sent in place of a request. Raises `InvalidRequest`."""
-    made, dropped = translator.request(inbound.request.raw)
+    made = translator.request(inbound.request.raw)._replace(key=inbound.request_id.removeprefix("req_"))
     if (name := target.upstream_model or inbound.other_model) is not None:
-        made["model"] = name
-    request = replace(sent, path=target.path, headers=_headers(sent.headers), body=msgspec.json.encode(made))
-    return Translated(translator, inbound, request, dropped)
+        made.body["model"] = name
+    request = replace(sent, path=target.path, headers=_headers(sent.headers), body=msgspec.json.encode(made.body))
+    return Translated(translator, inbound, request, made)
 
 
 def _headers(headers: Headers) -> Headers:
@@ -144,7 +157,7 @@ class Translated(NamedTuple):
     translator: Translator
     inbound: Inbound
     request: UpstreamRequest
-    dropped: list[str]
+    made: TranslatedRequest
 
     async def answer(self, opened: Opened) -> Opened:
         """Return an answer in the client's dialect. Raises `UpstreamFailure`."""
@@ -157,7 +170,7 @@ class Translated(NamedTuple):
         if exchange.status >= _BAD_REQUEST:
             told = self.translator.error(exchange.status, body, self.inbound.request_id)
             return Opened(Canned(exchange.status, [_JSON, *headers], told), is_error=opened.is_error)
-        made = self.translator.whole(body, self.inbound.call.model, self._expected)
+        made = self.translator.whole(body, self.inbound.call.model, self._expected, self.made)
         if made is None:
             raise UpstreamFailure(FailureKind.BROKEN, "the response is not one of a chat")
         return Opened(TranslatedWhole(exchange.status, [_JSON, *headers], made, body))
@@ -170,13 +183,14 @@ class Translated(NamedTuple):
     def _stream(self, opened: Opened) -> Opened:
         exchange = opened.exchange
         headers = [("content-type", f"{_EVENTS}; charset=utf-8"), *self._changed(exchange.headers)]
-        stream = TranslatedStream(exchange, headers, self.translator.stream(self.inbound.call.model, self._expected))
+        translator = self.translator.stream(self.inbound.call.model, self._expected, self.made)
+        stream = TranslatedStream(exchange, headers, translator)
         return Opened(stream, stream.begin(opened.first))
 
     def _changed(self, headers: Headers) -> Headers:
         kept = [pair for pair in headers if pair[0] not in _OF_THE_BODY]
-        if self.dropped:
-            names = ", ".join(self.dropped).encode("ascii", "backslashreplace").decode("ascii")
+        if self.made.dropped:
+            names = ", ".join(self.made.dropped).encode("ascii", "backslashreplace").decode("ascii")
             kept.append((DROPPED_HEADER, "".join(letter if letter.isprintable() else "?" for letter in names)[:1000]))
         return kept
 
@@ -204,6 +218,15 @@ class TranslatedStream:
         self.meter: Final = Meter()
         self.status = exchange.status
         self.headers: Headers = headers
+
+    @property
+    def events(self) -> int:
+        """How many events the client has got."""
+        return self._translator.events
+
+    def failed(self, message: str) -> bytes:
+        """Return what comes before the event of an error."""
+        return self._translator.failed(message)
 
     def begin(self, first: bytes) -> bytes:
         """Translate what was read of it already. Raises `UpstreamFailure`."""

@@ -19,7 +19,7 @@ TOOL = {"name": "read", "description": "reads", "input_schema": {"type": "object
 
 def made(**members: Any) -> dict[str, Any]:
     """Return the chat request of a request for a message."""
-    return chat_request(json.dumps({"model": "m", "max_tokens": 5, "messages": [USER], **members}).encode())[0]
+    return chat_request(json.dumps({"model": "m", "max_tokens": 5, "messages": [USER], **members}).encode()).body
 
 
 def messages(*given: Any, system: Any = None) -> list[dict[str, Any]]:
@@ -161,7 +161,7 @@ def test_what_is_left_out_is_named() -> None:
         "top_k": 5,
         "metadata": {"user_id": "u"},
     }
-    made, dropped = chat_request(json.dumps(body).encode())
+    made, dropped, *_ = chat_request(json.dumps(body).encode())
     assert dropped == ["metadata", "redacted_thinking", "top_k", "web_search"]
     assert [tool["function"]["name"] for tool in made["tools"]] == ["read"]
 

@@ -12,25 +12,12 @@ from hypothesis import strategies as st
 from jairouter_cli.adapters.failed import BackendFailed
 from jairouter_cli.adapters.messages.answer import error, message
 from jairouter_cli.adapters.messages.stream import MessagesStream
-
-DONE = b"data: [DONE]\n\n"
-USAGE = {"prompt_tokens": 30, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": 20}}
-
-
-def chunk(finish: str | None = None, usage: Any = None, **delta: Any) -> bytes:
-    """Return an event of a chat."""
-    choices = [{"index": 0, "delta": delta, "finish_reason": finish}] if delta or finish else []
-    return b"data: " + json.dumps({"id": "c1", "choices": choices, "usage": usage}).encode() + b"\n\n"
-
-
-def call(index: int | None, name: str | None = None, arguments: str = "", id: str | None = None) -> dict[str, Any]:  # noqa: A002 - the API's
-    """Return a piece of a tool call."""
-    return {"index": index, "id": id, "function": {"name": name, "arguments": arguments}}
+from tests.adapters.chats import CALLS, CALLS_AS_SENT, DONE, NO_TOOLS, USAGE, WHOLE, call, chunk
 
 
 def events(*pieces: bytes) -> list[dict[str, Any]]:
     """Return the events that become of a stream; their grammar is checked."""
-    stream = MessagesStream("asked", 12)
+    stream = MessagesStream("asked", 12, NO_TOOLS)
     return parsed(b"".join(stream.feed(piece) for piece in pieces) + stream.rest())
 
 
@@ -110,22 +97,7 @@ def test_thoughts(name: str) -> None:
     assert len(proofs) == 1
 
 
-CALLS = [("read", '{"a": 1}'), ("write", '{"b": 2}')]
-
-
-@pytest.mark.parametrize(
-    "pieces",
-    [
-        [call(0, "read", '{"a"', "x"), call(0, None, ": 1}"), call(1, "write", '{"b": 2}', "y")],
-        [call(0, "read", '{"a"', "x"), call(1, "write", '{"b"', "y"), call(0, None, ": 1}"), call(1, None, ": 2}")],
-        [call(1, "write", '{"b"', "y"), call(0, "read", '{"a"', "x"), call(1, None, ": 2}"), call(0, None, ": 1}")],
-        [call(0, "read", '{"a"', "x"), call(0, None, ": 1}", "x"), call(0, "write", '{"b": 2}', "y")],
-        [call(0, "read", '{"a"', "x"), call(0, "read", ": 1}", "x"), call(1, "write", '{"b": 2}', "y")],
-        [call(0, None, '{"a"', "x"), call(0, "read", ": 1}"), call(1, None, "", "y"), call(1, "write", '{"b": 2}')],
-        [call(None, "read", '{"a": 1}', "x"), call(None, "write", '{"b": 2}', "y")],
-    ],
-    ids=["in turn", "mixed", "the second first", "all of number 0", "names repeated", "names late", "no numbers"],
-)
+@pytest.mark.parametrize("pieces", CALLS_AS_SENT.values(), ids=CALLS_AS_SENT)
 def test_calls_of_tools(pieces: list[dict[str, Any]]) -> None:
     """However a backend sends them."""
     found = events(*(chunk(tool_calls=[piece]) for piece in pieces), chunk("tool_calls"), DONE)
@@ -153,7 +125,7 @@ def test_reasons(finish: str, has_call: bool, reason: str) -> None:
         said["tool_calls"] = [call(0, "read", "{}", "t")]
     assert events(chunk(**said), chunk(finish), DONE)[-2]["delta"]["stop_reason"] == reason
     body = {"id": "c", "choices": [{"message": said, "finish_reason": finish}], "usage": USAGE}
-    whole = json.loads(message(json.dumps(body).encode(), "asked", 12) or b"")
+    whole = json.loads(message(json.dumps(body).encode(), "asked", 12, NO_TOOLS) or b"")
     assert (whole["stop_reason"], whole["model"], whole["usage"]["input_tokens"]) == (reason, "asked", 10)
 
 
@@ -165,19 +137,19 @@ def test_a_whole_answer() -> None:
         "tool_calls": [call(None, "read", '{"a": 1}', "t"), call(None, "w", "oops", "u")],
     }
     body = {"choices": [{"message": said, "finish_reason": "tool_calls"}]}
-    whole = json.loads(message(json.dumps(body).encode(), "m", 5) or b"")
+    whole = json.loads(message(json.dumps(body).encode(), "m", 5, NO_TOOLS) or b"")
     assert [block["type"] for block in whole["content"]] == ["thinking", "text", "tool_use", "tool_use"]
     assert [block["input"] for block in whole["content"][2:]] == [{"a": 1}, {"arguments": "oops"}]
     assert (whole["usage"]["input_tokens"], whole["usage"]["output_tokens"]) == (5, 0)
     stopped = {"choices": [{"message": {"content": None}, "finish_reason": "stop", "stop_reason": "END"}]}
-    whole = json.loads(message(json.dumps(stopped).encode(), "m", 5) or b"")
+    whole = json.loads(message(json.dumps(stopped).encode(), "m", 5, NO_TOOLS) or b"")
     assert (whole["content"], whole["stop_reason"], whole["stop_sequence"]) == ([], "stop_sequence", "END")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"choices": []}', b'{"choices": 1}', b"\xff"])
 def test_what_is_no_answer(body: bytes) -> None:
     """It is never made one."""
-    assert message(body, "m", 1) is None
+    assert message(body, "m", 1, NO_TOOLS) is None
 
 
 @pytest.mark.parametrize(
@@ -200,21 +172,6 @@ def test_errors(status: int, body: bytes, kind: str, words: str) -> None:
     }
 
 
-WHOLE = b"".join(
-    [
-        chunk(role="assistant", content=""),
-        chunk(reasoning="hm"),
-        chunk(content="Hé"),
-        chunk(tool_calls=[call(0, "read", '{"a"', "x")]),
-        chunk(tool_calls=[call(1, "write", '{"b": 2}', "y")]),
-        chunk(tool_calls=[call(0, None, ": 1}")]),
-        chunk("tool_calls"),
-        chunk(usage=USAGE),
-        DONE,
-    ]
-)
-
-
 @given(st.lists(st.integers(0, len(WHOLE)), max_size=20))
 def test_any_split_gives_the_same(cuts: list[int]) -> None:
     """How the bytes come makes no difference."""
@@ -226,7 +183,7 @@ def test_a_cut_is_never_a_success() -> None:
     """At every byte before the reason: there is no end, or an error."""
     before = WHOLE.index(b'"finish_reason": "tool_calls"')
     for cut in range(before):
-        stream = MessagesStream("m", 1)
+        stream = MessagesStream("m", 1, NO_TOOLS)
         assert b"message_stop" not in stream.feed(WHOLE[:cut])
         with pytest.raises(BackendFailed):
             stream.rest()
@@ -243,7 +200,7 @@ def test_a_cut_is_never_a_success() -> None:
 )
 def test_an_error_in_the_midst(event: bytes, words: str) -> None:
     """It ends the stream, and the client is told by whoever relays it."""
-    stream = MessagesStream("m", 1)
+    stream = MessagesStream("m", 1, NO_TOOLS)
     stream.feed(chunk(content="a"))
     with pytest.raises(BackendFailed, match=words):
         stream.feed(event)

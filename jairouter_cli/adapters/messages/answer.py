@@ -5,7 +5,16 @@ from typing import Any, Final
 
 import msgspec
 
-from jairouter_cli.adapters.chat import ChatAnswer, ChatChoice, ChatUsage, ChatWords, arguments_of, decoder, text_of
+from jairouter_cli.adapters.chat import (
+    ChatAnswer,
+    ChatChoice,
+    ChatUsage,
+    ChatWords,
+    TranslatedRequest,
+    arguments_of,
+    decoder,
+    text_of,
+)
 
 # docs.anthropic.com, "Errors"; other 4xx are the request's fault, other 5xx the API's.
 ERROR_TYPES: Final[Mapping[int, str]] = {
@@ -47,7 +56,7 @@ def error(status: int, body: bytes, request_id: str) -> bytes:
     return msgspec.json.encode({"type": "error", "error": told, "request_id": request_id})
 
 
-def message(body: bytes, model: str, expected: int) -> bytes | None:
+def message(body: bytes, model: str, expected: int, request: TranslatedRequest) -> bytes | None:
     """Return a whole answer as a message; None for what is no answer of a chat. `expected` are tokens of the prompt."""
     try:
         answer = decoder.decode(body)
@@ -58,7 +67,7 @@ def message(body: bytes, model: str, expected: int) -> bytes | None:
     choice = answer.choices[0]
     content = _content(choice.message or ChatWords())
     made = {
-        "id": id_of(answer),
+        "id": id_of(answer, request),
         "type": "message",
         "role": "assistant",
         "model": model,
@@ -93,9 +102,9 @@ def _name_sequence(made: dict[str, Any], choice: ChatChoice) -> None:
         made["stop_reason"], made["stop_sequence"] = "stop_sequence", choice.stop_reason
 
 
-def id_of(answer: ChatAnswer) -> str:
-    """Return the id of a message, made of the backend's own."""
-    return f"msg_{text_of(answer.id) or 'unknown'}"
+def id_of(answer: ChatAnswer, request: TranslatedRequest) -> str:
+    """Return the id of a message."""
+    return f"msg_{request.key or text_of(answer.id) or 'unknown'}"
 
 
 def stop_reason(finish: str | None, *, has_call: bool) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from jairouter_cli.adapters.chat import TranslatedRequest
 from jairouter_cli.payloads.reading import read
 from jairouter_cli.request_errors import InvalidRequest
 
@@ -38,8 +39,8 @@ class _Turns:
     dropped: set[str] = field(default_factory=set)
 
 
-def chat_request(body: bytes | bytearray) -> tuple[dict[str, Any], list[str]]:
-    """Return the request for chat completions, and the names of what was left out. Raises `InvalidRequest`."""
+def chat_request(body: bytes | bytearray) -> TranslatedRequest:
+    """Return the request for chat completions. Raises `InvalidRequest`."""
     asked = read(_decoder, body)
     if not isinstance(asked, dict):
         raise InvalidRequest(problem="the body is not a JSON object")
@@ -62,7 +63,7 @@ def chat_request(body: bytes | bytearray) -> tuple[dict[str, Any], list[str]]:
         made["stop"] = asked["stop_sequences"]
     _add_tools(made, asked, turns.dropped)
     _add_output(made, asked)
-    return made, sorted(turns.dropped)
+    return TranslatedRequest(made, sorted(turns.dropped))
 
 
 # --- messages ---

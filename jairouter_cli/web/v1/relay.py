@@ -17,6 +17,7 @@ from jairouter_cli.payloads.headers import Headers
 from jairouter_cli.request_errors import RequestError, ShuttingDown
 from jairouter_cli.routing.call import Outcome
 from jairouter_cli.web.doors.door import ClientLeft, Door
+from jairouter_cli.web.errors import error_object
 from jairouter_cli.web.v1.forms import ErrorForm, ToldError
 
 # Proxies in front of us must neither hold events back nor keep them.
@@ -71,8 +72,9 @@ def _farewell(reply: Reply, form: ErrorForm, locale: Callable[[], Locale]) -> Fa
     """Return what makes the last event of a stream that ends badly."""
 
     def farewell(error: RequestError) -> bytes:
-        events = 0 if reply.meter is None else reply.meter.events
-        return form.event(ToldError(error, locale(), reply.request_id, events))
+        language = locale()
+        failed = reply.failed(str(error_object(error, language)["error"]["message"]))
+        return failed + form.event(ToldError(error, language, reply.request_id, reply.events))
 
     return farewell
 
