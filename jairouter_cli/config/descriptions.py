@@ -67,6 +67,7 @@ DESCRIPTIONS: Final[Mapping[type[msgspec.Struct], Mapping[str, str]]] = {
         "failover": "When a request goes to another instance, for services without a section of their own.",
         "queue": "Requests that wait for a slot of a backend with `max-concurrency`.",
         "max-concurrency": "Limit of requests in flight at each backend that has no limit of its own.",
+        "aliases": "Other names of models, as `name: model`; `*` in a name stands for any text. Models come first.",
         "discovery-interval": "Time between two looks at the lists of models of backends with `discover`.",
         "max-retries": "Most attempts after the first one. A service or an instance can override it.",
         "services": "The services by name: `chat`, `embedding`, `rerank`, `tts`, `stt`, `imgGen`, `imgEdit`.",

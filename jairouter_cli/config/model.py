@@ -426,6 +426,7 @@ class ModelSection(Struct, frozen=True, kw_only=True):
     max_concurrency: Positive | None = None
     max_retries: Count = 2
     discovery_interval_s: Millis = 60.0
+    aliases: dict[str, str] = field(default_factory=dict)
     services: dict[ServiceType, Service] = field(default_factory=dict)
 
 

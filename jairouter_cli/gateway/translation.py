@@ -170,7 +170,7 @@ class Translated(NamedTuple):
         if exchange.status >= _BAD_REQUEST:
             told = self.translator.error(exchange.status, body, self.inbound.request_id)
             return Opened(Canned(exchange.status, [_JSON, *headers], told), is_error=opened.is_error)
-        made = self.translator.whole(body, self.inbound.call.model, self._expected, self.made)
+        made = self.translator.whole(body, self.inbound.request.model, self._expected, self.made)
         if made is None:
             raise UpstreamFailure(FailureKind.BROKEN, "the response is not one of a chat")
         return Opened(TranslatedWhole(exchange.status, [_JSON, *headers], made, body))
@@ -183,7 +183,7 @@ class Translated(NamedTuple):
     def _stream(self, opened: Opened) -> Opened:
         exchange = opened.exchange
         headers = [("content-type", f"{_EVENTS}; charset=utf-8"), *self._changed(exchange.headers)]
-        translator = self.translator.stream(self.inbound.call.model, self._expected, self.made)
+        translator = self.translator.stream(self.inbound.request.model, self._expected, self.made)
         stream = TranslatedStream(exchange, headers, translator)
         return Opened(stream, stream.begin(opened.first))
 

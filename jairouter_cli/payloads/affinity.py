@@ -18,6 +18,7 @@ SESSION_HEADER: Final = "x-session-id"
 
 _PROMPT_BYTES: Final = 2048  # of a prompt that is one text: about as much as a system message has
 _MOST_MESSAGES: Final = 100  # of a beginning: each is a step, and there may be millions
+_BILLING: Final = b"x-anthropic-billing-header:"
 _SYSTEM_ROLES: Final = frozenset({"system", "developer"})
 
 
@@ -47,12 +48,19 @@ def _digest(found: AffinityMembers) -> str:
 
 
 def _beginning(found: AffinityMembers) -> Iterator[bytes]:
-    yield from (bytes(found.system), bytes(found.instructions))
+    yield from (_steady(bytes(found.system)), bytes(found.instructions))
     for message in islice(elements(found.messages), _MOST_MESSAGES):
         yield bytes(message)
         if _role(message) not in _SYSTEM_ROLES:
             return
     yield from (bytes(found.prompt)[:_PROMPT_BYTES], bytes(found.input)[:_PROMPT_BYTES])
+
+
+def _steady(system: bytes) -> bytes:
+    """Return a system prompt without the block in front that Claude Code changes with every request."""
+    if _BILLING not in system or not system.lstrip().startswith(b"["):
+        return system
+    return b"\0".join(block for one in elements(system) if _BILLING not in (block := bytes(one)))
 
 
 def _role(message: msgspec.Raw) -> str:

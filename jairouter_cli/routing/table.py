@@ -3,6 +3,7 @@
 Must not live here: live state (see `ledger`), choosing an instance (see `balance`, `failover`).
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -83,6 +84,9 @@ class Pool:
         object.__setattr__(self, "is_tiered", len({target.priority for target in self.targets}) > 1)
 
 
+_LONGEST_ALIAS: Final = 256  # letters; a pattern must not take long
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """All pools of a configuration, and the configuration itself."""
@@ -95,6 +99,15 @@ class Table:
     """The limits of what is no work of a model's."""
     callers: Callers = field(default_factory=Callers)
     """Finds out who calls."""
+    aliases: tuple[tuple[re.Pattern[str], str], ...] = ()
+    """Other names of models, in their order, each with the model."""
+
+    def meant(self, service: ServiceType, name: str) -> str | None:
+        """Return the model that another name of it means; None for a name that is one, or that nobody knows."""
+        if (service, name) in self.pools or len(name) > _LONGEST_ALIAS:
+            return None
+        fitting = (model for pattern, model in self.aliases if pattern.fullmatch(name))
+        return next((model for model in fitting if (service, model) in self.pools), None)
 
     def pool(self, service: ServiceType, model: str) -> Pool:
         """Return the pool of a model, compared letter by letter.
@@ -146,7 +159,13 @@ def compile_table(config: Config, token: str | None = None) -> Table:
                 pools[kind, model] = _pool(config, kind, service, model, targets)
     server = config.server
     callers = Callers(server.trusted_proxies, token)
-    return Table(config, pools, tuple(everyone), management_limits(server.management_rate_limit), callers)
+    aliases = tuple((_pattern(name), model) for name, model in config.model.aliases.items())
+    return Table(config, pools, tuple(everyone), management_limits(server.management_rate_limit), callers, aliases)
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    """Return what fits the names that an alias stands for."""
+    return re.compile(".*".join(map(re.escape, re.split(r"\*+", name))), re.DOTALL)
 
 
 def _numbered(service: Service) -> Iterator[tuple[Instance, int]]:

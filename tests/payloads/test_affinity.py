@@ -76,3 +76,15 @@ def test_odd_text_has_an_affinity() -> None:
     )
     assert affinity("", nameless, by_prefix=True) != affinity("", b'{"messages":[]}', by_prefix=True)
     assert affinity("", b'{"user":' + b"[" * 100_000, by_prefix=True) == ""
+
+
+def test_the_line_of_claude_code_that_differs_each_time() -> None:
+    """It says nothing of the prompt: two requests of one conversation go to the same instance."""
+
+    def body(cch: str) -> bytes:
+        line = {"type": "text", "text": f"x-anthropic-billing-header: cc_version=2; cch={cch};"}
+        return json.dumps({"system": [line, {"type": "text", "text": "You are"}], "messages": []}).encode()
+
+    keys = {affinity("", body(cch), by_prefix=True) for cch in ("aaa", "bbb")}
+    assert len(keys) == 1
+    assert keys != {affinity("", body("a").replace(b"You are", b"You were"), by_prefix=True)}

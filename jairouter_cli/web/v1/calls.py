@@ -164,13 +164,24 @@ class OpenAI:
             request = read_form(body, content_type)
         else:  # a parser may ignore a byte order mark (RFC 8259, 8.1), and some backends' do not
             request = read_json(body[3:] if body[:3] == BOM_UTF8 else body)
-        call = Call(endpoint.service, request.model, caller.address, request.stream)
+        other = table.meant(endpoint.service, request.model) if table.aliases else None
+        call = Call(endpoint.service, other or request.model, caller.address, request.stream)
         if headers.get("x-request-id") != request_id:
             sent = [pair for pair in own.lines if pair[0] != "x-request-id"]
             sent.append(("x-request-id", request_id))
             own = RequestHeaders(sent)
         return Inbound(
-            table, call, caller, request, own, request_id, endpoint.tail, endpoint.is_main, door.query, endpoint.path
+            table,
+            call,
+            caller,
+            request,
+            own,
+            request_id,
+            endpoint.tail,
+            endpoint.is_main,
+            door.query,
+            endpoint.path,
+            other,
         )
 
     async def _body(self, asked: Arrival) -> bytes | bytearray:
